@@ -1,0 +1,123 @@
+package hosttest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+)
+
+// Invocation is what a test gives to a guest. Zero fields have defaults.
+type Invocation struct {
+	Request  host.Request
+	Services *host.Services  // Services(t) if nil
+	Bindings *host.Bindings  // Function "test" without capabilities if nil
+	Limits   host.Limits     // host.DefaultLimits where unset
+	Parent   context.Context // t.Context() if nil
+	Recorder *Recorder       // a new one if nil
+}
+
+// Result is what became of an Invocation.
+type Result struct {
+	*Recorder
+	Log   []LogEntry // empty if the Invocation's services have another LogSink
+	Err   error      // what Leave returned
+	Usage host.Usage
+}
+
+// Instance is a running guest with the one Call that serves all of its
+// Invocations, one after the other.
+type Instance struct {
+	guest       *Guest
+	module      api.Module
+	initialized bool
+	call        host.Call
+}
+
+// Instantiate makes an instance without running any of its code.
+func (g *Guest) Instantiate(t testing.TB) *Instance {
+	t.Helper()
+	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions()
+	m, err := g.runtime.InstantiateModule(context.Background(), g.module, cfg)
+	if err != nil {
+		t.Fatalf("instantiate: %v", err)
+	}
+	return &Instance{guest: g, module: m}
+}
+
+// Close frees the instance.
+func (i *Instance) Close() error { return i.module.Close(context.Background()) }
+
+// Invoke runs one Invocation from its beginning to its end. An instance that
+// was used before is not put back into its first state, but its Call is.
+func (i *Instance) Invoke(t testing.TB, inv Invocation) Result {
+	t.Helper()
+	c := i.Begin(t, inv)
+	i.guest.abi.Enter(c)
+	err := i.guest.abi.Leave(c, i.run())
+	return i.end(err)
+}
+
+func (i *Instance) run() error {
+	if name := i.guest.plan.Initialize; name != "" && !i.initialized {
+		if _, err := i.Do(name); err != nil {
+			return fmt.Errorf("initialise: %w", err)
+		}
+		i.initialized = true
+	}
+	_, err := i.Do(i.guest.plan.Entry)
+	return err
+}
+
+// Begin sets up the Call of an Invocation in which the test itself plays the
+// guest by means of Do. End ends it; Invoke does all of that on its own.
+func (i *Instance) Begin(t testing.TB, inv Invocation) *host.Call {
+	c := &i.call
+	c.Reset()
+	c.ID, c.Request = "test-request", inv.Request
+	if c.Services = inv.Services; c.Services == nil {
+		c.Services = Services(t)
+	}
+	if c.Bindings = inv.Bindings; c.Bindings == nil {
+		c.Bindings = &host.Bindings{Account: "local", Function: "test", Version: "1"}
+	}
+	c.Limits = inv.Limits.Or(host.DefaultLimits())
+	c.Responder = inv.Recorder
+	if inv.Recorder == nil {
+		c.Responder = new(Recorder)
+	}
+	parent := inv.Parent
+	if parent == nil {
+		parent = t.Context()
+	}
+	c.Begin(parent)
+	return c
+}
+
+// Do calls an export under the Call of the Invocation that has begun.
+func (i *Instance) Do(export string, args ...uint64) ([]uint64, error) {
+	f := i.module.ExportedFunction(export)
+	if f == nil {
+		return nil, fmt.Errorf("the guest exports no function %q", export)
+	}
+	return f.Call(&i.call, args...)
+}
+
+// Memory is the guest's memory, or nil.
+func (i *Instance) Memory() api.Memory { return i.module.Memory() }
+
+// End ends the Invocation that Begin began.
+func (i *Instance) End() Result { return i.end(nil) }
+
+func (i *Instance) end(err error) Result {
+	c := &i.call
+	c.End(err)
+	result := Result{Recorder: c.Responder.(*Recorder), Err: err, Usage: c.Usage}
+	if log, ok := c.Services.Log.(*Log); ok {
+		result.Log = log.Entries()
+	}
+	return result
+}
