@@ -1,0 +1,31 @@
+package abi
+
+import "github.com/mayfly-run/mayfly/host"
+
+// ABI is a convention between guests and the host: which host modules guests
+// may import from, and how an event reaches them. Implementations are stateless
+// and safe for concurrent use.
+type ABI interface {
+	// Name is shown to users.
+	Name() string
+	// Modules are the host modules that guests of this convention may import.
+	Modules() []*Module
+	// Match reports whether a module follows this convention, and if so how it
+	// is run. An error says what a module that meant to follow it lacks.
+	Match(s *Shape) (Plan, bool, error)
+	// Enter prepares a Call for the guest's entry point.
+	Enter(c *host.Call)
+	// Leave completes the answer after the entry point returned nil or with the
+	// error that ended the guest (an Exit, a Fault, a trap, the context's end).
+	// It returns nil if the Invocation went well.
+	Leave(c *host.Call, err error) error
+}
+
+// Plan is how the modules of one Version are run.
+type Plan struct {
+	Initialize string // export that runs once before the entry point; may be empty
+	Entry      string // export that handles a fetch event: no parameters, no results
+	// Detached: the guest may go on after its answer was sent, or streams it,
+	// and therefore runs on a goroutine of its own.
+	Detached bool
+}

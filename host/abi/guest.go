@@ -1,0 +1,75 @@
+package abi
+
+import (
+	"fmt"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/tetratelabs/wazero/api"
+)
+
+// Guest is the guest that is calling: its Call and its memory.
+//
+// The views that Bytes and String return are the guest's memory itself. They
+// hold until the host function returns; what is kept longer is copied.
+type Guest struct {
+	*host.Call
+	mem api.Memory // nil if the module has none
+}
+
+// Fault ends a guest that passed a range outside its memory, as a load of its
+// own from there would.
+type Fault struct{ Offset, Length uint64 }
+
+func (f Fault) Error() string {
+	return fmt.Sprintf("out of bounds memory access: a host function was given %d bytes at %d", f.Length, f.Offset)
+}
+
+// Exit ends a guest at its own wish.
+type Exit struct{ Code uint32 }
+
+func (e Exit) Error() string { return fmt.Sprintf("guest exited with code %d", e.Code) }
+
+// Bytes is the guest's memory from ptr on for n bytes.
+func (g Guest) Bytes(ptr, n uint32) []byte {
+	if n == 0 {
+		return nil
+	}
+	if g.mem != nil {
+		if b, ok := g.mem.Read(ptr, n); ok {
+			return b
+		}
+	}
+	panic(Fault{uint64(ptr), uint64(n)})
+}
+
+// String copies text out of the guest's memory.
+func (g Guest) String(ptr, n uint32) string { return string(g.Bytes(ptr, n)) }
+
+// Offer hands b to a guest that gave a buffer: it returns the length of b, and
+// writes b only if the buffer holds all of it.
+func (g Guest) Offer(b []byte, ptr, size uint32) int64 {
+	if len(b) <= int(size) {
+		copy(g.Bytes(ptr, uint32(len(b))), b)
+	}
+	return int64(len(b))
+}
+
+// OfferString is Offer for a string.
+func (g Guest) OfferString(s string, ptr, size uint32) int64 {
+	if len(s) <= int(size) {
+		copy(g.Bytes(ptr, uint32(len(s))), s)
+	}
+	return int64(len(s))
+}
+
+// PutUint32 writes v in little-endian order.
+func (g Guest) PutUint32(ptr, v uint32) {
+	b := g.Bytes(ptr, 4)
+	b[0], b[1], b[2], b[3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
+}
+
+// PutUint64 writes v in little-endian order.
+func (g Guest) PutUint64(ptr uint32, v uint64) {
+	g.PutUint32(ptr, uint32(v))
+	g.PutUint32(ptr+4, uint32(v>>32))
+}

@@ -1,0 +1,23 @@
+package host
+
+import "github.com/mayfly-run/mayfly/kv"
+
+// Bindings are the capabilities that one Version was given, resolved when it
+// was deployed. They are immutable and shared by its Invocations.
+type Bindings struct {
+	Account  string
+	Function string
+	Version  string // the Version's id
+	Env      map[string]EnvValue
+	Environ  []string // KEY=value of the text variables, for WASI guests
+	KV       map[string]kv.Store
+	// Egress narrows where fetch may go to these hosts: names, or "*." and a
+	// name for its subdomains. Nil narrows nothing; empty allows nothing.
+	Egress []string
+}
+
+// EnvValue is a variable or a secret. A JSON variable is its JSON text.
+type EnvValue struct {
+	Value  string
+	Secret bool
+}

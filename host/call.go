@@ -1,0 +1,108 @@
+package host
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+)
+
+// Call is the host's side of one Invocation: what it answers, what it may do,
+// what it has used and the handles it holds. It is also the context.Context
+// under which the guest runs, so that host functions find it without a search.
+//
+// Begin and End frame an Invocation; after Reset the Call may begin another.
+// A Call belongs to the goroutine that runs the guest; only the context methods
+// and Cancel may be called from others.
+type Call struct {
+	ID        string // request id, shown to clients and in logs
+	Services  *Services
+	Bindings  *Bindings
+	Limits    Limits
+	Request   Request
+	Responder Responder
+
+	// What a WASI guest sees. Stdin may be nil, which reads as empty.
+	Args   []string
+	Env    []string // KEY=value
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	WASI   WASIState
+
+	Usage     Usage
+	Responded bool   // the answer was given, or its stream was opened
+	BodyTaken bool   // the guest holds, or held, the handle of Request.Body
+	LastError *Error // the newest error that a host function returned
+	Handles   Handles
+
+	started  time.Time
+	parent   context.Context
+	inflight sync.WaitGroup // goroutines of Start
+	wake     chan struct{}  // capacity 1: some task has finished
+	life     lifetime
+	// connections holds one element per outbound connection that is open.
+	connections chan struct{}
+}
+
+// Begin starts an Invocation that lasts until parent ends or Limits.Wall has
+// passed. The exported fields are set before.
+func (c *Call) Begin(parent context.Context) {
+	c.parent = parent
+	c.started = time.Now()
+	c.life.deadline = c.started.Add(c.Limits.Wall)
+	if c.wake == nil {
+		c.wake = make(chan struct{}, 1)
+	}
+}
+
+// End closes every handle, cancels what is under way and waits for it. err is
+// what ended the guest, if it failed. Usage is complete afterwards.
+func (c *Call) End(err error) {
+	c.life.end()
+	c.Handles.closeAll(err)
+	c.inflight.Wait()
+	c.Usage.Wall = time.Since(c.started)
+}
+
+// Reset forgets the Invocation that has ended and keeps only buffers.
+func (c *Call) Reset() {
+	select {
+	case <-c.wake:
+	default:
+	}
+	c.ID, c.Services, c.Bindings, c.Limits = "", nil, nil, Limits{}
+	c.Request, c.Responder = Request{}, nil
+	c.Args, c.Env, c.Stdin, c.Stdout, c.Stderr = nil, nil, nil, nil, nil
+	c.WASI.reset()
+	c.Usage, c.Responded, c.BodyTaken, c.LastError = Usage{}, false, false, nil
+	c.started, c.parent, c.connections = time.Time{}, nil, nil
+	c.life.reset()
+}
+
+// TimeLeft is how long the guest may still run.
+func (c *Call) TimeLeft() time.Duration {
+	deadline, _ := c.Deadline()
+	return time.Until(deadline)
+}
+
+// Log passes text to the log and reports whether Limits.Log had room for it.
+func (c *Call) Log(level LogLevel, text []byte) bool {
+	if c.Usage.LogBytes+int64(len(text)) > c.Limits.Log {
+		c.Usage.LogDropped++
+		return false
+	}
+	c.Usage.LogBytes += int64(len(text))
+	c.Services.Log.GuestLog(c, level, text)
+	return true
+}
+
+// Fail keeps err for the guest to ask about and returns its code. What is not
+// meant for guests goes to the node's log.
+func (c *Call) Fail(err error) Code {
+	c.LastError = publicError(err)
+	if c.LastError.Code == CodeInternal {
+		c.Services.Logger.Error("host function", "request", c.ID, "err", err)
+	}
+	return c.LastError.Code
+}

@@ -1,0 +1,68 @@
+package host
+
+import "time"
+
+// Limits bound one Invocation. The zero value of a field means none was set;
+// Or fills those in.
+type Limits struct {
+	Memory          int64         // bytes of linear memory
+	Wall            time.Duration // from the first byte to the end of the guest's run
+	AfterResponse   time.Duration // how much longer the guest may run after wait_until
+	CPU             time.Duration // time spent executing guest code
+	RequestBody     int64         // bytes
+	Response        int64         // bytes of a response that is not streamed
+	Subrequests     int           // outbound requests in all
+	OpenConnections int           // outbound requests at the same time; more wait their turn
+	KVOperations    int           // calls to KV in all
+	Log             int64         // bytes of log text; what exceeds it is dropped and counted
+}
+
+// DefaultLimits are in force where neither the node nor the manifest says otherwise.
+func DefaultLimits() Limits {
+	return Limits{
+		Memory:          128 << 20,
+		Wall:            30 * time.Second,
+		AfterResponse:   30 * time.Second,
+		CPU:             time.Second,
+		RequestBody:     10 << 20,
+		Response:        32 << 20,
+		Subrequests:     50,
+		OpenConnections: 6,
+		KVOperations:    1000,
+		Log:             256 << 10,
+	}
+}
+
+// Or returns l with every unset field taken from d.
+func (l Limits) Or(d Limits) Limits {
+	or(&l.Memory, d.Memory)
+	or(&l.Wall, d.Wall)
+	or(&l.AfterResponse, d.AfterResponse)
+	or(&l.CPU, d.CPU)
+	or(&l.RequestBody, d.RequestBody)
+	or(&l.Response, d.Response)
+	or(&l.Subrequests, d.Subrequests)
+	or(&l.OpenConnections, d.OpenConnections)
+	or(&l.KVOperations, d.KVOperations)
+	or(&l.Log, d.Log)
+	return l
+}
+
+func or[T comparable](field *T, otherwise T) {
+	var unset T
+	if *field == unset {
+		*field = otherwise
+	}
+}
+
+// Usage is what one Invocation used.
+type Usage struct {
+	Wall         time.Duration
+	PeakMemory   int64 // bytes of linear memory
+	BytesIn      int64 // of request and fetched bodies read
+	BytesOut     int64 // of response and uploaded bodies written
+	Subrequests  int
+	KVOperations int
+	LogBytes     int64
+	LogDropped   int // log calls dropped because Limits.Log was used up
+}

@@ -1,0 +1,71 @@
+package native
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/host/wasi"
+)
+
+type convention struct{ modules []*abi.Module }
+
+// New returns the native ABI.
+func New() abi.ABI {
+	return &convention{[]*abi.Module{table(), wasi.Module()}}
+}
+
+func (c *convention) Name() string           { return "native " + Version }
+func (c *convention) Modules() []*abi.Module { return c.modules }
+
+// Match takes a module that imports from us or exports an entry point of ours.
+func (c *convention) Match(s *abi.Shape) (abi.Plan, bool, error) {
+	entry, exported := s.Export("fetch")
+	if !exported && !importsOurs(s) {
+		return abi.Plan{}, false, nil
+	}
+	plan := abi.Plan{Entry: "fetch", Detached: s.ImportsFrom(Name, "respond_stream", "wait_until")}
+	if _, ok := s.Export("_initialize"); ok {
+		plan.Initialize = "_initialize"
+	}
+	return plan, true, complaint(s, entry, exported)
+}
+
+func importsOurs(s *abi.Shape) bool {
+	for _, i := range s.Imports {
+		if i.Module == Name || strings.HasPrefix(i.Module, Name+"@") {
+			return true
+		}
+	}
+	return false
+}
+
+// complaint says what a module that follows this convention lacks.
+func complaint(s *abi.Shape, entry abi.Signature, exported bool) error {
+	if !exported {
+		return fmt.Errorf("module exports no entry point: export a function \"fetch\" without parameters and results")
+	}
+	if len(entry.Params)+len(entry.Results) > 0 {
+		return fmt.Errorf("export \"fetch\" must have no parameters and no results")
+	}
+	if !s.Memory {
+		return fmt.Errorf("module does not export its memory as \"memory\"")
+	}
+	return nil
+}
+
+// Enter shows a WASI guest the Function's text variables; its output goes to
+// the log, which is what nil Stdout and Stderr mean.
+func (c *convention) Enter(call *host.Call) { call.Env = call.Bindings.Environ }
+
+// Leave judges how the entry point ended.
+func (c *convention) Leave(call *host.Call, err error) error {
+	if err != nil {
+		return err
+	}
+	if !call.Responded {
+		return host.Errorf(host.CodeState, "the guest returned without an answer: call respond or respond_stream before fetch returns")
+	}
+	return nil
+}

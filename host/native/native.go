@@ -1,0 +1,39 @@
+// Package native implements the Mayfly native ABI, which ABI.md specifies. Each
+// area of the specification is one file here with its functions and their
+// table; start reading at convention.go for how a module is recognised and run.
+package native
+
+import (
+	"slices"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/abi"
+)
+
+// Name is the module that guests import from; Version is what this node offers.
+const (
+	Name    = "mayfly"
+	Version = "1.0"
+)
+
+// table joins the areas into the host module.
+func table() *abi.Module {
+	return &abi.Module{Name: Name, Funcs: slices.Concat(
+		requestFuncs, responseFuncs, bodyFuncs, fetchFuncs, kvFuncs, envFuncs, logFuncs, timeFuncs, waitFuncs)}
+}
+
+// failed turns an error into the negative result that guests see.
+func failed(g abi.Guest, err error) int64 { return -int64(g.Fail(err)) }
+
+// opened turns a new handle into a result.
+func opened(g abi.Guest, v any) int64 {
+	h, err := g.Handles.Add(v)
+	if err != nil {
+		return failed(g, err)
+	}
+	return int64(h)
+}
+
+func get[T any](g abi.Guest, handle uint32) (T, *host.Error) {
+	return host.Get[T](&g.Handles, host.Handle(handle))
+}

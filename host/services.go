@@ -1,0 +1,67 @@
+package host
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Services are node-wide and opened once. Every field is required and safe for
+// concurrent use.
+type Services struct {
+	Fetcher Fetcher
+	Log     LogSink
+	Logger  *slog.Logger // the node's own log, for faults that guests are not told about
+	Now     func() time.Time
+	Random  io.Reader // cryptographic; never fails
+}
+
+// LogSink receives what guests log, line by line or call by call.
+type LogSink interface {
+	// GuestLog must not keep text.
+	GuestLog(c *Call, level LogLevel, text []byte)
+}
+
+// LogLevel is the severity that a guest gives to a log entry.
+type LogLevel uint8
+
+const (
+	LogDebug LogLevel = iota
+	LogInfo
+	LogWarn
+	LogError
+)
+
+// Fetcher sends a guest's outbound requests. It enforces egress policy and
+// header rules; the Call counts and bounds.
+type Fetcher interface {
+	// Fetch sends one request and returns when the response's headers have
+	// arrived; redirects are not followed. The error is an *Error: CodeInvalid
+	// (URL, method, headers), CodeDenied (egress policy), CodeTimeout,
+	// CodeUnavailable (resolve, connect, TLS, protocol) or CodeCanceled. ctx
+	// bounds the whole exchange, the response's body included.
+	Fetch(ctx context.Context, req *FetchRequest) (*FetchResponse, error)
+}
+
+// FetchRequest is an outbound request as a guest described it.
+type FetchRequest struct {
+	Account string   // whose egress policy applies
+	Egress  []string // Bindings.Egress
+	// Loop is the CDN-Loop field (RFC 8586) of the request being answered; the
+	// Fetcher passes it on with the node's own entry added.
+	Loop     string
+	Method   string
+	URL      string
+	Headers  Headers   // well formed; what a guest may not set is dropped
+	Body     io.Reader // nil for none
+	BodySize int64     // bytes, or -1 when Body is streamed
+}
+
+// FetchResponse is what came back. The caller closes Body, which reads the
+// bytes as sent (no content decoding) and may fail with an *Error.
+type FetchResponse struct {
+	Status  int
+	Headers Headers // names in lower case, hop-by-hop fields dropped
+	Body    io.ReadCloser
+}

@@ -1,0 +1,83 @@
+package runtime
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/runtime/wasm"
+)
+
+// checkImports refuses a module before the engine sees it: only functions may
+// be imported, and only those that the node offers.
+func (r *Runtime) checkImports(data []byte) error {
+	imports, err := wasm.Imports(data)
+	if err != nil {
+		return host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
+	}
+	for _, i := range imports {
+		if err := r.checkImport(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Runtime) checkImport(i wasm.Import) error {
+	offered, ok := r.offered[i.Module]
+	switch {
+	case ok && i.Kind != wasm.KindFunc:
+		return host.Errorf(host.CodeInvalid, "the module imports %s %s.%s; only functions may be imported", i.Kind, i.Module, i.Name)
+	case ok:
+		if _, found := offered.Find(i.Name); found {
+			return nil
+		}
+		return host.Errorf(host.CodeInvalid, "the module imports %s.%s, which this node does not offer%s", i.Module, i.Name, nearest(offered, i.Name))
+	}
+	if base, version, versioned := strings.Cut(i.Module, "@"); versioned && r.offered[base] != nil {
+		return host.Errorf(host.CodeInvalid, "the module imports %s.%s and so needs version %s of the %s ABI; this node offers 1.0: upgrade the node, or build with an older SDK", i.Module, i.Name, version, base)
+	}
+	return host.Errorf(host.CodeInvalid, "the module imports %s %s.%s; this node offers functions from %s only", i.Kind, i.Module, i.Name, r.offers())
+}
+
+func (r *Runtime) offers() string {
+	return strings.Join(slices.Sorted(maps.Keys(r.offered)), " and ")
+}
+
+// nearest names an offered function that was probably meant.
+func nearest(m *abi.Module, name string) string {
+	for _, f := range m.Funcs {
+		if strings.EqualFold(f.Name, name) || strings.HasPrefix(f.Name, name) || strings.HasPrefix(name, f.Name) {
+			return fmt.Sprintf(" (did you mean %s?)", f.Name)
+		}
+	}
+	return ""
+}
+
+// checkSignatures compares what a module imports with what is offered, so that
+// a wrong signature is refused at upload and not found at the first request.
+func (r *Runtime) checkSignatures(s *abi.Shape) error {
+	for _, i := range s.Imports {
+		f, _ := r.offered[i.Module].Find(i.Name)
+		if !slices.Equal(f.Params, i.Params) || !slices.Equal(f.Results, i.Results) {
+			return host.Errorf(host.CodeInvalid, "the module imports %s.%s as %s; it is %s",
+				i.Module, i.Name, typeOf(i.Params, i.Results), typeOf(f.Params, f.Results))
+		}
+	}
+	return nil
+}
+
+func typeOf(params, results []abi.Type) string {
+	return fmt.Sprintf("(%s) -> (%s)", typeNames(params), typeNames(results))
+}
+
+func typeNames(types []abi.Type) string {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = abi.TypeName(t)
+	}
+	return strings.Join(names, " ")
+}

@@ -1,0 +1,85 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/tetratelabs/wazero"
+)
+
+// ErrUnloaded: the module's code was freed meanwhile; load it again.
+var ErrUnloaded = errors.New("module was unloaded")
+
+// Module is compiled code. It never runs; its Instances do. It is safe for
+// concurrent use.
+type Module struct {
+	Digest kv.Digest
+	ABI    abi.ABI
+	Plan   abi.Plan
+	// MinMemory is what an Instance needs at least, in bytes.
+	MinMemory int64
+
+	engine   wazero.Runtime
+	compiled wazero.CompiledModule
+
+	// inUse is read-locked by each Instance, so that close waits for them.
+	inUse  sync.RWMutex
+	closed bool // guarded by inUse
+}
+
+func (r *Runtime) compile(ctx context.Context, digest kv.Digest, data []byte) (*Module, error) {
+	if err := r.checkImports(data); err != nil {
+		return nil, err
+	}
+	compiled, err := r.engine.CompileModule(ctx, data)
+	if err != nil {
+		return nil, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
+	}
+	m := &Module{Digest: digest, engine: r.engine, compiled: compiled, MinMemory: minMemory(compiled)}
+	if m.ABI, m.Plan, err = r.match(abi.ShapeOf(compiled)); err != nil {
+		compiled.Close(ctx)
+		return nil, err
+	}
+	r.mu.Lock()
+	r.modules[digest] = m
+	r.mu.Unlock()
+	return m, nil
+}
+
+// match finds the ABI that a module follows.
+func (r *Runtime) match(s *abi.Shape) (abi.ABI, abi.Plan, error) {
+	if err := r.checkSignatures(s); err != nil {
+		return nil, abi.Plan{}, err
+	}
+	for _, a := range r.cfg.ABIs {
+		plan, ok, err := a.Match(s)
+		if err != nil {
+			return nil, abi.Plan{}, host.Errorf(host.CodeInvalid, "%v", err)
+		}
+		if ok {
+			return a, plan, nil
+		}
+	}
+	return nil, abi.Plan{}, host.Errorf(host.CodeInvalid,
+		"the module has no entry point: export \"fetch\" (native ABI) or \"_start\" (WASI command)")
+}
+
+const pageSize = 64 << 10
+
+func minMemory(compiled wazero.CompiledModule) (n int64) {
+	for _, m := range compiled.ExportedMemories() {
+		n = max(n, int64(m.Min())*pageSize)
+	}
+	return n
+}
+
+func (m *Module) close(ctx context.Context) error {
+	m.inUse.Lock()
+	defer m.inUse.Unlock()
+	m.closed = true
+	return m.compiled.Close(ctx)
+}

@@ -1,0 +1,118 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/tetratelabs/wazero"
+	"golang.org/x/sync/singleflight"
+)
+
+// DefaultMaxModule is the largest module that is accepted, in bytes.
+const DefaultMaxModule = 64 << 20
+
+// Config configures a Runtime.
+type Config struct {
+	ABIs      []abi.ABI // in the order in which modules are offered to them
+	MaxModule int64     // bytes; DefaultMaxModule if 0
+}
+
+// Runtime compiles modules, each content once, and owns what runs them. It is
+// safe for concurrent use.
+type Runtime struct {
+	cfg     Config
+	engine  wazero.Runtime
+	offered map[string]*abi.Module
+	flight  singleflight.Group
+
+	mu      sync.Mutex // guards modules
+	modules map[kv.Digest]*Module
+}
+
+// New starts a Runtime. Close it when no Module of it is in use any more.
+func New(ctx context.Context, cfg Config) (*Runtime, error) {
+	if cfg.MaxModule == 0 {
+		cfg.MaxModule = DefaultMaxModule
+	}
+	r := &Runtime{
+		cfg:     cfg,
+		engine:  wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCloseOnContextDone(true)),
+		offered: map[string]*abi.Module{},
+		modules: map[kv.Digest]*Module{},
+	}
+	for _, a := range cfg.ABIs {
+		if err := r.offer(ctx, a); err != nil {
+			r.engine.Close(ctx)
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// offer registers the host modules of an ABI; two ABIs may share one.
+func (r *Runtime) offer(ctx context.Context, a abi.ABI) error {
+	for _, m := range a.Modules() {
+		if _, ok := r.offered[m.Name]; ok {
+			continue
+		}
+		if err := abi.Register(ctx, r.engine, m); err != nil {
+			return err
+		}
+		r.offered[m.Name] = m
+	}
+	return nil
+}
+
+// Load validates and compiles a module; the same bytes are compiled once,
+// however many ask at the same time. A module that can't be run is an
+// *host.Error that says why.
+func (r *Runtime) Load(ctx context.Context, data []byte) (*Module, error) {
+	if int64(len(data)) > r.cfg.MaxModule {
+		return nil, host.Errorf(host.CodeTooLarge, "the module has %d bytes; at most %d are accepted", len(data), r.cfg.MaxModule)
+	}
+	digest := kv.DigestOf(data)
+	if m := r.loaded(digest); m != nil {
+		return m, nil
+	}
+	v, err, _ := r.flight.Do(string(digest[:]), func() (any, error) {
+		if m := r.loaded(digest); m != nil {
+			return m, nil
+		}
+		return r.compile(context.WithoutCancel(ctx), digest, data)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*Module), nil
+}
+
+func (r *Runtime) loaded(d kv.Digest) *Module {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.modules[d]
+}
+
+// Unload forgets a module and frees its code once its running Invocations have
+// ended. Loading the same bytes again compiles them again.
+func (r *Runtime) Unload(ctx context.Context, d kv.Digest) error {
+	r.mu.Lock()
+	m := r.modules[d]
+	delete(r.modules, d)
+	r.mu.Unlock()
+	if m == nil {
+		return nil
+	}
+	return m.close(ctx)
+}
+
+// Close frees all code. Invocations must have ended.
+func (r *Runtime) Close(ctx context.Context) error {
+	if err := r.engine.Close(ctx); err != nil {
+		return fmt.Errorf("close engine: %w", err)
+	}
+	return nil
+}
