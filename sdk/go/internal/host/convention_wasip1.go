@@ -1,0 +1,65 @@
+package host
+
+import (
+	"time"
+	"unsafe"
+)
+
+//go:wasmexport fetch
+func fetch() { run() }
+
+// value calls get, a function that fills a buffer, until the buffer is large enough.
+func value(get func(buf *byte, size uint32) int32) ([]byte, error) {
+	buf := make([]byte, 512)
+	for {
+		n := get(&buf[0], uint32(len(buf)))
+		if n < 0 {
+			return nil, failure(int64(n))
+		}
+		if int(n) <= len(buf) {
+			return buf[:n], nil
+		}
+		buf = make([]byte, n)
+	}
+}
+
+func text(get func(buf *byte, size uint32) int32) string {
+	b, _ := value(get)
+	return view(b)
+}
+
+// opValue is value for the functions that read the result of an operation.
+func opValue(op int32, get func(op int32, buf *byte, size uint32) int32) ([]byte, error) {
+	return value(func(buf *byte, size uint32) int32 { return get(op, buf, size) })
+}
+
+// view is b as a string that shares its memory: for b that doesn't change any more.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// failure is the error of a negative result, nil for others.
+func failure(result int64) error {
+	if result >= 0 {
+		return nil
+	}
+	err := &Error{Code: Internal}
+	if result >= -255 {
+		err.Code = Code(-result)
+	}
+	if err.Code != NotFound && err.Code != Conflict { // these two say it all, and are common
+		err.Message = text(lastError)
+	}
+	return err
+}
+
+var pending = poller{wait: func(handles []int32, timeout time.Duration) int32 {
+	return wait(&handles[0], uint32(len(handles)), int64(timeout))
+}}
+
+// release closes a handle that goroutines may be waiting for.
+func release(handle int32) {
+	pending.forget(handle)
+	closeHandle(handle)
+}
+
+// Abort ends the invocation with a trap. A response under way is cut off.
+func Abort(reason string) { panic(reason) }

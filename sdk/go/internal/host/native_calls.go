@@ -1,0 +1,50 @@
+//go:build !wasip1
+
+package host
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"time"
+)
+
+func RequestMethod() string                 { return current().RequestMethod() }
+func RequestURL() string                    { return current().RequestURL() }
+func RequestClient() string                 { return current().RequestClient() }
+func RequestFields() []Field                { return current().RequestFields() }
+func RequestBody() (io.ReadCloser, error)   { return current().RequestBody(), nil }
+func Detach() error                         { return current().Detach() }
+func Abort(reason string)                   { current().Abort(reason) }
+func OpenKV(name string) (Namespace, error) { return current().OpenKV(name) }
+func Env(name string) (string, bool)        { return current().Env(name) }
+func EnvNames() []string                    { return current().EnvNames() }
+func Log(level int, text string)            { current().Log(level, text) }
+func TimeLeft() time.Duration               { return current().TimeLeft() }
+
+func RequestField(name string) (string, bool) {
+	for _, f := range RequestFields() {
+		if strings.EqualFold(f[0], name) {
+			return f[1], true
+		}
+	}
+	return "", false
+}
+
+func Respond(status int, fields []Field, body []byte) error {
+	return current().Respond(status, fields, body)
+}
+
+func RespondStream(status int, fields []Field) (io.WriteCloser, error) {
+	return current().RespondStream(status, fields)
+}
+
+func Fetch(method, url string, fields []Field, body []byte) (Exchange, error) {
+	return current().Fetch(method, url, fields, bytes.NewReader(body))
+}
+
+func FetchStream(method, url string, fields []Field) (Exchange, io.WriteCloser, error) {
+	r, w := io.Pipe()
+	x, err := current().Fetch(method, url, fields, r)
+	return x, w, err
+}
