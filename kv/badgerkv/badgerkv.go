@@ -1,0 +1,150 @@
+// Package badgerkv keeps a kv.Store in a directory, in Badger. Start reading at
+// Open; write.go and read.go say how an entry is laid out in the database.
+//
+// Badger runs in managed mode: this package numbers the commits, and a commit's
+// number is the entry's revision. Otherwise every read would wait until the
+// writes under way are on disk (measured with one writer that syncs: 34 times
+// fewer reads). What is left to do for Badger is in revisions.go.
+//
+// A full disk ends the process (Badger writes through mmap, so the kernel sends
+// SIGBUS); nothing acknowledged is lost. Whoever writes much checks for free
+// space first.
+package badgerkv
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/internal/feed"
+)
+
+// Config of a Store.
+type Config struct {
+	// Dir holds the database and nothing else. It is made if it does not exist.
+	Dir string
+	// NoSync lets Put return before the write is on disk. Then writes survive
+	// the end of the process but not that of the machine.
+	NoSync bool
+	// Now is the clock for expiry. Default: time.Now.
+	Now func() time.Time
+	// Logger gets what Badger reports; its chatter is at level Debug.
+	// Default: discard.
+	Logger *slog.Logger
+	// CollectEvery is how often space of overwritten large values is reclaimed.
+	// Default: 5 minutes.
+	CollectEvery time.Duration
+}
+
+// stripes is how many writes to different keys may be under way at a time. They
+// share syncs, so more of them means more writes per second.
+const stripes = 256
+
+// Store is a kv.Store in Badger.
+type Store struct {
+	db        *badger.DB
+	now       func() time.Time
+	log       *slog.Logger
+	revisions *revisions
+	feed      feed.Feed
+	seed      maphash.Seed
+
+	// locks serialise the writes of one key, from the comparison of revisions
+	// to the event. Taken after life, before revisions.mu.
+	locks [stripes]sync.Mutex
+
+	life   sync.RWMutex // held for reading by every call; guards closed
+	closed bool
+
+	collector sync.WaitGroup
+	stop      context.CancelFunc // of the collector
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open opens or makes the database. The error says what to do when the
+// directory belongs to another process or cannot be written.
+func Open(cfg Config) (*Store, error) {
+	setDefaults(&cfg)
+	if err := prepareDir(cfg.Dir); err != nil {
+		return nil, err
+	}
+	db, err := badger.OpenManaged(options(cfg))
+	if err != nil {
+		return nil, openError(cfg.Dir, err)
+	}
+	revisions, err := openRevisions(db, cfg.NoSync)
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Store{db: db, now: cfg.Now, log: cfg.Logger, revisions: revisions, seed: maphash.MakeSeed(), stop: stop}
+	s.collector.Go(func() { s.collect(ctx, cfg.CollectEvery) })
+	return s, nil
+}
+
+func setDefaults(cfg *Config) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.CollectEvery <= 0 {
+		cfg.CollectEvery = 5 * time.Minute
+	}
+}
+
+// Watch implements kv.Store.
+func (s *Store) Watch(ctx context.Context, prefix string) (kv.Watcher, error) {
+	if err := kv.CheckPrefix(prefix); err != nil {
+		return nil, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	return s.feed.Watch(prefix)
+}
+
+// Close implements kv.Store. It takes as long as writing what is in memory.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		s.life.Lock()
+		s.closed = true
+		s.life.Unlock()
+		s.feed.Close()
+		s.stop()
+		s.collector.Wait()
+		if err := s.db.Close(); err != nil {
+			s.closeErr = fmt.Errorf("close store: %w", err)
+		}
+	})
+	return s.closeErr
+}
+
+// enter begins a call; if it returns nil the caller calls leave.
+func (s *Store) enter(ctx context.Context) error {
+	s.life.RLock()
+	err := ctx.Err()
+	if s.closed {
+		err = kv.ErrClosed
+	}
+	if err != nil {
+		s.life.RUnlock()
+	}
+	return err
+}
+
+func (s *Store) leave() { s.life.RUnlock() }
+
+func (s *Store) lockOf(key string) *sync.Mutex {
+	return &s.locks[maphash.String(s.seed, key)%stripes]
+}
