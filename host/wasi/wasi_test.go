@@ -221,3 +221,9 @@ func TestUnfit(t *testing.T) {
 		g.want(ebadf, name, args...)
 	}
 }
+
+// flush ends what the guest has begun to log and returns the log.
+func (g *guest) flush() []hosttest.LogEntry {
+	wasi.Flush(g.call)
+	return g.End().Log
+}
