@@ -11,7 +11,8 @@ import "strings"
 //   - A value without quotes ends at the first "#" or at the end of the line.
 //   - A value in single, double or back quotes is taken as it stands and may
 //     span lines; only in double quotes "\n" and "\r" become line ends. A
-//     backslash before the quote keeps it from ending the value, and stays.
+//     backslash before the quote keeps it from ending the value, unless
+//     nothing else could, and stays.
 //   - Nothing is expanded.
 //
 // At most 128 variables of 5 KiB. What wrangler skips or takes in part (a line
@@ -80,20 +81,14 @@ func (s *devVars) value(start, end int) (string, bool) {
 // the line of the closing one.
 func (s *devVars) quoted(start int) (string, bool) {
 	quote := s.text[start]
-	end := start + 1
-	for end < len(s.text) && s.text[end] != quote {
-		if s.text[end] == '\\' && end+1 < len(s.text) && s.text[end+1] == quote {
-			end++
-		}
-		end++
-	}
-	if end >= len(s.text) {
+	end, closed := closingQuote(s.text, start)
+	if !closed {
 		s.addf(start, "the quote %c is not closed", quote)
 		return "", false
 	}
 	rest, _, _ := strings.Cut(s.text[end+1:], "\n")
 	s.at = end + 1 + len(rest) + 1
-	if rest = strings.TrimSpace(rest); rest != "" && rest[0] != '#' {
+	if !endsLine(s.text[end+1:]) {
 		s.addf(end+1, "only a comment may follow the closing quote")
 		return "", false
 	}
@@ -102,6 +97,35 @@ func (s *devVars) quoted(start int) (string, bool) {
 		value = strings.NewReplacer(`\n`, "\n", `\r`, "\r").Replace(value)
 	}
 	return value, true
+}
+
+// closingQuote finds the quote that closes the one at start: the first without
+// a backslash before it, if its line ends there; else the last with one whose
+// line does, as in 'C:\dir\'; else the first without, if there is any.
+func closingQuote(text string, start int) (end int, closed bool) {
+	escaped := -1
+	for end = start + 1; end < len(text); end++ {
+		if text[end] != text[start] {
+			continue
+		}
+		ends := endsLine(text[end+1:])
+		if end-1 == start || text[end-1] != '\\' {
+			if !ends && escaped >= 0 {
+				return escaped, true
+			}
+			return end, true
+		}
+		if ends {
+			escaped = end
+		}
+	}
+	return escaped, escaped >= 0
+}
+
+// endsLine reports whether nothing but a comment stands in the rest of a line.
+func endsLine(rest string) bool {
+	rest = strings.TrimLeft(rest, " \t\r")
+	return rest == "" || rest[0] == '\n' || rest[0] == '#'
 }
 
 // set notes a variable; before is what stands before "=".

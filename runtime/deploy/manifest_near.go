@@ -3,12 +3,17 @@ package deploy
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
-// near returns the known key that key was most likely meant to be, or "".
+// near returns the known key that key was most likely meant to be, or "": one
+// that differs in few letters, or has a unit behind it.
 func near(key string, known fields) string {
 	best, least := "", max(1, len(key)/3)+1 // a third of the letters may be wrong
 	for _, candidate := range slices.Sorted(maps.Keys(known)) {
+		if strings.HasPrefix(candidate, key+"_") {
+			return candidate
+		}
 		if diff := len(candidate) - len(key); diff >= least || -diff >= least {
 			continue
 		}

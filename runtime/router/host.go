@@ -21,6 +21,8 @@ func ParseHost(text string) (string, error) {
 	switch {
 	case text == "":
 		return "", errors.New(`the host is missing; write one such as "example.com"`)
+	case strings.Contains(text, "/"):
+		return "", fmt.Errorf("host %q is a URL or a path; write the host alone", text)
 	case text[0] == '[' || strings.Count(text, ":") > 1:
 		return "", fmt.Errorf("host %q is an IPv6 address; write a name", text)
 	case strings.Contains(text, ":"):
