@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 )
 
 // Digest is the SHA-256 of a blob's bytes.
@@ -20,8 +21,8 @@ func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 func ParseDigest(s string) (Digest, error) {
 	var d Digest
 	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(d) {
-		return d, fmt.Errorf("digest %q is not 64 hexadecimal digits", s)
+	if err != nil || len(b) != len(d) || strings.ToLower(s) != s {
+		return d, fmt.Errorf("digest %q is not 64 lower-case hexadecimal digits", s)
 	}
 	copy(d[:], b)
 	return d, nil

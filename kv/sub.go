@@ -2,13 +2,15 @@ package kv
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 )
 
 // Sub returns the keys of store that begin with prefix as a store of its own:
 // the prefix is not part of its keys, cursors and events. The prefix counts
-// towards MaxKey. Closing the result ends its watchers and leaves store open.
+// towards MaxKey; a key that is the prefix itself is not part of the view.
+// Closing the result ends its watchers and leaves store open.
 func Sub(store Store, prefix string) Store {
 	return &sub{parent: store, prefix: prefix, watchers: map[Watcher]struct{}{}}
 }
@@ -54,6 +56,7 @@ func (s *sub) List(ctx context.Context, opts ListOptions) (Page, error) {
 	for i, e := range page.Entries {
 		page.Entries[i] = s.strip(e)
 	}
+	page.Entries = slices.DeleteFunc(page.Entries, func(e Entry) bool { return e.Key == "" })
 	return page, err
 }
 
@@ -107,9 +110,13 @@ type subWatcher struct {
 }
 
 func (w *subWatcher) Next(ctx context.Context) (Event, error) {
-	ev, err := w.Watcher.Next(ctx)
-	ev.Entry = w.sub.strip(ev.Entry)
-	return ev, err
+	for {
+		ev, err := w.Watcher.Next(ctx)
+		ev.Entry = w.sub.strip(ev.Entry)
+		if err != nil || ev.Entry.Key != "" {
+			return ev, err
+		}
+	}
 }
 
 func (w *subWatcher) Close() error {

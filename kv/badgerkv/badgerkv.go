@@ -17,6 +17,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -59,6 +60,9 @@ type Store struct {
 	// to the event. Taken after life, before revisions.mu.
 	locks [stripes]sync.Mutex
 
+	longBytes atomic.Int64  // of long values since the memtable was turned
+	turn      chan struct{} // asks the collector for a turn
+
 	life   sync.RWMutex // held for reading by every call; guards closed
 	closed bool
 
@@ -85,7 +89,10 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Store{db: db, now: cfg.Now, log: cfg.Logger, revisions: revisions, seed: maphash.MakeSeed(), stop: stop}
+	s := &Store{
+		db: db, now: cfg.Now, log: cfg.Logger, revisions: revisions,
+		seed: maphash.MakeSeed(), turn: make(chan struct{}, 1), stop: stop,
+	}
 	s.collector.Go(func() { s.collect(ctx, cfg.CollectEvery) })
 	return s, nil
 }

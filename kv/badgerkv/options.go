@@ -9,6 +9,8 @@ import (
 )
 
 const (
+	// memtableSize is what Badger collects in memory before it writes a table.
+	memtableSize = 8 << 20
 	// inlineMax is the longest value kept in its head. Larger ones would make
 	// listings, which read heads, slow.
 	inlineMax = 1 << 10
@@ -34,7 +36,7 @@ func options(cfg Config) badger.Options {
 		WithSyncWrites(!cfg.NoSync).
 		WithLogger(logger{cfg.Logger}).
 		WithMetricsEnabled(false).
-		WithMemTableSize(8 << 20).
+		WithMemTableSize(memtableSize).
 		WithNumMemtables(2).
 		WithNumLevelZeroTables(2).
 		WithNumLevelZeroTablesStall(4).

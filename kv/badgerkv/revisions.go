@@ -17,10 +17,6 @@ import (
 // what is left of a lease.
 const leaseSize = 1 << 14
 
-// leaseKey holds, as the revision of an entry without a value, the highest
-// revision that may have been given. It shares no prefix with heads and values.
-const leaseKey = "r"
-
 // revisions gives out revisions, which grow and are never given twice whatever
 // happens to the process or the machine, and knows which of them are being
 // committed. From that it makes snapshots, and tells Badger which versions
@@ -48,7 +44,8 @@ func openRevisions(db *badger.DB, noSync bool) (*revisions, error) {
 	}, nil
 }
 
-// readLease is 0 for a new database. One that has entries but no lease is
+// readLease returns the highest revision that may have been given; it is kept as
+// that of an entry without a value. It is 0 for a new database. One that has entries but no lease is
 // damaged: going on from 0 would give revisions out again.
 func readLease(db *badger.DB) (uint64, error) {
 	txn := db.NewTransactionAt(latest, false)

@@ -18,8 +18,10 @@ import (
 // long value as it is. So listings and comparisons of revisions read heads only.
 // The prefixes also keep users' keys out of Badger's own, "!badger!".
 const (
-	headPrefix  = "h"
-	valuePrefix = "v"
+	headPrefix   = "h"
+	valuePrefix  = "v"
+	leaseKey     = "r"
+	fillerPrefix = 'f'
 )
 
 // latest is the read timestamp that sees every committed version.
@@ -143,7 +145,13 @@ func (s *Store) commit(w write, old state) error {
 	if err := set(txn, w.entry, old.long); err != nil {
 		return err
 	}
-	return txn.CommitAt(w.entry.Revision, nil)
+	if err := txn.CommitAt(w.entry.Revision, nil); err != nil {
+		return err
+	}
+	if len(w.entry.Value) >= valueThreshold {
+		s.wroteLong(len(w.entry.Value))
+	}
+	return nil
 }
 
 func (s *Store) setEntry(txn *badger.Txn, e kv.Entry, hadLong bool) error {
