@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 
@@ -29,8 +30,11 @@ func FuzzLocate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		got, tooDeep := deploy.Located(text)
 		var root map[string]any
-		if _, err := toml.Decode(text, &root); err != nil || tooDeep || strings.HasPrefix(text, "\ufeff") {
+		if _, err := toml.Decode(text, &root); err != nil || tooDeep {
 			return // must only end
+		}
+		if !utf8.ValidString(text) || strings.HasPrefix(text, "\ufeff") {
+			return // the library skips byte order marks; locate never sees them
 		}
 		want := map[string]bool{}
 		paths(want, "", root)
