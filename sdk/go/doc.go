@@ -40,7 +40,7 @@
 // mayflyhttp runs any http.Handler and lets http.Client send requests,
 // mayflylog is for log/slog, and mayflytest runs a Function under go test.
 // They are apart because linking net/http or log/slog makes a module larger:
-// a Function that imports only this package stays below 2 MB.
+// a Function that imports only this package is one of about 2 MB.
 //
 // The functions of this package may be called from any goroutine while a
 // request is handled. Calling them when none is, panics outside of WebAssembly.

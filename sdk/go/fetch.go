@@ -2,7 +2,6 @@ package mayfly
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/mayfly-run/mayfly/sdk/go/internal/host"
@@ -16,8 +15,8 @@ type FetchRequest struct {
 
 	// Body is sent to its end; nil for none. One that knows its length, as
 	// bytes.Reader, bytes.Buffer and strings.Reader do, is sent in one piece.
-	// Any other is streamed while the response may already arrive, and is not
-	// closed.
+	// Any other is streamed while the response may already arrive. An io.Closer
+	// is closed when nothing more is read from it.
 	Body io.Reader
 }
 
@@ -39,26 +38,34 @@ type FetchResponse struct {
 // When ctx is done, the exchange is given up, including a body that is being
 // read. The invocation's own time limit applies anyway.
 func Fetch(ctx context.Context, r *FetchRequest) (*FetchResponse, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	x, err := r.send()
+	ctx, cancel := context.WithCancelCause(ctx)
+	x, err := r.send(cancel)
 	if err != nil {
+		cancel(nil)
 		return nil, fail("fetch", err)
 	}
 	stop := context.AfterFunc(ctx, func() { x.Close() })
 	status, fields, body, err := x.Response()
 	if err != nil {
-		stop()
-		if errors.Is(fail("fetch", err), ErrCanceled) && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, fail("fetch", err)
+		defer cancel(nil)
+		return nil, cause(ctx, fail("fetch", err))
 	}
-	return &FetchResponse{status, fields, &fetchBody{ctx, body, stop}}, nil
+	end := func() { stop(); cancel(nil) }
+	return &FetchResponse{status, fields, &fetchBody{ctx, body, end}}, nil
 }
 
-func (r *FetchRequest) send() (host.Exchange, error) {
+// cause is why an exchange failed: the context if that is done, else err.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (r *FetchRequest) send(cancel context.CancelCauseFunc) (host.Exchange, error) {
 	method := r.Method
 	if method == "" {
 		method = "GET"
@@ -67,6 +74,7 @@ func (r *FetchRequest) send() (host.Exchange, error) {
 		return host.Fetch(method, r.URL, r.Header, nil)
 	}
 	if _, ok := r.Body.(interface{ Len() int }); ok {
+		defer closeBody(r.Body)
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return nil, err
@@ -74,41 +82,49 @@ func (r *FetchRequest) send() (host.Exchange, error) {
 		return host.Fetch(method, r.URL, r.Header, body)
 	}
 	x, upload, err := host.FetchStream(method, r.URL, r.Header)
-	if err == nil {
-		go send(upload, r.Body, x)
+	if err != nil {
+		closeBody(r.Body)
+		return nil, err
 	}
-	return x, err
+	go send(upload, r.Body, cancel, x)
+	return x, nil
+}
+
+func closeBody(body io.Reader) {
+	if c, ok := body.(io.Closer); ok {
+		c.Close()
+	}
 }
 
 // send copies the body. An upload that is cut short must not look complete, so
-// the exchange is given up with it. A server that doesn't want all of it is
-// fine: it has answered or will.
-func send(upload io.WriteCloser, body io.Reader, x host.Exchange) {
+// the exchange is given up before the upload is closed.
+func send(upload io.WriteCloser, body io.Reader, cancel context.CancelCauseFunc, x host.Exchange) {
+	defer closeBody(body)
+	defer upload.Close()
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := body.Read(buf)
 		if n > 0 {
 			if _, err := upload.Write(buf[:n]); err != nil {
-				break
+				return // a server may answer without wanting all of it
 			}
 		}
 		if err == io.EOF {
-			break
+			return
 		}
 		if err != nil {
-			Log(LevelWarn, "fetch: read body to send: "+err.Error())
+			cancel(err)
 			x.Close()
-			break
+			return
 		}
 	}
-	upload.Close()
 }
 
 // fetchBody is a response's body that tells why it was cut short.
 type fetchBody struct {
-	ctx  context.Context
+	ctx  context.Context // of the exchange, whose end this is
 	body io.ReadCloser
-	stop func() bool
+	end  func()
 }
 
 func (b *fetchBody) Read(p []byte) (int, error) {
@@ -116,14 +132,14 @@ func (b *fetchBody) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	defer b.stop()
-	if err != io.EOF && b.ctx.Err() != nil {
-		return n, b.ctx.Err()
+	if err != io.EOF {
+		err = cause(b.ctx, fail("fetch response body", err))
 	}
-	return n, fail("fetch response body", err)
+	b.end()
+	return n, err
 }
 
 func (b *fetchBody) Close() error {
-	b.stop()
+	b.end()
 	return b.body.Close()
 }

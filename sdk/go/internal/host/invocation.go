@@ -8,60 +8,70 @@ var event func()
 // Handle registers what answers requests. The last call counts.
 func Handle(f func()) { event = f }
 
-// background is the work that WaitUntil was given in this invocation. It stays
-// nil, and wait_until out of the module, in programs that don't call WaitUntil.
-var background *tasks
-
-type tasks struct {
-	mu      sync.Mutex // guards the fields below; only native builds have a second thread
-	waiting []func()
-	started bool
-	running sync.WaitGroup
-	finish  func(*tasks)
-}
-
 // run answers one request and then does what WaitUntil was given.
 func run() {
-	background = nil // left by the previous request, in native builds
+	background.reset()
 	if event == nil {
 		Log(3, "no handler: call mayfly.Handle or mayflyhttp.Serve from func init; main doesn't run")
 		Respond(500, nil, nil)
 		return
 	}
 	event()
-	if background != nil {
-		background.finish(background)
+	if finish := background.finisher(); finish != nil {
+		finish()
 	}
+}
+
+// background is the work that WaitUntil was given in this invocation.
+var background tasks
+
+type tasks struct {
+	mu      sync.Mutex // guards the fields below, except running
+	waiting []func()
+	started bool
+	finish  func() // set by WaitUntil alone, which keeps wait_until out of programs that don't call it
+	running sync.WaitGroup
 }
 
 // WaitUntil runs f on a goroutine of its own after the response went out, or
 // now if it has.
 func WaitUntil(f func()) {
-	if background == nil {
-		background = &tasks{finish: (*tasks).runAll}
-	}
-	background.add(f)
-}
-
-func (t *tasks) add(f func()) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.started {
-		t.running.Go(f)
+	background.mu.Lock()
+	defer background.mu.Unlock()
+	background.finish = runBackground
+	if background.started {
+		background.running.Go(f)
 		return
 	}
-	t.waiting = append(t.waiting, f)
+	background.waiting = append(background.waiting, f)
 }
 
-func (t *tasks) runAll() {
+func runBackground() {
 	if err := Detach(); err != nil {
 		Log(3, "wait until: "+err.Error())
 	}
+	background.start()
+	background.running.Wait()
+}
+
+func (t *tasks) start() {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.started = true
 	for _, f := range t.waiting {
 		t.running.Go(f)
 	}
-	t.mu.Unlock()
-	t.running.Wait()
+}
+
+func (t *tasks) finisher() func() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.finish
+}
+
+// reset forgets the invocation before, which only native builds have.
+func (t *tasks) reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waiting, t.started, t.finish = nil, false, nil
 }

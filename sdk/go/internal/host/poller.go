@@ -3,6 +3,7 @@ package host
 import (
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -13,9 +14,16 @@ import (
 // channel, and one goroutine waits for all the handles together.
 type poller struct {
 	// wait is the ABI's: the index of a ready handle, or a negative code.
-	wait    func(handles []int32, timeout time.Duration) int32
-	handles []int32         // what is waited for,
-	parked  []chan struct{} // and by whom; same indexes
+	wait func(handles []int32, timeout time.Duration) int32
+
+	mu      sync.Mutex // guards the fields below
+	parked  []parked
+	running bool
+}
+
+type parked struct {
+	handle int32
+	ready  chan struct{}
 }
 
 // slice is how long the thread blocks at a time. Only a timer (time.Sleep, a
@@ -27,53 +35,64 @@ const slice = time.Millisecond
 // maxWait is how many handles fit into one wait.
 const maxWait = 1024
 
-// await returns when handle is ready, or was closed, or can't be waited for,
+// await returns when handle is ready, or is forgotten, or can't be waited for,
 // which the function that reads its result will tell.
 func (p *poller) await(handle int32) {
 	if p.wait([]int32{handle}, 0) != -int32(Timeout) {
 		return
 	}
 	ready := make(chan struct{})
-	p.handles = append(p.handles, handle)
-	p.parked = append(p.parked, ready)
-	if len(p.handles) == 1 {
+	p.mu.Lock()
+	p.parked = append(p.parked, parked{handle, ready})
+	if !p.running {
+		p.running = true
 		go p.run()
 	}
+	p.mu.Unlock()
 	<-ready
 }
 
-// forget wakes whoever waits for handle, because it is about to be closed.
+// forget wakes whoever waits for handle.
 func (p *poller) forget(handle int32) {
-	for i := len(p.handles) - 1; i >= 0; i-- {
-		if p.handles[i] == handle {
-			p.wake(i)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.parked = slices.DeleteFunc(p.parked, func(w parked) bool {
+		if w.handle != handle {
+			return false
 		}
-	}
-}
-
-func (p *poller) wake(i int) {
-	close(p.parked[i])
-	p.handles = slices.Delete(p.handles, i, i+1)
-	p.parked = slices.Delete(p.parked, i, i+1)
+		close(w.ready)
+		return true
+	})
 }
 
 // run goes on while somebody is parked.
 func (p *poller) run() {
 	for {
 		runtime.Gosched() // first everybody else, who may still have work
-		if len(p.handles) == 0 {
+		handles := p.handles()
+		if len(handles) == 0 {
 			return
 		}
-		n := min(len(p.handles), maxWait)
-		i := p.wait(p.handles[:n], slice)
+		i := p.wait(handles, slice)
 		switch {
 		case i >= 0:
-			p.wake(int(i))
+			p.forget(handles[i])
 		case i != -int32(Timeout):
-			for n > 0 { // let each reader find out what is wrong
-				n--
-				p.wake(n)
+			for _, h := range handles { // each reader finds out what is wrong
+				p.forget(h)
 			}
 		}
 	}
+}
+
+// handles returns what is waited for; run ends if that is nothing.
+func (p *poller) handles() []int32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = len(p.parked) > 0
+	handles := make([]int32, 0, min(len(p.parked), maxWait))
+	for _, w := range p.parked[:cap(handles)] {
+		handles = append(handles, w.handle)
+	}
+	return handles
 }
