@@ -1,0 +1,130 @@
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
+)
+
+// Local is the account that always exists. It may claim every host that no
+// other account has below the node's domain.
+const Local = "local"
+
+// maxHosts bounds the hosts granted to one account.
+const maxHosts = 100
+
+// Account separates tenants: nothing of one is visible to another.
+type Account struct {
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+	// Hosts are what the Routes of its Functions may claim, beside what is below
+	// <name>.<domain>: names, or "*." and a domain for what is below it.
+	Hosts []string `json:"hosts"`
+}
+
+func localAccount() Account { return Account{Name: Local, Hosts: []string{"*"}} }
+
+// CreateAccount makes an account. Its name follows the rule for Functions.
+func (r *Registry) CreateAccount(ctx context.Context, name string, hosts []string) (Account, error) {
+	if err := CheckName(name); err != nil {
+		return Account{}, invalid("%v", err)
+	}
+	if len(hosts) > maxHosts {
+		return Account{}, invalid("%d hosts were given; at most %d are allowed", len(hosts), maxHosts)
+	}
+	for _, h := range hosts {
+		if _, err := parseGrant(h); err != nil {
+			return Account{}, err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := r.current.Load().clone()
+	if err := r.mayCreate(next, name); err != nil {
+		return Account{}, err
+	}
+	a := Account{Name: name, Created: r.now(), Hosts: hosts}
+	if _, err := write(ctx, r.cfg.Store, accountRecords+name, a, kv.PutOptions{If: kv.IfRevision(0)}); err != nil {
+		return Account{}, err
+	}
+	next.accounts[name] = a
+	r.publish(next)
+	return a, nil
+}
+
+// mayCreate refuses a name that is taken, also by a Route on a host that would
+// be the new account's.
+func (r *Registry) mayCreate(s *snapshot, name string) error {
+	if _, err := s.account(name); err == nil {
+		return host.Errorf(host.CodeConflict, "account %q exists already", name)
+	}
+	own := zone(name + "." + r.cfg.Domain)
+	for _, f := range s.functions {
+		for _, route := range f.Routes {
+			if own.Covers(route.Pattern) {
+				return host.Errorf(host.CodeConflict, "route %q of Function %s in account %s is on a host that would be the new account's; choose another name", route.Pattern, f.Name, f.Account)
+			}
+		}
+	}
+	return nil
+}
+
+// Accounts returns all accounts, ordered by name.
+func (r *Registry) Accounts() []Account {
+	list := []Account{localAccount()}
+	for _, a := range r.current.Load().accounts {
+		list = append(list, a)
+	}
+	slices.SortFunc(list, func(a, b Account) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Account returns one account.
+func (r *Registry) Account(name string) (Account, error) { return r.current.Load().account(name) }
+
+// DeleteAccount removes an account and its tokens. Functions and namespaces
+// are removed first, by their owner.
+func (r *Registry) DeleteAccount(ctx context.Context, name string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := r.current.Load().clone()
+	if err := mayDelete(next, name); err != nil {
+		return err
+	}
+	defer r.publish(next)                   // what was revoked is, also if the rest fails
+	for _, t := range next.tokensOf(name) { // first, so that none is left of an account made anew
+		if err := r.revoke(ctx, next, t); err != nil {
+			return err
+		}
+	}
+	if err := r.cfg.Store.Delete(ctx, accountRecords+name, kv.DeleteOptions{}); err != nil {
+		return fmt.Errorf("delete account: %w", err)
+	}
+	delete(next.accounts, name)
+	return nil
+}
+
+func mayDelete(s *snapshot, name string) error {
+	if name == Local {
+		return host.Errorf(host.CodeDenied, "account %s cannot be deleted", Local)
+	}
+	if _, err := s.account(name); err != nil {
+		return err
+	}
+	for id := range s.functions {
+		if id.account == name {
+			return host.Errorf(host.CodeConflict, "account %s still has Function %s; delete its Functions first", name, id.name)
+		}
+	}
+	for _, ns := range s.namespaces {
+		if ns.Account == name && !ns.Deleted {
+			return host.Errorf(host.CodeConflict, "account %s still has KV namespace %q; delete its namespaces first", name, ns.Title)
+		}
+	}
+	return nil
+}

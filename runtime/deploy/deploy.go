@@ -1,0 +1,183 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime"
+)
+
+// Upload is what becomes a new Version.
+type Upload struct {
+	Module   []byte // not kept
+	Settings Settings
+	// Routes replace those of the Function; nil leaves them as they are.
+	Routes []Route
+	Author string // whom the records name; may be empty
+}
+
+// attempts bounds how often a change is tried again that another node was
+// faster with.
+const attempts = 5
+
+// Deploy stores a module as a new Version of a Function, which it creates if it
+// is new, and lets the Version serve from then on. It compiles and checks
+// everything before it changes anything; whatever happens meanwhile, the
+// Function serves its old Version or the new one. An upload that can't be
+// served is an *host.Error that says why.
+func (r *Registry) Deploy(ctx context.Context, account, name string, up Upload) (Version, error) {
+	digest := kv.DigestOf(up.Module)
+	v := Version{
+		Created: r.now(), Author: up.Author,
+		Digest: digest.String(), Size: int64(len(up.Module)), Settings: up.Settings,
+	}
+	id := functionID{account, name}
+	s := r.current.Load()
+	if err := r.checkVersion(s, s.planned(id, up.Routes), v); err != nil {
+		return Version{}, err // before the work of compiling
+	}
+	r.code.hold(digest)
+	defer r.code.drop(digest)
+	m, err := r.code.load(ctx, digest, up.Module)
+	if err != nil {
+		return Version{}, fmt.Errorf("load module: %w", err)
+	}
+	if err := checkMemory(m.MinMemory, up.Settings.Limits.host().Or(r.cfg.Limits).Memory); err != nil {
+		return Version{}, err
+	}
+	err = r.change(ctx, id, func(ctx context.Context, s *snapshot) ([]string, error) {
+		return r.commit(ctx, s, id, &v, up, m)
+	})
+	if err != nil {
+		return Version{}, err
+	}
+	return v, nil
+}
+
+// planned is the Function as it would be with other Routes.
+func (s *snapshot) planned(id functionID, routes []Route) Function {
+	f := Function{Account: id.account, Name: id.name}
+	if d := s.functions[id]; d != nil {
+		f = d.Function
+	}
+	if routes != nil {
+		f.Routes = routes
+	}
+	return f
+}
+
+// change lets do write one change of a Function and put it into a copy of the
+// snapshot, publishes that, and removes the Versions that do returns. A change
+// that has begun is not interrupted when ctx ends.
+func (r *Registry) change(ctx context.Context, id functionID, do func(context.Context, *snapshot) ([]string, error)) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	for range attempts {
+		next := r.current.Load().clone()
+		dropped, err := do(ctx, next)
+		if err == nil {
+			r.publish(next)
+			r.prune(ctx, id, dropped)
+			return nil
+		}
+		if _, refused := errors.AsType[*host.Error](err); refused {
+			return err
+		}
+		// The record is not what the snapshot says, or may have been written
+		// although the store returned an error.
+		if fresh := r.refresh(ctx, id); fresh != nil {
+			return errors.Join(err, fresh)
+		}
+		if !errors.Is(err, kv.ErrConflict) {
+			return err
+		}
+	}
+	return host.Errorf(host.CodeConflict, "Function %s is being changed by others; try again", id.name)
+}
+
+// publish lets a snapshot answer lookups, and gives back what only the one
+// before needs. It needs r.mu.
+func (r *Registry) publish(next *snapshot) {
+	last := r.current.Swap(next)
+	for id, d := range last.functions {
+		if now := next.functions[id]; now == nil || now.active != d.active {
+			d.active.retire()
+		}
+	}
+}
+
+// refresh takes the record of a Function into the snapshot. It needs r.mu.
+func (r *Registry) refresh(ctx context.Context, id functionID) error {
+	next := r.current.Load().clone()
+	f, revision, err := read[Function](ctx, r.cfg.Store, functionRecord(id))
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		delete(next.functions, id)
+	case err != nil:
+		return err
+	default:
+		if next.functions[id], err = r.loadFunction(ctx, next, f, revision); err != nil {
+			return err
+		}
+	}
+	if err := next.buildTable(); err != nil {
+		return err
+	}
+	r.publish(next)
+	return nil
+}
+
+// commit writes a Version and the Function that it serves. The order makes the
+// Function's record the moment of the switch: before it, what was written is a
+// leftover that the next start removes; after it, everything is there.
+func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, v *Version, up Upload, m *runtime.Module) ([]string, error) {
+	v.ID = newUUID()
+	f, dropped := s.planned(id, up.Routes).with(v, newUUID())
+	if err := r.checkVersion(s, f, *v); err != nil {
+		return nil, err
+	}
+	d, err := r.activate(s, f, *v)
+	if err != nil {
+		return nil, err
+	}
+	d.active.module.Store(m)
+	if d.revision, err = r.record(ctx, s, d, up.Module); err != nil {
+		d.active.retire()
+		return nil, err
+	}
+	return dropped, nil
+}
+
+// record puts d into the snapshot and writes its records.
+func (r *Registry) record(ctx context.Context, s *snapshot, d *deployed, module []byte) (revision uint64, err error) {
+	before := s.revision(d.id())
+	s.functions[d.id()] = d
+	if err := s.buildTable(); err != nil {
+		return 0, err
+	}
+	if _, err := r.cfg.Blobs.Put(ctx, module); err != nil {
+		return 0, fmt.Errorf("store module: %w", err)
+	}
+	v := d.active.Version
+	opts := kv.PutOptions{Metadata: []byte(v.Digest), If: kv.IfRevision(0)}
+	if _, err := write(ctx, r.cfg.Store, versionsOf(d.id())+v.ID, v, opts); err != nil {
+		return 0, err
+	}
+	r.uses[v.Digest]++
+	return write(ctx, r.cfg.Store, functionRecord(d.id()), d.Function, kv.PutOptions{If: kv.IfRevision(before)})
+}
+
+// revision is that of the Function's record, 0 if there is none.
+func (s *snapshot) revision(id functionID) uint64 {
+	if d := s.functions[id]; d != nil {
+		return d.revision
+	}
+	return 0
+}

@@ -1,0 +1,81 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
+
+// Where the node's records are in its store. Below kv/ are the users' entries.
+const (
+	functionRecords  = "node/functions/"  // <account>/<name>: Function
+	versionRecords   = "node/versions/"   // <account>/<name>/<id>: Version, with the digest as metadata
+	namespaceRecords = "node/namespaces/" // <id>: Namespace
+	accountRecords   = "node/accounts/"   // <name>: Account
+	tokenRecords     = "node/tokens/"     // <id>: Token
+	userEntries      = "kv/"              // <namespace>/<key>
+)
+
+func functionRecord(id functionID) string { return functionRecords + id.account + "/" + id.name }
+
+// versionsOf is where the Versions of a Function are.
+func versionsOf(id functionID) string { return versionRecords + id.account + "/" + id.name + "/" }
+
+// read returns a record and its revision.
+func read[T any](ctx context.Context, s kv.Store, key string) (record T, revision uint64, err error) {
+	e, err := s.Get(ctx, key)
+	if err != nil {
+		return record, 0, fmt.Errorf("read record %s: %w", key, err)
+	}
+	if err := json.Unmarshal(e.Value, &record); err != nil {
+		return record, 0, fmt.Errorf("read record %s: %w", key, err)
+	}
+	return record, e.Revision, nil
+}
+
+// write stores a record and returns its revision.
+func write(ctx context.Context, s kv.Store, key string, record any, opts kv.PutOptions) (uint64, error) {
+	data, err := json.Marshal(record)
+	if err != nil {
+		return 0, fmt.Errorf("write record %s: %w", key, err)
+	}
+	revision, err := s.Put(ctx, key, data, opts)
+	if err != nil {
+		return 0, fmt.Errorf("write record %s: %w", key, err)
+	}
+	return revision, nil
+}
+
+// keys calls do for every key that begins with prefix, without its value. do may
+// remove the key.
+func keys(ctx context.Context, s kv.Store, prefix string, do func(kv.Entry) error) error {
+	opts := kv.ListOptions{Prefix: prefix}
+	for {
+		page, err := s.List(ctx, opts)
+		if err != nil {
+			return fmt.Errorf("list %s: %w", prefix, err)
+		}
+		for _, e := range page.Entries {
+			if err := do(e); err != nil {
+				return err
+			}
+		}
+		if page.Cursor == "" {
+			return nil
+		}
+		opts.Cursor = page.Cursor
+	}
+}
+
+// records calls do for every record that begins with prefix.
+func records[T any](ctx context.Context, s kv.Store, prefix string, do func(record T, revision uint64) error) error {
+	return keys(ctx, s, prefix, func(e kv.Entry) error {
+		record, revision, err := read[T](ctx, s, e.Key)
+		if err != nil {
+			return err
+		}
+		return do(record, revision)
+	})
+}

@@ -1,0 +1,179 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/router"
+)
+
+// Config of a Registry. Store, Blobs, Runtime and Domain are required.
+type Config struct {
+	Store   kv.Store // records of the node and the users' entries
+	Blobs   kv.Blobs // modules
+	Runtime *runtime.Runtime
+	// Domain is what Functions get their own hosts below: <function>.<domain>
+	// in account local, <function>.<account>.<domain> in others.
+	Domain string
+	// Limits are in force where a Version sets none. Unset fields are those of
+	// host.DefaultLimits.
+	Limits host.Limits
+	// MaxLimits are the highest that a Version may set. Unset fields are those
+	// of Limits.
+	MaxLimits host.Limits
+	Now       func() time.Time // default: time.Now
+	Logger    *slog.Logger     // default: discard
+}
+
+// Registry knows what is deployed, for whom, and who may change it. Its records
+// are in the store; a snapshot of them in memory answers all lookups. It is
+// safe for concurrent use. One Registry uses a store at a time.
+//
+// Errors for users are *host.Error; all others are internal.
+type Registry struct {
+	cfg  Config
+	code *code
+
+	current atomic.Pointer[snapshot]
+
+	mu sync.Mutex // held by every change, from the check to the new snapshot
+	// uses counts the Versions of each module by its digest. Guarded by mu.
+	uses map[string]int
+
+	stop    context.CancelFunc // of work
+	work    sync.WaitGroup     // warm and empty
+	deleted chan struct{}      // capacity 1: some namespace is marked as deleted
+}
+
+// NewRegistry loads the records, removes what an interrupted change left
+// behind, and begins to compile the active modules in the background.
+func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
+	if err := setDefaults(&cfg); err != nil {
+		return nil, err
+	}
+	r := &Registry{cfg: cfg, code: newCode(cfg.Runtime, cfg.Logger), uses: map[string]int{}, deleted: make(chan struct{}, 1)}
+	s, err := r.load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load registry: %w", err)
+	}
+	if err := r.collect(ctx, s); err != nil {
+		return nil, fmt.Errorf("collect leftovers: %w", err)
+	}
+	r.current.Store(s)
+	work, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	r.work.Go(func() { r.warm(work) })
+	r.work.Go(func() { r.empty(work) })
+	return r, nil
+}
+
+func setDefaults(cfg *Config) error {
+	domain, err := router.ParseHost(cfg.Domain)
+	if err != nil {
+		return fmt.Errorf("node domain: %w", err)
+	}
+	if longest := 253 - 2*(maxName+1); len(domain) > longest {
+		return fmt.Errorf("node domain has %d bytes, and at most %d are allowed", len(domain), longest)
+	}
+	cfg.Domain = domain
+	cfg.Limits = cfg.Limits.Or(host.DefaultLimits())
+	cfg.MaxLimits = cfg.MaxLimits.Or(cfg.Limits)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Close ends the background work. The Registry's Actives must not be in use.
+func (r *Registry) Close() error {
+	r.stop()
+	r.work.Wait()
+	r.code.work.Wait()
+	return nil
+}
+
+// Lookup finds what serves a URL; see router.Table for the arguments. It
+// allocates nothing.
+func (r *Registry) Lookup(scheme, host, pathQuery []byte) (*Active, bool) {
+	return r.current.Load().table.Lookup(scheme, host, pathQuery)
+}
+
+// load reads all records.
+func (r *Registry) load(ctx context.Context) (*snapshot, error) {
+	s := newSnapshot()
+	if err := r.loadAccounts(ctx, s); err != nil {
+		return nil, err
+	}
+	err := records(ctx, r.cfg.Store, functionRecords, func(f Function, revision uint64) error {
+		d, err := r.loadFunction(ctx, s, f, revision)
+		if err != nil {
+			return err
+		}
+		s.functions[f.id()] = d
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, s.buildTable()
+}
+
+func (r *Registry) loadAccounts(ctx context.Context, s *snapshot) error {
+	err := records(ctx, r.cfg.Store, accountRecords, func(a Account, _ uint64) error {
+		s.accounts[a.Name] = a
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = records(ctx, r.cfg.Store, namespaceRecords, func(ns Namespace, _ uint64) error {
+		s.namespaces[ns.ID] = ns
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return records(ctx, r.cfg.Store, tokenRecords, func(t Token, _ uint64) error {
+		s.tokens[t.ID] = t
+		return nil
+	})
+}
+
+// loadFunction makes what serves from the records of a Function. What was
+// accepted when it was deployed is not questioned again: limits of the node
+// that were lowered since bound new Versions only.
+func (r *Registry) loadFunction(ctx context.Context, s *snapshot, f Function, revision uint64) (*deployed, error) {
+	v, _, err := read[Version](ctx, r.cfg.Store, versionsOf(f.id())+f.active())
+	if err != nil {
+		return nil, err
+	}
+	d, err := r.activate(s, f, v)
+	if err != nil {
+		return nil, fmt.Errorf("activate %s/%s: %w", f.Account, f.Name, err)
+	}
+	d.revision = revision
+	return d, nil
+}
+
+// warm compiles the active modules one after the other, so that the first
+// requests after a start need not wait.
+func (r *Registry) warm(ctx context.Context) {
+	for _, f := range r.current.Load().functions {
+		if ctx.Err() != nil {
+			return
+		}
+		if _, err := f.active.Module(ctx); err != nil && !f.active.retired.Load() && ctx.Err() == nil {
+			r.cfg.Logger.Error("warm module", "account", f.Account, "function", f.Name, "err", err)
+		}
+	}
+}
