@@ -4,9 +4,10 @@ import "io"
 
 // reader reads a body.
 type reader struct {
-	handle int32  // 0 after Close
-	end    error  // after the last byte
-	close  func() // optional, runs once
+	handle int32       // 0 after Close
+	await  func(int32) // waits until reading would not block
+	end    error       // after the last byte
+	close  func()      // optional, runs once
 }
 
 func (r *reader) Read(p []byte) (int, error) {
@@ -14,7 +15,7 @@ func (r *reader) Read(p []byte) (int, error) {
 		return 0, r.end
 	}
 	if r.handle != 0 {
-		pending.await(r.handle)
+		r.await(r.handle)
 	}
 	if r.handle == 0 { // closed, perhaps while we waited
 		return 0, &Error{Canceled, "body is closed"}

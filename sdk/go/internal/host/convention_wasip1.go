@@ -1,6 +1,7 @@
 package host
 
 import (
+	"runtime"
 	"time"
 	"unsafe"
 )
@@ -54,6 +55,16 @@ func failure(result int64) error {
 var pending = poller{wait: func(handles []int32, timeout time.Duration) int32 {
 	return wait(&handles[0], uint32(len(handles)), int64(timeout))
 }}
+
+// awaitUnlessAlone leaves the waiting to the call that reads the result if no
+// other goroutine is kept from running by that. It saves most of the time of a
+// KV operation. Timers that run a function are late then, so it isn't for what
+// a context may cut short.
+func awaitUnlessAlone(handle int32) {
+	if runtime.NumGoroutine() > 1 {
+		pending.await(handle)
+	}
+}
 
 // release closes a handle that goroutines may be waiting for.
 func release(handle int32) {

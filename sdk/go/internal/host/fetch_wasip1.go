@@ -61,7 +61,7 @@ func (x *exchange) Response() (int, []Field, io.ReadCloser, error) {
 		defer x.Close()
 		return 0, nil, nil, failure(int64(body))
 	}
-	x.body = &reader{handle: body, close: func() { x.Close() }}
+	x.body = &reader{handle: body, await: pending.await, close: func() { x.Close() }}
 	return int(status), ParseFields(block), x.body, nil
 }
 

@@ -68,7 +68,7 @@ func finish(op int32, result func(op int32) error) error {
 		return failure(int64(op))
 	}
 	defer closeHandle(op)
-	pending.await(op)
+	awaitUnlessAlone(op)
 	if err := failure(int64(kvStatus(op))); err != nil {
 		return err
 	}

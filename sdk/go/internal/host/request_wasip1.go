@@ -22,7 +22,7 @@ func RequestBody() (io.ReadCloser, error) {
 	if h < 0 {
 		return nil, failure(int64(h))
 	}
-	return &reader{handle: h}, nil
+	return &reader{handle: h, await: awaitUnlessAlone}, nil
 }
 
 // Respond sets the whole answer.
