@@ -22,20 +22,16 @@ type Instance struct {
 // from by another tenant's, and starts nothing by itself.
 var instanceConfig = wazero.NewModuleConfig().WithName("").WithStartFunctions()
 
-// Acquire makes an Instance in its first-ever state for a Call. An Instance is
-// returned beside most errors too, and then is released as well.
+// Acquire makes an Instance in its first-ever state for a Call. The module is in
+// use (see Use). An Instance is returned beside most errors too, and then is
+// released as well.
 func (m *Module) Acquire(c *host.Call) (*Instance, error) {
 	if m.MinMemory > c.Limits.Memory {
 		return nil, host.Errorf(host.CodeTooLarge, "the module needs %d bytes of memory; its limit is %d", m.MinMemory, c.Limits.Memory)
 	}
-	m.inUse.RLock()
-	if m.closed {
-		m.inUse.RUnlock()
-		return nil, ErrUnloaded
-	}
 	i := &Instance{module: m}
 	i.memory.Limit = c.Limits.Memory
-	ctx := experimental.WithMemoryAllocator(c, &i.memory)
+	ctx := experimental.WithMemoryAllocator(c.EngineContext(), &i.memory)
 	var err error
 	i.mod, err = m.engine.InstantiateModule(ctx, m.compiled, instanceConfig)
 	return i, err
@@ -51,7 +47,7 @@ func (i *Instance) call(c *host.Call, export string) error {
 	if export == "" {
 		return nil
 	}
-	_, err := i.mod.ExportedFunction(export).Call(c)
+	_, err := i.mod.ExportedFunction(export).Call(c.EngineContext())
 	return err
 }
 
@@ -61,5 +57,4 @@ func (i *Instance) Release(c *host.Call) {
 	if i.mod != nil {
 		i.mod.Close(context.Background())
 	}
-	i.module.inUse.RUnlock()
 }

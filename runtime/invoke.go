@@ -5,13 +5,13 @@ import (
 	"errors"
 
 	"github.com/mayfly-run/mayfly/host"
-	"github.com/tetratelabs/wazero/sys"
 )
 
-// Invoke answers the Call's request with a fresh Instance. The Call has begun;
-// Invoke ends it. The error tells the log, never a client, why the Outcome is
-// not ok.
+// Invoke answers the Call's request with a fresh Instance. The module is in use
+// and the Call has begun; Invoke ends both. The error tells the log, never a
+// client, why the Outcome is not ok.
 func (m *Module) Invoke(c *host.Call) (host.Outcome, error) {
+	defer m.Done()
 	m.ABI.Enter(c)
 	outcome, err := m.run(c)
 	c.End(err)
@@ -38,14 +38,12 @@ func (m *Module) run(c *host.Call) (host.Outcome, error) {
 
 // judge finds the Outcome of an Invocation that failed.
 func judge(c *host.Call, i *Instance, err error) host.Outcome {
-	exit, stopped := errors.AsType[*sys.ExitError](err)
+	stopped := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	switch {
-	case stopped && exit.ExitCode() == sys.ExitCodeDeadlineExceeded:
-		return host.OutcomeExceededWallTime
-	case stopped && exit.ExitCode() == sys.ExitCodeContextCanceled:
-		return host.OutcomeCanceled
 	case errors.Is(context.Cause(c.Context()), host.ErrWallTime):
 		return host.OutcomeExceededWallTime
+	case stopped:
+		return host.OutcomeCanceled
 	case i.memory.Refused:
 		return host.OutcomeExceededMemory
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/tetratelabs/wazero"
 )
 
-// ErrUnloaded: the module's code was freed meanwhile; load it again.
+// ErrUnloaded: the module's code is being freed; load it again.
 var ErrUnloaded = errors.New("module was unloaded")
 
 // Module is compiled code. It never runs; its Instances do. It is safe for
@@ -26,10 +26,26 @@ type Module struct {
 	engine   wazero.Runtime
 	compiled wazero.CompiledModule
 
-	// inUse is read-locked by each Instance, so that close waits for them.
+	// inUse is read-locked while the module is in use, so that close waits.
 	inUse  sync.RWMutex
 	closed bool // guarded by inUse
 }
+
+// Use keeps the module's code in memory until Done, and reports whether it still
+// is there. It does not wait.
+func (m *Module) Use() bool {
+	if !m.inUse.TryRLock() {
+		return false
+	}
+	if m.closed {
+		m.inUse.RUnlock()
+		return false
+	}
+	return true
+}
+
+// Done ends what Use began.
+func (m *Module) Done() { m.inUse.RUnlock() }
 
 func (r *Runtime) compile(ctx context.Context, digest kv.Digest, data []byte) (*Module, error) {
 	if err := r.checkImports(data); err != nil {

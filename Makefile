@@ -1,0 +1,51 @@
+# make run    build everything and serve examples/hello for development
+# make test   everything there is to pass
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+
+.PHONY: all run build test check unit race sdk examples fuzz cross bench clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mayfly ./cli/mayfly
+
+run: build
+	bin/mayfly build examples/hello
+	bin/mayfly dev examples/hello
+
+test: check unit race sdk cross fuzz
+
+# Formatting, vet, and that nothing generated is out of date.
+check:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt needed: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	GOOS=wasip1 GOARCH=wasm $(GO) -C sdk/go vet .
+
+unit:
+	$(GO) test -timeout 8m ./...
+
+# The packages in which goroutines meet.
+race:
+	$(GO) test -race -short -timeout 8m ./kv/... ./host/... ./runtime/...
+
+sdk:
+	$(GO) -C sdk/go vet ./...
+	$(GO) -C sdk/go test ./...
+
+# Every platform must at least build; see the README for what needs Linux.
+cross:
+	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
+		echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cli/mayfly || exit 1; done
+
+# A few seconds for each fuzz target; FUZZTIME=5m for more.
+FUZZTIME ?= 3s
+fuzz:
+	GO='$(GO)' FUZZTIME=$(FUZZTIME) sh bench/fuzz.sh
+
+bench:
+	sh bench/run.sh
+
+clean:
+	rm -rf bin dist

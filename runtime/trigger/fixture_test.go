@@ -1,0 +1,162 @@
+package trigger_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/host/fetch"
+	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/host/native"
+	"github.com/mayfly-run/mayfly/host/wagi"
+	"github.com/mayfly-run/mayfly/kv/memkv"
+	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/trigger"
+)
+
+// server is a front end with Functions behind it, and its log.
+type server struct {
+	t        *testing.T
+	addr     string
+	registry *deploy.Registry
+	front    *trigger.HTTP
+	guestLog *hosttest.Log
+	log      *syncBuffer
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// start serves the guests, each under its name, with limits for all of them.
+func start(t *testing.T, limits host.Limits, guests map[string][]byte, edit ...func(*trigger.HTTPConfig)) *server {
+	t.Helper()
+	s := &server{t: t, guestLog: new(hosttest.Log), log: new(syncBuffer)}
+	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	engine := must(runtime.New(t.Context(), runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}}))(t)
+	s.registry = must(deploy.NewRegistry(t.Context(), deploy.Config{
+		Store: memkv.New(memkv.Config{}), Blobs: memkv.NewBlobs(), Runtime: engine, Domain: "localhost", Limits: limits, Logger: logger}))(t)
+	for name, wasm := range guests {
+		must(s.registry.Deploy(t.Context(), "local", name, deploy.Upload{Module: wasm}))(t)
+	}
+	fetcher := must(fetch.New(fetch.Config{NodeID: "test", Policy: func(string) fetch.Policy {
+		return fetch.Policy{AllowPrivate: true, HighPorts: true}
+	}, OwnAddrs: func() ([]netip.Addr, error) { return nil, nil }}))(t)
+	cfg := trigger.HTTPConfig{
+		Services: &host.Services{Fetcher: fetcher, Log: s.guestLog, Logger: logger, Now: time.Now, Random: rand.Reader},
+		Table:    s.registry,
+		Loops:    func(field string) int { return fetch.LoopCount(field, "test") },
+		Logger:   logger,
+	}
+	for _, e := range edit {
+		e(&cfg)
+	}
+	s.front = trigger.NewHTTP(cfg)
+	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	s.addr = ln.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- s.front.Serve(ln) }()
+	t.Cleanup(func() {
+		s.front.Shutdown(context.Background())
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		s.registry.Close()
+		fetcher.Close()
+		engine.Close(context.Background())
+	})
+	return s
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// get asks a Function and returns status and body.
+func (s *server) get(function, path string) (int, string) { return s.send("GET", function, path, "") }
+
+func (s *server) send(method, function, path, body string, headers ...string) (int, string) {
+	s.t.Helper()
+	req := must(http.NewRequest(method, "http://"+s.addr+path, strings.NewReader(body)))(s.t)
+	req.Host = function + ".localhost"
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp := must(http.DefaultClient.Do(req))(s.t)
+	defer resp.Body.Close()
+	return resp.StatusCode, string(must(io.ReadAll(resp.Body))(s.t))
+}
+
+// conn is a connection on which a test speaks HTTP by hand.
+type conn struct {
+	net.Conn
+	t *testing.T
+	r *bufio.Reader
+}
+
+func (s *server) dial() *conn {
+	s.t.Helper()
+	c := must(net.Dial("tcp", s.addr))(s.t)
+	s.t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	return &conn{c, s.t, bufio.NewReader(c)}
+}
+
+func (c *conn) write(s string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c, s); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// response reads one response; its body is read by the test.
+func (c *conn) response() *http.Response {
+	c.t.Helper()
+	return must(http.ReadResponse(c.r, nil))(c.t)
+}
+
+// raw sends a request and returns the status of the answer, or 0 if the
+// connection was closed without one.
+func (s *server) raw(request string) int {
+	s.t.Helper()
+	c := s.dial()
+	c.write(request)
+	resp, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}

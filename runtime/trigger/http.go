@@ -1,0 +1,275 @@
+package trigger
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/valyala/fasthttp"
+)
+
+// HTTPConfig configures the front end. Services, Table, Loops and Logger are required.
+type HTTPConfig struct {
+	Services *host.Services
+	Table    Table
+	// Loops counts how often a request has passed this node, from its CDN-Loop
+	// field (RFC 8586).
+	Loops  func(cdnLoop string) int
+	Logger *slog.Logger
+
+	MaxHeader       int            // bytes of all header fields with the request line; default 32 KiB
+	MaxURL          int            // bytes; default 16 KiB
+	MaxFields       int            // header fields; default 256
+	MaxBody         int64          // bytes; the most any Function may accept; default 100 MiB
+	MaxConnsPerIP   int            // 0 means no limit
+	TrustedProxies  []netip.Prefix // whose X-Forwarded-For and -Proto are believed
+	AccessLog       *slog.Logger   // one entry per request; nil for none
+	HeaderTimeout   time.Duration  // for a request's header; default 10 s
+	IdleTimeout     time.Duration  // between requests of a connection; default 60 s
+	ResponseTimeout time.Duration  // for a client to take its response; default 30 s
+	// Intercept answers requests before any Function is looked for, and reports
+	// whether it did. Nil intercepts nothing.
+	Intercept func(ctx *fasthttp.RequestCtx) bool
+}
+
+// Table finds the Function for a request. Lookup keeps none of its arguments.
+type Table interface {
+	Lookup(scheme, host, pathQuery []byte) (*deploy.Active, bool)
+}
+
+// maxLoops is how often one request may pass this node.
+const maxLoops = 8
+
+// HTTP is the front end of a node: it answers HTTP/1.1 with Functions.
+type HTTP struct {
+	cfg    HTTPConfig
+	server *fasthttp.Server
+	pool   sync.Pool      // of *invocation
+	live   sync.WaitGroup // guests on goroutines of their own
+	base   context.Context
+	cancel context.CancelFunc
+}
+
+// NewHTTP makes a front end. Serve runs it.
+func NewHTTP(cfg HTTPConfig) *HTTP {
+	cfg.setDefaults()
+	h := &HTTP{cfg: cfg}
+	h.base, h.cancel = context.WithCancel(context.Background())
+	h.pool.New = func() any { return new(invocation) }
+	h.server = &fasthttp.Server{
+		Handler:        h.handle,
+		ErrorHandler:   h.refuseUnread,
+		ExpectHandler:  h.expect,
+		HeaderReceived: h.headerReceived,
+		Logger:         quiet{cfg.Logger},
+
+		ReadBufferSize:     cfg.MaxHeader,
+		MaxRequestBodySize: int(cfg.MaxBody),
+		StreamRequestBody:  true,
+		MaxConnsPerIP:      cfg.MaxConnsPerIP,
+		ReadTimeout:        cfg.HeaderTimeout,
+		IdleTimeout:        cfg.IdleTimeout,
+		WriteTimeout:       cfg.ResponseTimeout,
+		TCPKeepalive:       true,
+		CloseOnShutdown:    true,
+
+		DisablePreParseMultipartForm:  true,
+		DisableHeaderNamesNormalizing: true,
+		NoDefaultServerHeader:         true,
+		NoDefaultContentType:          true,
+		SecureErrorLogMessage:         true,
+	}
+	return h
+}
+
+func (c *HTTPConfig) setDefaults() {
+	set(&c.MaxHeader, 32<<10)
+	set(&c.MaxURL, 16<<10)
+	set(&c.MaxFields, 256)
+	set(&c.MaxBody, 100<<20)
+	set(&c.HeaderTimeout, 10*time.Second)
+	set(&c.IdleTimeout, 60*time.Second)
+	set(&c.ResponseTimeout, 30*time.Second)
+}
+
+func set[T comparable](field *T, value T) {
+	var unset T
+	if *field == unset {
+		*field = value
+	}
+}
+
+// Serve answers what ln accepts until Shutdown.
+func (h *HTTP) Serve(ln net.Listener) error { return h.server.Serve(ln) }
+
+// Shutdown stops accepting, lets requests and the guests behind them finish
+// until ctx ends, and cancels what is left then.
+func (h *HTTP) Shutdown(ctx context.Context) error {
+	err := h.server.ShutdownWithContext(ctx)
+	stop := context.AfterFunc(ctx, h.cancel)
+	defer stop()
+	h.live.Wait()
+	h.cancel()
+	return err
+}
+
+func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
+	defer h.survive(ctx)
+	if h.cfg.Intercept != nil && h.cfg.Intercept(ctx) {
+		return
+	}
+	t, refused := h.checkRequest(ctx)
+	if refused != nil {
+		h.refuse(ctx, refused)
+		return
+	}
+	p := h.peerOf(ctx)
+	if h.cfg.Loops(string(ctx.Request.Header.Peek("Cdn-Loop"))) >= maxLoops {
+		h.turnAway(ctx, fasthttp.StatusLoopDetected, titleLoop)
+		return
+	}
+	active, module, err := h.find(p, t)
+	switch {
+	case err != nil:
+		id := newID()
+		h.cfg.Logger.Error("load module", "request", id, "host", string(t.host), "err", err)
+		failurePage(ctx, host.OutcomeInternalError, id)
+	case active == nil:
+		h.turnAway(ctx, fasthttp.StatusNotFound, titleNotFound)
+	default:
+		h.invoke(ctx, t, p, active, module)
+	}
+}
+
+// find looks up what serves a request and takes its module into use. Where a
+// deploy has just replaced what was found, it looks again.
+func (h *HTTP) find(p peer, t target) (*deploy.Active, *runtime.Module, error) {
+	for {
+		active, ok := h.cfg.Table.Lookup([]byte(p.scheme()), t.host, t.path)
+		if !ok {
+			return nil, nil, nil
+		}
+		module, err := active.Module(h.base)
+		if err == nil && module.Use() {
+			return active, module, nil
+		}
+		if err != nil && !errors.Is(err, runtime.ErrUnloaded) {
+			return active, nil, err
+		}
+	}
+}
+
+// survive keeps one request's fault from ending the server.
+func (h *HTTP) survive(ctx *fasthttp.RequestCtx) {
+	if v := recover(); v != nil {
+		id := newID()
+		h.logPanic(id, v)
+		failurePage(ctx, host.OutcomeInternalError, id)
+		ctx.SetConnectionClose()
+	}
+}
+
+func (h *HTTP) logPanic(id string, v any) {
+	h.cfg.Logger.Error("panic while serving", "request", id, "panic", v, "stack", string(debug.Stack()))
+}
+
+func (h *HTTP) invoke(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.Active, module *runtime.Module) {
+	if int64(ctx.Request.Header.ContentLength()) > active.Limits.RequestBody {
+		module.Done()
+		h.refuse(ctx, &refusal{fasthttp.StatusRequestEntityTooLarge, "the request's body is too large"})
+		return
+	}
+	inv := h.begin(ctx, t, p, active)
+	if module.Plan.Detached {
+		h.serveDetached(inv, module)
+	} else {
+		h.serveInline(inv, module)
+	}
+}
+
+func (h *HTTP) serveInline(inv *invocation, module *runtime.Module) {
+	outcome, err := module.Invoke(&inv.call)
+	if outcome != host.OutcomeOK {
+		inv.fail(outcome)
+	}
+	h.end(inv, outcome, err)
+}
+
+// refuse answers what is not worth reading on for.
+func (h *HTTP) refuse(ctx *fasthttp.RequestCtx, r *refusal) {
+	h.turnAway(ctx, r.status, fmt.Sprintf("%d %s: %s", r.status, fasthttp.StatusMessage(r.status), r.reason))
+	ctx.SetConnectionClose()
+}
+
+// turnAway answers a request for which no Function runs.
+func (h *HTTP) turnAway(ctx *fasthttp.RequestCtx, status int, title string) {
+	id := newID()
+	page(ctx, status, title, id)
+	if h.cfg.AccessLog != nil {
+		h.cfg.AccessLog.Info("request", "id", id, "client", h.peerOf(ctx).addr.String(), "method", string(ctx.Method()),
+			"host", string(ctx.Request.Header.Host()), "target", string(ctx.Request.Header.RequestURI()),
+			"status", status)
+	}
+}
+
+// refuseUnread answers what fasthttp could not parse or read.
+func (h *HTTP) refuseUnread(ctx *fasthttp.RequestCtx, err error) {
+	r := refusal{fasthttp.StatusBadRequest, "the request is malformed"}
+	_, tooBig := errors.AsType[*fasthttp.ErrSmallBuffer](err)
+	netErr, isNet := errors.AsType[net.Error](err)
+	switch {
+	case tooBig:
+		r = refusal{fasthttp.StatusRequestHeaderFieldsTooLarge, "the request's header is too large"}
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		r = refusal{fasthttp.StatusRequestEntityTooLarge, "the request's body is too large"}
+	case isNet && netErr.Timeout():
+		r = refusal{fasthttp.StatusRequestTimeout, "the request took too long to arrive"}
+	}
+	h.refuse(ctx, &r)
+}
+
+// expect decides on "Expect: 100-continue" before a body is asked for.
+func (h *HTTP) expect(ctx *fasthttp.RequestCtx) int {
+	if int64(ctx.Request.Header.ContentLength()) > h.cfg.MaxBody {
+		return fasthttp.StatusRequestEntityTooLarge
+	}
+	if _, refused := h.checkRequest(ctx); refused != nil {
+		return refused.status
+	}
+	return fasthttp.StatusContinue
+}
+
+// headerReceived gives the body its own time once the header is there.
+func (h *HTTP) headerReceived(header *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
+	if header.ContentLength() != 0 {
+		c.ReadTimeout = h.cfg.ResponseTimeout
+	}
+	return c
+}
+
+// newID makes a request id: 64 random bits in hexadecimal digits.
+func newID() string {
+	var b [8]byte
+	v := rand.Uint64()
+	for i := range b {
+		b[i] = byte(v >> (8 * i))
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// quiet passes fasthttp's own messages on as debugging aids: they are about
+// single connections of clients.
+type quiet struct{ *slog.Logger }
+
+func (q quiet) Printf(format string, args ...any) { q.Debug(fmt.Sprintf(format, args...)) }

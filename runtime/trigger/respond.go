@@ -1,0 +1,158 @@
+package trigger
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/valyala/fasthttp"
+)
+
+// invocation joins a request's RequestCtx with the Call that answers it. It
+// implements host.Responder.
+type invocation struct {
+	call host.Call
+	buf  []byte // of describe
+	// body is nil without one. It is not reused with the invocation: fasthttp may
+	// hold on to it a little longer.
+	body *requestBody
+	// ctx is nil once the connection has gone on without the guest. Until then
+	// the goroutine of the handler waits and the guest's may use ctx.
+	ctx *fasthttp.RequestCtx
+	// handedBack is closed when ctx belongs to the handler again; nil if the
+	// guest runs on the handler's own goroutine.
+	handedBack chan struct{}
+	status     int // for the access log
+}
+
+// begin takes an invocation from the pool and fills it in.
+func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.Active) *invocation {
+	inv := h.pool.Get().(*invocation)
+	inv.ctx = ctx
+	c := &inv.call
+	c.ID, c.Services, c.Bindings, c.Limits, c.Responder = newID(), h.cfg.Services, active.Bindings, active.Limits, inv
+	inv.buf = describe(&c.Request, inv.buf, ctx, t, p)
+	if stream := ctx.RequestBodyStream(); stream != nil && ctx.Request.Header.ContentLength() != 0 {
+		ctx.SetReadDeadline(time.Now().Add(min(active.Limits.Wall, h.cfg.ResponseTimeout)))
+		inv.body = &requestBody{conn: ctx.Conn(), stream: stream, left: active.Limits.RequestBody}
+		c.Request.Body = inv.body
+	}
+	c.Begin(h.base)
+	return inv
+}
+
+// end logs how an Invocation went and puts it back.
+func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
+	c := &inv.call
+	if err != nil {
+		h.cfg.Logger.Error("invocation failed", "request", c.ID, "account", c.Bindings.Account,
+			"function", c.Bindings.Function, "version", c.Bindings.Version, "outcome", outcome.String(), "err", err)
+	}
+	if c.Usage.LogDropped > 0 {
+		h.cfg.Logger.Warn("log limit used up", "request", c.ID, "function", c.Bindings.Function, "dropped", c.Usage.LogDropped)
+	}
+	if h.cfg.AccessLog != nil {
+		h.logAccess(inv, outcome)
+	}
+	c.Reset()
+	inv.body, inv.ctx, inv.handedBack, inv.status = nil, nil, nil, 0
+	h.pool.Put(inv)
+}
+
+func (h *HTTP) logAccess(inv *invocation, outcome host.Outcome) {
+	c := &inv.call
+	h.cfg.AccessLog.Info("request", "id", c.ID, "client", c.Request.Client.String(),
+		"method", string(c.Request.Method), "url", string(c.Request.URL), "status", inv.status,
+		"account", c.Bindings.Account, "function", c.Bindings.Function, "version", c.Bindings.Version,
+		"outcome", outcome.String(), "wall_us", c.Usage.Wall.Microseconds(),
+		"bytes_in", c.Usage.BytesIn, "bytes_out", c.Usage.BytesOut, "peak_memory", c.Usage.PeakMemory)
+}
+
+// Respond implements host.Responder.
+func (inv *invocation) Respond(status int, headers host.Headers, body []byte) error {
+	inv.head(status, headers)
+	inv.ctx.Response.SetBody(body)
+	return nil
+}
+
+func (inv *invocation) head(status int, headers host.Headers) {
+	r := &inv.ctx.Response
+	inv.status = status
+	r.SetStatusCode(status)
+	for name, value := range headers.All() {
+		if !host.IsHopByHop(name) {
+			r.Header.AddBytesKV(name, value)
+		}
+	}
+}
+
+// fail answers in place of a guest that did not, or whose answer doesn't count
+// because it failed afterwards.
+func (inv *invocation) fail(outcome host.Outcome) {
+	inv.status = verdicts[outcome].status
+	failurePage(inv.ctx, outcome, inv.call.ID)
+}
+
+// Stream implements host.Responder.
+func (inv *invocation) Stream(status int, headers host.Headers) (host.BodyWriter, error) {
+	if inv.handedBack == nil {
+		return nil, host.Errorf(host.CodeUnsupported, "this invocation can't stream its response")
+	}
+	inv.head(status, headers)
+	r, w := io.Pipe()
+	stop := context.AfterFunc(inv.call.Context(), func() { r.CloseWithError(errStreamOver) })
+	deadline, _ := inv.call.Deadline()
+	inv.ctx.SetWriteDeadline(deadline.Add(inv.call.Limits.AfterResponse))
+	inv.ctx.Response.ImmediateHeaderFlush = true
+	inv.ctx.Response.SetBodyStream(&streamReader{r, inv.body}, -1)
+	inv.handBack()
+	return &streamWriter{w, inv.body, stop}, nil
+}
+
+// Detach implements host.Responder.
+func (inv *invocation) Detach() error {
+	if inv.handedBack == nil {
+		return host.Errorf(host.CodeUnsupported, "this invocation can't go on after its response")
+	}
+	if inv.ctx != nil {
+		inv.body.shut()
+		inv.handBack()
+	}
+	return nil
+}
+
+// handBack lets the handler return, which sends the response.
+func (inv *invocation) handBack() {
+	inv.ctx = nil
+	close(inv.handedBack)
+}
+
+var errStreamOver = host.Errorf(host.CodeCanceled, "the client no longer takes this response, or the time for it is over")
+
+// streamWriter is the guest's end of a streamed response. The request's body is
+// shut before the response ends, because the connection goes on then.
+type streamWriter struct {
+	*io.PipeWriter
+	body *requestBody
+	stop func() bool
+}
+
+func (w *streamWriter) CloseWithError(err error) error {
+	w.stop()
+	w.body.shut()
+	return w.PipeWriter.CloseWithError(err)
+}
+
+// streamReader is fasthttp's end of a streamed response. fasthttp closes it when
+// the response is sent or the client is gone.
+type streamReader struct {
+	*io.PipeReader
+	body *requestBody
+}
+
+func (r *streamReader) Close() error {
+	r.body.shut()
+	return r.PipeReader.CloseWithError(errStreamOver)
+}
