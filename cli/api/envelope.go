@@ -1,0 +1,91 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Error is a request that the node refused or could not carry out.
+type Error struct {
+	Status   int // of HTTP
+	Messages []Message
+}
+
+// Message is one reason.
+type Message struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+// Error gives the reasons as the node put them.
+func (e *Error) Error() string {
+	var reasons []string
+	for _, m := range e.Messages {
+		reason := m.Message
+		if m.Code != 0 {
+			reason = fmt.Sprintf("%s (code %d)", reason, m.Code)
+		}
+		reasons = append(reasons, reason)
+	}
+	if len(reasons) == 0 {
+		return fmt.Sprintf("the node answered with status %d and no reason", e.Status)
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// UnreachableError is a node that gave no answer.
+type UnreachableError struct {
+	Base string
+	Err  error
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("no answer from the node at %s: %v", e.Base, e.Err)
+}
+
+// Unwrap gives what the connection failed with.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// envelope is what every answer is wrapped in.
+type envelope struct {
+	Success    bool            `json:"success"`
+	Errors     []Message       `json:"errors"`
+	Result     json.RawMessage `json:"result"`
+	ResultInfo pageInfo        `json:"result_info"`
+}
+
+// pageInfo says where in a listing an answer is: by cursor or by page.
+type pageInfo struct {
+	Cursor     string `json:"cursor"`
+	Page       int    `json:"page"`
+	PerPage    int    `json:"per_page"`
+	TotalCount int    `json:"total_count"`
+}
+
+// open unwraps an answer into out, unless that is nil.
+func open(status int, reply []byte, out any) (pageInfo, error) {
+	var e envelope
+	if err := json.Unmarshal(reply, &e); err != nil {
+		return pageInfo{}, foreign(status, reply)
+	}
+	if !e.Success || status < 200 || status > 299 {
+		return pageInfo{}, &Error{status, e.Errors}
+	}
+	if out != nil {
+		if err := json.Unmarshal(e.Result, out); err != nil {
+			return pageInfo{}, fmt.Errorf("decode the node's answer: %w", err)
+		}
+	}
+	return e.ResultInfo, nil
+}
+
+// foreign is the error for an answer that is no envelope: something else than
+// a node's API listens there.
+func foreign(status int, reply []byte) error {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(reply), []byte("\n"))
+	line = line[:min(len(line), 120)]
+	return &Error{status, []Message{{Message: fmt.Sprintf(
+		"what answers there is not a node's API (status %d, %q); the API is at the node's admin address, below /client/v4", status, line)}}}
+}

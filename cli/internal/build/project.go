@@ -1,0 +1,70 @@
+// Package build makes the module of a project: a folder with a Function's
+// sources and, mostly, a manifest. Start reading at Open and Project.Build.
+package build
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+)
+
+// Project is a folder with a Function's sources, for one stage.
+type Project struct {
+	Dir      string           // absolute
+	Manifest *deploy.Manifest // never nil; only named after the folder if there is none
+}
+
+// ManifestError is a mistake in a manifest, or a project without a name.
+type ManifestError struct{ err error }
+
+func (e *ManifestError) Error() string { return e.err.Error() }
+
+// Unwrap gives the errors of the file.
+func (e *ManifestError) Unwrap() error { return e.err }
+
+// Open reads the manifest in dir for a stage; "" is the top level. A folder
+// without a manifest is named after itself.
+func Open(dir, stage string) (*Project, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", dir, err)
+	}
+	if info, err := os.Stat(abs); err != nil {
+		return nil, fmt.Errorf("open project: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("open project: %s is not a folder", dir)
+	}
+	m, err := deploy.LoadManifest(dir, stage)
+	if errors.Is(err, fs.ErrNotExist) && stage == "" {
+		m, err = &deploy.Manifest{}, nil
+	}
+	if err != nil {
+		return nil, &ManifestError{err}
+	}
+	p := &Project{Dir: abs, Manifest: m}
+	return p, p.setName()
+}
+
+// setName names a Function whose manifest does not.
+func (p *Project) setName() error {
+	if p.Manifest.Name != "" {
+		return nil
+	}
+	name := strings.ToLower(filepath.Base(p.Dir))
+	if err := deploy.CheckName(name); err != nil {
+		return &ManifestError{fmt.Errorf("the Function needs a name, and the folder's does not do: %w; write name = \"...\" in mayfly.toml", err)}
+	}
+	if p.Manifest.Stage != "" {
+		name += "-" + p.Manifest.Stage
+	}
+	p.Manifest.Name = name
+	return nil
+}
+
+// Output is the file that Build writes when it compiles Go.
+func (p *Project) Output() string { return filepath.Join(p.Dir, p.Manifest.Name+".wasm") }

@@ -1,0 +1,2 @@
+// Package mayfly stands in for the SDK where a test only needs its import path.
+package mayfly

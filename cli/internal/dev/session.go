@@ -1,0 +1,195 @@
+// Package dev serves a project on a node of its own while it is being worked
+// on: it builds and deploys it anew after each change, in between the node goes
+// on with what was there before, and while the sources can't be built it tells
+// why. Start reading at Session.
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/mayfly-run/mayfly/cli/internal/build"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/valyala/fasthttp"
+)
+
+// Account is the one that a Session deploys to.
+const Account = "local"
+
+// Config of a Session.
+type Config struct {
+	Project *build.Project
+	Log     io.Writer // for what compilers and the Session have to say
+}
+
+// Session is a project that is being worked on.
+type Session struct {
+	dir, name, stage string
+	log              io.Writer
+	page             *failurePage
+
+	built   chan struct{}          // closed after the first build, good or bad
+	failure atomic.Pointer[string] // why the sources can't be served; nil: they are
+}
+
+// New makes a Session. Run runs it.
+func New(cfg Config) (*Session, error) {
+	page, err := newFailurePage()
+	if err != nil {
+		return nil, fmt.Errorf("parse page: %w", err)
+	}
+	m := cfg.Project.Manifest
+	return &Session{
+		dir: cfg.Project.Dir, name: m.Name, stage: m.Stage,
+		log: cfg.Log, page: page, built: make(chan struct{}),
+	}, nil
+}
+
+// Built is closed when the project was built for the first time, or could not
+// be.
+func (s *Session) Built() <-chan struct{} { return s.built }
+
+// Intercept answers requests while the sources can't be built, and lets those
+// before the first build wait.
+func (s *Session) Intercept(ctx *fasthttp.RequestCtx) bool {
+	select {
+	case <-s.built:
+	case <-ctx.Done(): // the node shuts down
+		ctx.Error("shutting down", fasthttp.StatusServiceUnavailable)
+		return true
+	}
+	failure := s.failure.Load()
+	if failure == nil {
+		return false
+	}
+	s.page.answer(ctx, s.name, *failure)
+	return true
+}
+
+// Run builds and deploys the project, now and after each change, until ctx
+// ends.
+func (s *Session) Run(ctx context.Context, r *deploy.Registry) error {
+	p, err := build.Open(s.dir, s.stage)
+	if err != nil {
+		return err
+	}
+	w, err := Watch(watched(p), s.ignored(p))
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	for first := true; ; first = false {
+		s.refresh(ctx, r)
+		if first {
+			close(s.built)
+		}
+		if loose(p) {
+			w.Forget()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.C:
+		}
+	}
+}
+
+// refresh builds and deploys what is there now.
+func (s *Session) refresh(ctx context.Context, r *deploy.Registry) {
+	start := time.Now()
+	err := s.deploy(ctx, r)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.fail(err)
+	default:
+		s.failure.Store(nil)
+		fmt.Fprintf(s.log, "%s is up to date (%.1f s)\n", s.name, time.Since(start).Seconds())
+	}
+}
+
+// fail shows an error in the terminal, where compilers have written already,
+// and on the page.
+func (s *Session) fail(err error) {
+	text := err.Error()
+	if f, ok := errors.AsType[*build.Failed](err); ok {
+		text = strings.TrimSpace(string(f.Output)) + "\n\n" + text
+	}
+	s.failure.Store(&text)
+	fmt.Fprintf(s.log, "%v\nwaiting for a change\n", err)
+}
+
+func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
+	p, err := build.Open(s.dir, s.stage)
+	if err != nil {
+		return err
+	}
+	file, err := p.Build(ctx, s.log)
+	if err != nil {
+		return err
+	}
+	module, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read module: %w", err)
+	}
+	settings, err := settingsOf(ctx, r, p)
+	if err != nil {
+		return err
+	}
+	_, err = r.Deploy(ctx, Account, s.name, deploy.Upload{Module: module, Settings: settings})
+	return err
+}
+
+// watched are the folders with sources: those in watch_dir; where there is a
+// build command without it, src, if that exists, as with wrangler; else all.
+func watched(p *build.Project) []string {
+	var dirs []string
+	for _, dir := range p.Manifest.Build.WatchDir {
+		dirs = append(dirs, filepath.Join(p.Dir, filepath.FromSlash(dir)))
+	}
+	src := filepath.Join(p.Dir, "src")
+	if info, err := os.Stat(src); len(dirs) == 0 && p.Manifest.Build.Command != "" && err == nil && info.IsDir() {
+		dirs = append(dirs, src)
+	}
+	return append(dirs, p.Dir)
+}
+
+// loose reports whether a build command may write where sources are watched.
+// Then changes during a build are taken for its own, or it would never end.
+func loose(p *build.Project) bool {
+	return p.Manifest.Build.Command != "" && len(watched(p)) == 1
+}
+
+// ignored names what is no source. When the sources are in folders of their
+// own, of the project's folder only its settings count.
+func (s *Session) ignored(p *build.Project) func(string) bool {
+	dirs := watched(p)
+	apart := len(dirs) > 1
+	return func(path string) bool {
+		name := filepath.Base(path)
+		if !isSource(name) || strings.HasPrefix(path, p.Output()) {
+			return true
+		}
+		return apart && !isSettings(name) && !below(dirs[:len(dirs)-1], path)
+	}
+}
+
+func isSettings(name string) bool {
+	return name == "mayfly.toml" || name == "wrangler.toml" || name == ".dev.vars"
+}
+
+func below(dirs []string, path string) bool {
+	for _, dir := range dirs {
+		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,4 @@
+package measure
+
+// PercentilesOf lets tests check the arithmetic alone.
+var PercentilesOf = percentilesOf
