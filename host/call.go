@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,17 +33,22 @@ type Call struct {
 
 	Usage     Usage
 	Responded bool   // the answer was given, or its stream was opened
+	Detached  bool   // the guest goes on after its answer
 	BodyTaken bool   // the guest holds, or held, the handle of Request.Body
 	LastError *Error // the newest error that a host function returned
 	Handles   Handles
 
 	started  time.Time
 	parent   context.Context
-	inflight sync.WaitGroup // goroutines of Start
+	inflight sync.WaitGroup // goroutines of Start and of Exchanges
+	held     atomic.Int64   // bytes, see Hold
+	faults   int            // of the node that were logged
 	wake     chan struct{}  // capacity 1: some task has finished
 	life     lifetime
 	// connections holds one element per outbound connection that is open.
 	connections chan struct{}
+	// stores holds one element per operation that is in a store.
+	stores chan struct{}
 }
 
 // Begin starts an Invocation that lasts until parent ends or Limits.Wall has
@@ -59,8 +65,8 @@ func (c *Call) Begin(parent context.Context) {
 // End closes every handle, cancels what is under way and waits for it. err is
 // what ended the guest, if it failed. Usage is complete afterwards.
 func (c *Call) End(err error) {
-	c.life.end()
 	c.Handles.closeAll(err)
+	c.life.end()
 	c.inflight.Wait()
 	c.Usage.Wall = time.Since(c.started)
 }
@@ -75,8 +81,10 @@ func (c *Call) Reset() {
 	c.Request, c.Responder = Request{}, nil
 	c.Args, c.Env, c.Stdin, c.Stdout, c.Stderr = nil, nil, nil, nil, nil
 	c.WASI.reset()
-	c.Usage, c.Responded, c.BodyTaken, c.LastError = Usage{}, false, false, nil
+	c.Usage, c.LastError, c.faults = Usage{}, nil, 0
+	c.Responded, c.Detached, c.BodyTaken = false, false, false
 	c.started, c.parent, c.connections = time.Time{}, nil, nil
+	c.held.Store(0)
 	c.life.reset()
 }
 
@@ -97,11 +105,16 @@ func (c *Call) Log(level LogLevel, text []byte) bool {
 	return true
 }
 
+// maxFaults is how often one Invocation writes to the node's log: a guest may
+// repeat what fails as often as it likes.
+const maxFaults = 8
+
 // Fail keeps err for the guest to ask about and returns its code. What is not
 // meant for guests goes to the node's log.
 func (c *Call) Fail(err error) Code {
 	c.LastError = publicError(err)
-	if c.LastError.Code == CodeInternal {
+	if c.LastError.Code == CodeInternal && c.faults < maxFaults {
+		c.faults++
 		c.Services.Logger.Error("host function", "request", c.ID, "err", err)
 	}
 	return c.LastError.Code

@@ -74,9 +74,9 @@ func publicError(err error) *Error {
 		return &Error{Code: CodeConflict, Msg: kv.ErrConflict.Error()}
 	case errors.Is(err, kv.ErrCursor):
 		return &Error{Code: CodeInvalid, Msg: kv.ErrCursor.Error()}
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrWallTime):
 		return &Error{Code: CodeTimeout, Msg: "the operation took too long"}
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrEnded):
 		return &Error{Code: CodeCanceled, Msg: "the operation was canceled"}
 	}
 	return &Error{Code: CodeInternal, Msg: "internal error"}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"io"
 )
@@ -18,24 +19,41 @@ type Exchange struct {
 }
 
 // Fetch begins an outbound request within the Invocation's limits. It fills in
-// what the guest has no say in. With streamed, the request's body is what the
-// guest writes to Upload.
-func (c *Call) Fetch(req *FetchRequest, streamed bool) (*Exchange, *Error) {
-	if c.Usage.Subrequests == c.Limits.Subrequests {
+// what the guest has no say in, and the body: a copy of body, or with streamed
+// what the guest writes to Upload.
+func (c *Call) Fetch(req *FetchRequest, body []byte, streamed bool) (*Exchange, *Error) {
+	if c.Usage.Subrequests >= c.Limits.Subrequests {
 		return nil, Errorf(CodeLimit, "the limit of %d outbound requests per invocation is used up", c.Limits.Subrequests)
 	}
+	size := len(body)
+	if err := c.Hold(size); err != nil {
+		return nil, err
+	}
 	c.Usage.Subrequests++
+	c.Usage.BytesOut += int64(size)
 	req.Account, req.Egress = c.Bindings.Account, c.Bindings.Egress
 	if loop, ok := c.Request.Headers.Get("cdn-loop"); ok {
 		req.Loop = string(loop)
 	}
 	e := &Exchange{}
 	e.ctx, e.cancel = context.WithCancel(c.Context())
-	if streamed {
+	switch {
+	case streamed:
 		e.stream(req)
+	case size > 0:
+		req.Body, req.BodySize = bytes.NewReader(bytes.Clone(body)), int64(size)
 	}
 	slots := c.connectionSlots()
-	e.Task = c.Start(func(context.Context) { e.run(c.Services.Fetcher, req, slots) })
+	e.Task = c.Start(func(context.Context) {
+		if !e.run(c, req, slots) {
+			c.Release(size)
+			return
+		}
+		c.inflight.Go(func() {
+			e.finish(slots)
+			c.Release(size)
+		})
+	})
 	return e, nil
 }
 
@@ -49,22 +67,34 @@ func (c *Call) connectionSlots() chan struct{} {
 
 func (e *Exchange) stream(req *FetchRequest) {
 	r, w := io.Pipe()
-	context.AfterFunc(e.ctx, func() { r.CloseWithError(context.Cause(e.ctx)) })
+	context.AfterFunc(e.ctx, func() { r.CloseWithError(errOf(e.ctx)) })
 	req.Body, req.BodySize, e.Upload = r, -1, w
 }
 
-func (e *Exchange) run(f Fetcher, req *FetchRequest, slots chan struct{}) {
+// run waits for a free slot and then for the response. It reports whether there
+// is one; then finish is to be called.
+func (e *Exchange) run(c *Call, req *FetchRequest, slots chan struct{}) bool {
 	select {
 	case slots <- struct{}{}:
-		context.AfterFunc(e.ctx, func() { <-slots })
 	case <-e.ctx.Done():
-		e.err = context.Cause(e.ctx)
-		return
+		e.err = errOf(e.ctx)
+		return false
 	}
-	e.response, e.err = f.Fetch(e.ctx, req)
+	e.response, e.err = c.Services.Fetcher.Fetch(e.ctx, req)
 	if e.err != nil {
 		e.cancel()
+		<-slots
 	}
+	return e.err == nil
+}
+
+// finish waits for the end of the exchange and frees what it occupies. The one
+// that closes the body is not the one that reads it, so that a Read ends with
+// the exchange even where the body knows nothing of its context.
+func (e *Exchange) finish(slots chan struct{}) {
+	<-e.ctx.Done()
+	e.response.Body.Close()
+	<-slots
 }
 
 // Response waits for the response's headers.
@@ -97,13 +127,15 @@ func (e *Exchange) Close() error {
 	return nil
 }
 
+// exchangeBody is the response's body as the guest holds it: its end is the end
+// of the exchange, which closes the real one.
 type exchangeBody struct {
-	io.ReadCloser
+	io.Reader
 	cancel context.CancelFunc
 }
 
 func (b *exchangeBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.Reader.Read(p)
 	if err != nil {
 		b.cancel()
 	}
@@ -111,7 +143,6 @@ func (b *exchangeBody) Read(p []byte) (int, error) {
 }
 
 func (b *exchangeBody) Close() error {
-	err := b.ReadCloser.Close()
 	b.cancel()
-	return err
+	return nil
 }

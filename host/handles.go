@@ -14,17 +14,27 @@ type Handles struct {
 	free  []Handle
 }
 
-// Add gives v a handle. A BodyWriter or io.Closer is closed with its handle.
+// Room says whether another handle can be added. Ask before doing what can't be
+// undone, such as opening what the handle is for.
+func (t *Handles) Room() *Error {
+	if t.Open() >= maxHandles {
+		return Errorf(CodeLimit, "more than %d open handles; close those that are done", maxHandles)
+	}
+	return nil
+}
+
+// Add gives v a handle. A BodyWriter or io.Closer is closed with its handle,
+// and if there is no room for it.
 func (t *Handles) Add(v any) (Handle, *Error) {
+	if err := t.Room(); err != nil {
+		closeValue(v, err)
+		return 0, err
+	}
 	if n := len(t.free); n > 0 {
 		h := t.free[n-1]
 		t.free = t.free[:n-1]
 		t.slots[h-1] = v
 		return h, nil
-	}
-	if len(t.slots) == maxHandles {
-		closeValue(v, nil)
-		return 0, Errorf(CodeLimit, "more than %d open handles; close those that are done", maxHandles)
 	}
 	t.slots = append(t.slots, v)
 	return Handle(len(t.slots)), nil
@@ -32,7 +42,7 @@ func (t *Handles) Add(v any) (Handle, *Error) {
 
 // Get returns what h names, if it is a T.
 func Get[T any](t *Handles, h Handle) (T, *Error) {
-	if h > 0 && int(h) <= len(t.slots) {
+	if h > 0 && uint64(h) <= uint64(len(t.slots)) {
 		if v, ok := t.slots[h-1].(T); ok {
 			return v, nil
 		}

@@ -29,6 +29,9 @@ func (h Headers) All() iter.Seq2[[]byte, []byte] {
 	}
 }
 
+// MaxHeaders is the length of the longest block that a guest may make, in bytes.
+const MaxHeaders = 128 << 10
+
 // Get returns the first value of name, which may be in any case.
 func (h Headers) Get(name string) (value []byte, ok bool) {
 	for n, v := range h.All() {
@@ -39,10 +42,13 @@ func (h Headers) Get(name string) (value []byte, ok bool) {
 	return nil, false
 }
 
-// Check says what is wrong with a block that a guest made, or nil: every name
-// must be a token and every value free of control characters (RFC 9110,
+// Check says what is wrong with a block that a guest made, or nil: it has at
+// most MaxHeaders bytes, every name must be a token and every value free of control characters (RFC 9110,
 // sections 5.1 and 5.5).
 func (h Headers) Check() *Error {
+	if len(h) > MaxHeaders {
+		return Errorf(CodeTooLarge, "header block of %d bytes exceeds the limit of %d", len(h), MaxHeaders)
+	}
 	for rest := []byte(h); len(rest) > 0; {
 		name, value, next, ok := cutField(rest)
 		if !ok {

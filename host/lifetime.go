@@ -31,14 +31,20 @@ func (l *lifetime) context(parent context.Context) context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ctx == nil {
-		l.ctx, l.cancel = context.WithCancelCause(parent)
-		cancel := l.cancel
-		l.timer = time.AfterFunc(time.Until(l.deadline), func() { cancel(ErrWallTime) })
-		if l.cause != nil {
-			l.cancel(l.cause)
-		}
+		l.open(parent)
 	}
 	return l.ctx
+}
+
+// open needs l.mu.
+func (l *lifetime) open(parent context.Context) {
+	ctx, cancel := context.WithCancelCause(parent)
+	l.ctx, l.cancel = ctx, cancel
+	if l.cause != nil {
+		cancel(l.cause)
+		return
+	}
+	l.timer = time.AfterFunc(time.Until(l.deadline), func() { cancel(ErrWallTime) })
 }
 
 func (l *lifetime) finish(cause error) {
@@ -49,6 +55,8 @@ func (l *lifetime) finish(cause error) {
 	}
 	if l.cancel != nil {
 		l.cancel(cause)
+	}
+	if l.timer != nil {
 		l.timer.Stop()
 	}
 }
@@ -58,6 +66,9 @@ func (l *lifetime) end() { l.finish(ErrEnded) }
 func (l *lifetime) extend(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.cause != nil || l.ctx != nil && l.ctx.Err() != nil {
+		return
+	}
 	l.deadline = time.Now().Add(d)
 	if l.timer != nil {
 		l.timer.Reset(d)
@@ -77,7 +88,7 @@ func (c *Call) Context() context.Context { return c.life.context(c.parent) }
 // Cancel ends the Invocation's context; context.Cause tells why.
 func (c *Call) Cancel(cause error) { c.life.finish(cause) }
 
-// Extend moves the deadline to d from now.
+// Extend moves the deadline to d from now, unless the Invocation has ended.
 func (c *Call) Extend(d time.Duration) { c.life.extend(d) }
 
 // Deadline implements context.Context.
@@ -93,7 +104,10 @@ func (c *Call) Done() <-chan struct{} { return c.Context().Done() }
 // Err implements context.Context: DeadlineExceeded once the wall time has
 // passed, Canceled for every other end.
 func (c *Call) Err() error {
-	ctx := c.Context()
+	return errOf(c.Context())
+}
+
+func errOf(ctx context.Context) error {
 	if errors.Is(context.Cause(ctx), ErrWallTime) {
 		return context.DeadlineExceeded
 	}
@@ -118,3 +132,22 @@ func CallFrom(ctx context.Context) *Call {
 	c, _ := ctx.Value(callKey{}).(*Call)
 	return c
 }
+
+// EngineContext is the context to run the guest under with an engine that may
+// look at it from another goroutine even after the guest has returned. It leads
+// to the Call, but its end is that of this Invocation alone.
+func (c *Call) EngineContext() context.Context { return &engineContext{c.Context(), c} }
+
+type engineContext struct {
+	context.Context
+	call *Call
+}
+
+func (e *engineContext) Value(key any) any {
+	if key == (callKey{}) {
+		return e.call
+	}
+	return e.Context.Value(key)
+}
+
+func (e *engineContext) Err() error { return errOf(e.Context) }

@@ -14,6 +14,7 @@ type Limits struct {
 	Subrequests     int           // outbound requests in all
 	OpenConnections int           // outbound requests at the same time; more wait their turn
 	KVOperations    int           // calls to KV in all
+	Held            int64         // bytes that the host keeps for the guest at the same time
 	Log             int64         // bytes of log text; what exceeds it is dropped and counted
 }
 
@@ -29,6 +30,7 @@ func DefaultLimits() Limits {
 		Subrequests:     50,
 		OpenConnections: 6,
 		KVOperations:    1000,
+		Held:            128 << 20,
 		Log:             256 << 10,
 	}
 }
@@ -44,6 +46,7 @@ func (l Limits) Or(d Limits) Limits {
 	or(&l.Subrequests, d.Subrequests)
 	or(&l.OpenConnections, d.OpenConnections)
 	or(&l.KVOperations, d.KVOperations)
+	or(&l.Held, d.Held)
 	or(&l.Log, d.Log)
 	return l
 }

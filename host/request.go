@@ -13,7 +13,8 @@ type Request struct {
 	Headers Headers
 	Client  netip.Addr
 	// Body is nil when there is none. A Read fails with an *Error, and returns
-	// by the Invocation's deadline.
+	// by the Invocation's deadline. If Body is an io.Closer, Close may be called
+	// during a Read, and ends it.
 	Body io.Reader
 }
 
@@ -26,8 +27,8 @@ type BodyWriter interface {
 }
 
 // Responder takes the answer of an Invocation. A Call uses it from one
-// goroutine at a time. Statuses are 200..599, headers are checked and free of
-// hop-by-hop fields.
+// goroutine at a time. Statuses are 200..599 and headers are well formed. It drops
+// hop-by-hop fields, and bodies where HTTP has none (HEAD, 204, 304).
 type Responder interface {
 	// Respond sets the whole answer. It copies what it is given.
 	Respond(status int, headers Headers, body []byte) error

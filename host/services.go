@@ -54,12 +54,13 @@ type FetchRequest struct {
 	Method   string
 	URL      string
 	Headers  Headers   // well formed; what a guest may not set is dropped
-	Body     io.Reader // nil for none
+	Body     io.Reader // nil for none; an io.Closer is closed
 	BodySize int64     // bytes, or -1 when Body is streamed
 }
 
-// FetchResponse is what came back. The caller closes Body, which reads the
-// bytes as sent (no content decoding) and may fail with an *Error.
+// FetchResponse is what came back. The caller closes Body, perhaps during a
+// Read, which then ends. Body reads the bytes as sent (no content decoding) and
+// may fail with an *Error.
 type FetchResponse struct {
 	Status  int
 	Headers Headers // names in lower case, hop-by-hop fields dropped

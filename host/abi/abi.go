@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/mayfly-run/mayfly/host"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 )
@@ -69,12 +68,12 @@ func Register(ctx context.Context, r wazero.Runtime, m *Module) error {
 func adapt(f Func) api.GoModuleFunc {
 	if len(f.Results) == 0 {
 		return func(ctx context.Context, m api.Module, stack []uint64) {
-			f.Do(Guest{host.CallFrom(ctx), m.Memory()}, stack)
+			f.Do(guestOf(ctx, m), stack)
 		}
 	}
 	narrow := f.Results[0] == I32
 	return func(ctx context.Context, m api.Module, stack []uint64) {
-		result := uint64(f.Do(Guest{host.CallFrom(ctx), m.Memory()}, stack))
+		result := uint64(f.Do(guestOf(ctx, m), stack))
 		if narrow {
 			result = uint64(uint32(result))
 		}

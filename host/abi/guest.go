@@ -1,7 +1,10 @@
 package abi
 
 import (
+	"context"
+	"encoding/binary"
 	"fmt"
+	"reflect"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/tetratelabs/wazero/api"
@@ -14,6 +17,16 @@ import (
 type Guest struct {
 	*host.Call
 	mem api.Memory // nil if the module has none
+}
+
+// guestOf finds the guest that is calling. The engine has a nil pointer of its
+// own type in the interface where a module has no memory.
+func guestOf(ctx context.Context, m api.Module) Guest {
+	mem := m.Memory()
+	if mem != nil && reflect.ValueOf(mem).IsNil() {
+		mem = nil
+	}
+	return Guest{host.CallFrom(ctx), mem}
 }
 
 // Fault ends a guest that passed a range outside its memory, as a load of its
@@ -48,28 +61,26 @@ func (g Guest) String(ptr, n uint32) string { return string(g.Bytes(ptr, n)) }
 // Offer hands b to a guest that gave a buffer: it returns the length of b, and
 // writes b only if the buffer holds all of it.
 func (g Guest) Offer(b []byte, ptr, size uint32) int64 {
-	if len(b) <= int(size) {
-		copy(g.Bytes(ptr, uint32(len(b))), b)
+	if buf := g.Bytes(ptr, size); len(b) <= len(buf) {
+		copy(buf, b)
 	}
 	return int64(len(b))
 }
 
 // OfferString is Offer for a string.
 func (g Guest) OfferString(s string, ptr, size uint32) int64 {
-	if len(s) <= int(size) {
-		copy(g.Bytes(ptr, uint32(len(s))), s)
+	if buf := g.Bytes(ptr, size); len(s) <= len(buf) {
+		copy(buf, s)
 	}
 	return int64(len(s))
 }
 
 // PutUint32 writes v in little-endian order.
 func (g Guest) PutUint32(ptr, v uint32) {
-	b := g.Bytes(ptr, 4)
-	b[0], b[1], b[2], b[3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
+	binary.LittleEndian.PutUint32(g.Bytes(ptr, 4), v)
 }
 
 // PutUint64 writes v in little-endian order.
 func (g Guest) PutUint64(ptr uint32, v uint64) {
-	g.PutUint32(ptr, uint32(v))
-	g.PutUint32(ptr+4, uint32(v>>32))
+	binary.LittleEndian.PutUint64(g.Bytes(ptr, 8), v)
 }

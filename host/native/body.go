@@ -3,6 +3,7 @@ package native
 import (
 	"context"
 	"io"
+	"math"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
@@ -22,9 +23,10 @@ const aheadSize = 16 << 10
 // guest waits for it; otherwise bytes go straight into the guest's buffer.
 type readable struct {
 	r     io.Reader
-	ahead []byte    // read, not yet given to the guest
+	buf   []byte    // of aheadSize, once it was needed
+	ahead []byte    // the part of buf that was read and not yet given to the guest
 	err   error     // what the reading ended with, given after ahead
-	task  host.Task // of reading ahead; unfinished while ahead and err belong to it
+	task  host.Task // of reading ahead; unfinished while the fields above belong to it
 	busy  bool      // task was started and its bytes have not been used up
 }
 
@@ -38,11 +40,11 @@ func (b *readable) Ready(c *host.Call) bool {
 }
 
 func (b *readable) readAhead(context.Context) {
-	if cap(b.ahead) == 0 {
-		b.ahead = make([]byte, aheadSize)
+	if b.buf == nil {
+		b.buf = make([]byte, aheadSize)
 	}
-	n, err := readSome(b.r, b.ahead[:aheadSize])
-	b.ahead, b.err = b.ahead[:n], err
+	n, err := readSome(b.r, b.buf)
+	b.ahead, b.err = b.buf[:n], err
 }
 
 func (b *readable) read(c *host.Call, p []byte) (int, error) {
@@ -97,7 +99,7 @@ func bodyRead(g abi.Guest, a abi.Args) int64 {
 	if len(p) == 0 {
 		return failed(g, host.Errorf(host.CodeInvalid, "body_read needs room for at least one byte"))
 	}
-	n, readErr := b.read(g.Call, p)
+	n, readErr := b.read(g.Call, p[:min(len(p), math.MaxInt32)])
 	g.Usage.BytesIn += int64(n)
 	if readErr != nil && readErr != io.EOF {
 		return failed(g, readErr)
@@ -110,7 +112,14 @@ func bodyWrite(g abi.Guest, a abi.Args) int64 {
 	if err != nil {
 		return failed(g, err)
 	}
-	n, writeErr := w.Write(g.Bytes(a.U32(1), a.U32(2)))
+	p := g.Bytes(a.U32(1), a.U32(2))
+	switch {
+	case len(p) == 0:
+		return 0 // a pipe would wait for a reader of nothing
+	case len(p) > math.MaxInt32:
+		return failed(g, host.Errorf(host.CodeTooLarge, "body_write takes at most %d bytes", math.MaxInt32))
+	}
+	n, writeErr := w.Write(p)
 	g.Usage.BytesOut += int64(n)
 	if writeErr != nil {
 		return failed(g, canceledUnless(writeErr))

@@ -49,6 +49,9 @@ func complaint(s *abi.Shape, entry abi.Signature, exported bool) error {
 	if len(entry.Params)+len(entry.Results) > 0 {
 		return fmt.Errorf("export \"fetch\" must have no parameters and no results")
 	}
+	if init, ok := s.Export("_initialize"); ok && len(init.Params)+len(init.Results) > 0 {
+		return fmt.Errorf("export \"_initialize\" must have no parameters and no results")
+	}
 	if !s.Memory {
 		return fmt.Errorf("module does not export its memory as \"memory\"")
 	}
@@ -59,8 +62,10 @@ func complaint(s *abi.Shape, entry abi.Signature, exported bool) error {
 // the log, which is what nil Stdout and Stderr mean.
 func (c *convention) Enter(call *host.Call) { call.Env = call.Bindings.Environ }
 
-// Leave judges how the entry point ended.
+// Leave judges how the entry point ended. What a WASI guest printed last goes to
+// the log even if it lacks a line's end.
 func (c *convention) Leave(call *host.Call, err error) error {
+	wasi.Flush(call)
 	if err != nil {
 		return err
 	}

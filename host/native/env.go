@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 )
 
@@ -18,7 +17,7 @@ var envFuncs = []abi.Func{
 func envGet(g abi.Guest, a abi.Args) int64 {
 	v, ok := g.Bindings.Env[string(g.Bytes(a.U32(0), a.U32(1)))]
 	if !ok {
-		return -int64(host.CodeNotFound)
+		return failed(g, errNoVariable)
 	}
 	return g.OfferString(v.Value, a.U32(2), a.U32(3))
 }

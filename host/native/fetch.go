@@ -22,11 +22,7 @@ func fetchSend(g abi.Guest, a abi.Args) int64 {
 	if err != nil {
 		return failed(g, err)
 	}
-	if body := g.Bytes(a.U32(6), a.U32(7)); len(body) > 0 {
-		req.Body, req.BodySize = bytes.NewReader(bytes.Clone(body)), int64(len(body))
-		g.Usage.BytesOut += req.BodySize
-	}
-	return fetchBegin(g, req, false)
+	return fetchBegin(g, req, g.Bytes(a.U32(6), a.U32(7)), false)
 }
 
 func fetchStream(g abi.Guest, a abi.Args) int64 {
@@ -34,24 +30,37 @@ func fetchStream(g abi.Guest, a abi.Args) int64 {
 	if err != nil {
 		return failed(g, err)
 	}
-	return fetchBegin(g, req, true)
+	return fetchBegin(g, req, nil, true)
 }
+
+// The longest method and URL, in bytes. What they may be is for the Fetcher to
+// say; this bounds what is copied.
+const (
+	maxMethod = 64
+	maxURL    = 16 << 10
+)
 
 // fetchRequest reads the first six parameters of both kinds of fetch.
 func fetchRequest(g abi.Guest, a abi.Args) (*host.FetchRequest, *host.Error) {
+	method, url := g.Bytes(a.U32(0), a.U32(1)), g.Bytes(a.U32(2), a.U32(3))
 	headers := host.Headers(g.Bytes(a.U32(4), a.U32(5)))
+	if len(method) > maxMethod {
+		return nil, host.Errorf(host.CodeInvalid, "method is longer than %d bytes", maxMethod)
+	}
+	if len(url) > maxURL {
+		return nil, host.Errorf(host.CodeInvalid, "URL is longer than %d bytes", maxURL)
+	}
 	if err := headers.Check(); err != nil {
 		return nil, err
 	}
-	return &host.FetchRequest{
-		Method:  g.String(a.U32(0), a.U32(1)),
-		URL:     g.String(a.U32(2), a.U32(3)),
-		Headers: bytes.Clone(headers),
-	}, nil
+	return &host.FetchRequest{Method: string(method), URL: string(url), Headers: bytes.Clone(headers)}, nil
 }
 
-func fetchBegin(g abi.Guest, req *host.FetchRequest, streamed bool) int64 {
-	e, err := g.Fetch(req, streamed)
+func fetchBegin(g abi.Guest, req *host.FetchRequest, body []byte, streamed bool) int64 {
+	if err := g.Handles.Room(); err != nil {
+		return failed(g, err)
+	}
+	e, err := g.Fetch(req, body, streamed)
 	if err != nil {
 		return failed(g, err)
 	}
@@ -65,6 +74,9 @@ func fetchRequestBody(g abi.Guest, a abi.Args) int64 {
 		return failed(g, err)
 	case e.Upload == nil:
 		return failed(g, host.Errorf(host.CodeState, "this request has no body to write, or it was taken already"))
+	}
+	if err := g.Handles.Room(); err != nil {
+		return failed(g, err)
 	}
 	w := e.Upload
 	e.Upload = nil
@@ -98,6 +110,9 @@ func fetchResponse(g abi.Guest, handle uint32) (*host.FetchResponse, error) {
 func fetchBody(g abi.Guest, a abi.Args) int64 {
 	e, err := get[*host.Exchange](g, a.U32(0))
 	if err != nil {
+		return failed(g, err)
+	}
+	if err := g.Handles.Room(); err != nil {
 		return failed(g, err)
 	}
 	body, bodyErr := e.TakeBody(g.Call)

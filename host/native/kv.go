@@ -3,8 +3,6 @@ package native
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
@@ -33,34 +31,15 @@ const (
 	flagCompare = 2 // revision counts
 )
 
-// kvOp is a KV operation and, once its task is done, what came of it.
-type kvOp struct {
-	host.Task
-	entry  kv.Entry // of get; its Revision of put as well
-	page   []byte   // of list, encoded
-	cursor string
-	err    error
-}
-
 // namespace is what the handle of an open KV namespace names. It hides the
 // store's Close from the handle table.
 type namespace struct{ store kv.Store }
-
-// begin counts an operation and runs it beside the guest.
-func begin(g abi.Guest, op *kvOp, work func(ctx context.Context)) int64 {
-	if g.Usage.KVOperations == g.Limits.KVOperations {
-		return failed(g, host.Errorf(host.CodeLimit, "the limit of %d KV operations per invocation is used up", g.Limits.KVOperations))
-	}
-	g.Usage.KVOperations++
-	op.Task = g.Start(work)
-	return opened(g, op)
-}
 
 func kvOpen(g abi.Guest, a abi.Args) int64 {
 	name := g.Bytes(a.U32(0), a.U32(1))
 	store, ok := g.Bindings.KV[string(name)]
 	if !ok {
-		return failed(g, host.Errorf(host.CodeNotFound, "no KV namespace is bound to %q; add it to [[kv_namespaces]]", name))
+		return failed(g, host.Errorf(host.CodeNotFound, "no KV namespace is bound to %.64q; add it to [[kv_namespaces]]", name))
 	}
 	return opened(g, namespace{store})
 }
@@ -71,8 +50,19 @@ func kvTarget(g abi.Guest, a abi.Args) (store kv.Store, key string, err error) {
 	if badHandle != nil {
 		return nil, "", badHandle
 	}
-	key = g.String(a.U32(1), a.U32(2))
+	if key, err = limited(g, a.U32(1), a.U32(2), kv.UserMaxKey); err != nil {
+		return nil, "", err
+	}
 	return ns.store, key, kv.CheckKey(key)
+}
+
+// limited copies a short text out of the guest's memory.
+func limited(g abi.Guest, ptr, n, most uint32) (string, error) {
+	b := g.Bytes(ptr, n)
+	if n > most {
+		return "", host.Errorf(host.CodeTooLarge, "a key, prefix or cursor of %d bytes exceeds the limit of %d", n, most)
+	}
+	return string(b), nil
 }
 
 func kvGet(g abi.Guest, a abi.Args) int64 {
@@ -89,13 +79,32 @@ func kvPut(g abi.Guest, a abi.Args) int64 {
 	if err != nil {
 		return failed(g, err)
 	}
-	value, metadata := g.Bytes(a.U32(3), a.U32(4)), g.Bytes(a.U32(5), a.U32(6))
-	opts, err := putOptions(g, value, metadata, a.I64(7), condition(a.U64(8), a.U32(9)), a.U32(9))
+	value, metadata, flags := g.Bytes(a.U32(3), a.U32(4)), g.Bytes(a.U32(5), a.U32(6)), a.U32(9)
+	if err := checkFlags(flags, flagTTL|flagCompare); err != nil {
+		return failed(g, err)
+	}
+	opts, err := putOptions(g, value, metadata, a.I64(7), condition(a.U64(8), flags), flags)
 	if err != nil {
 		return failed(g, err)
 	}
+	return put(g, store, key, value, opts)
+}
+
+// put holds a copy of value until it is written.
+func put(g abi.Guest, store kv.Store, key string, value []byte, opts kv.PutOptions) int64 {
+	size := len(value)
+	if err := g.Hold(size); err != nil {
+		return failed(g, err)
+	}
 	op, value := &kvOp{}, bytes.Clone(value)
-	return begin(g, op, func(ctx context.Context) { op.entry.Revision, op.err = store.Put(ctx, key, value, opts) })
+	result := begin(g, op, func(ctx context.Context) {
+		op.entry.Revision, op.err = store.Put(ctx, key, value, opts)
+		g.Release(size)
+	})
+	if result < 0 {
+		g.Release(size)
+	}
+	return result
 }
 
 func putOptions(g abi.Guest, value, metadata []byte, expires int64, c kv.Condition, flags uint32) (opts kv.PutOptions, err error) {
@@ -115,6 +124,13 @@ func putOptions(g abi.Guest, value, metadata []byte, expires int64, c kv.Conditi
 	return opts, err
 }
 
+func checkFlags(flags, known uint32) error {
+	if flags&^known != 0 {
+		return host.Errorf(host.CodeInvalid, "flags %#x has bits that mean nothing here", flags)
+	}
+	return nil
+}
+
 func condition(revision uint64, flags uint32) kv.Condition {
 	if flags&flagCompare == 0 {
 		return kv.AnyRevision
@@ -127,6 +143,9 @@ func kvDelete(g abi.Guest, a abi.Args) int64 {
 	if err != nil {
 		return failed(g, err)
 	}
+	if err := checkFlags(a.U32(4), flagCompare); err != nil {
+		return failed(g, err)
+	}
 	op, opts := &kvOp{}, kv.DeleteOptions{If: condition(a.U64(3), a.U32(4))}
 	return begin(g, op, func(ctx context.Context) { op.err = store.Delete(ctx, key, opts) })
 }
@@ -136,107 +155,27 @@ func kvList(g abi.Guest, a abi.Args) int64 {
 	if badHandle != nil {
 		return failed(g, badHandle)
 	}
-	opts := kv.ListOptions{
-		Prefix: g.String(a.U32(1), a.U32(2)),
-		Cursor: g.String(a.U32(3), a.U32(4)),
-		Limit:  int(a.U32(5)),
-	}
-	if err := kv.CheckListLimit(opts.Limit); err != nil {
-		return failed(g, err)
-	}
-	if err := kv.CheckKeyPrefix(opts.Prefix); err != nil {
+	opts, err := listOptions(g, a)
+	if err != nil {
 		return failed(g, err)
 	}
 	op := &kvOp{}
 	return begin(g, op, func(ctx context.Context) { op.list(ctx, ns.store, opts) })
 }
 
-func (op *kvOp) list(ctx context.Context, store kv.Store, opts kv.ListOptions) {
-	page, err := store.List(ctx, opts)
-	for _, e := range page.Entries {
-		op.page = appendRecord(op.page, e)
-	}
-	op.cursor, op.err = page.Cursor, err
-}
+// maxCursor is more than the cursor of the longest key.
+const maxCursor = 4 * kv.UserMaxKey
 
-func appendRecord(dst []byte, e kv.Entry) []byte {
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(e.Key)))
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(e.Metadata)))
-	dst = binary.LittleEndian.AppendUint64(dst, e.Revision)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(unix(e.Expires)))
-	return append(append(dst, e.Key...), e.Metadata...)
-}
-
-func unix(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
+func listOptions(g abi.Guest, a abi.Args) (opts kv.ListOptions, err error) {
+	if opts.Prefix, err = limited(g, a.U32(1), a.U32(2), kv.UserMaxKey); err != nil {
+		return opts, err
 	}
-	return t.Unix()
-}
-
-// kvResult waits for an operation.
-func kvResult(g abi.Guest, handle uint32) (*kvOp, error) {
-	op, err := get[*kvOp](g, handle)
-	if err != nil {
-		return nil, err
+	if opts.Cursor, err = limited(g, a.U32(3), a.U32(4), maxCursor); err != nil {
+		return opts, err
 	}
-	if err := op.Wait(g.Call); err != nil {
-		return nil, err
+	opts.Limit = int(a.U32(5))
+	if err = kv.CheckListLimit(opts.Limit); err != nil {
+		return opts, err
 	}
-	return op, op.err
-}
-
-func kvStatus(g abi.Guest, a abi.Args) int64 {
-	if _, err := kvResult(g, a.U32(0)); err != nil {
-		return failed(g, err)
-	}
-	return 0
-}
-
-func kvValue(g abi.Guest, a abi.Args) int64 {
-	op, err := kvResult(g, a.U32(0))
-	if err != nil {
-		return failed(g, err)
-	}
-	return g.Offer(op.entry.Value, a.U32(1), a.U32(2))
-}
-
-func kvMetadata(g abi.Guest, a abi.Args) int64 {
-	op, err := kvResult(g, a.U32(0))
-	if err != nil {
-		return failed(g, err)
-	}
-	return g.Offer(op.entry.Metadata, a.U32(1), a.U32(2))
-}
-
-func kvRevision(g abi.Guest, a abi.Args) int64 {
-	op, err := kvResult(g, a.U32(0))
-	if err != nil {
-		return failed(g, err)
-	}
-	return int64(op.entry.Revision)
-}
-
-func kvExpires(g abi.Guest, a abi.Args) int64 {
-	op, err := kvResult(g, a.U32(0))
-	if err != nil {
-		return failed(g, err)
-	}
-	return unix(op.entry.Expires)
-}
-
-func kvPage(g abi.Guest, a abi.Args) int64 {
-	op, err := kvResult(g, a.U32(0))
-	if err != nil {
-		return failed(g, err)
-	}
-	return g.Offer(op.page, a.U32(1), a.U32(2))
-}
-
-func kvCursor(g abi.Guest, a abi.Args) int64 {
-	op, err := kvResult(g, a.U32(0))
-	if err != nil {
-		return failed(g, err)
-	}
-	return g.OfferString(op.cursor, a.U32(1), a.U32(2))
+	return opts, kv.CheckKeyPrefix(opts.Prefix)
 }

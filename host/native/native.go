@@ -25,6 +25,14 @@ func table() *abi.Module {
 // failed turns an error into the negative result that guests see.
 func failed(g abi.Guest, err error) int64 { return -int64(g.Fail(err)) }
 
+// Failures that are part of a guest's ordinary course.
+var (
+	errNoField    = &host.Error{Code: host.CodeNotFound, Msg: "the request has no such header field"}
+	errNoBody     = &host.Error{Code: host.CodeNotFound, Msg: "the request has no body"}
+	errNoVariable = &host.Error{Code: host.CodeNotFound, Msg: "no variable or secret has that name"}
+	errWaited     = &host.Error{Code: host.CodeTimeout, Msg: "the timeout passed before any handle was ready"}
+)
+
 // opened turns a new handle into a result.
 func opened(g abi.Guest, v any) int64 {
 	h, err := g.Handles.Add(v)

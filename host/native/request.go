@@ -40,19 +40,27 @@ func requestHeaders(g abi.Guest, a abi.Args) int64 {
 }
 
 func requestHeader(g abi.Guest, a abi.Args) int64 {
-	value, ok := g.Request.Headers.Get(g.String(a.U32(0), a.U32(1)))
-	if !ok {
-		return -int64(host.CodeNotFound)
+	name := g.Bytes(a.U32(0), a.U32(1))
+	buf, size := a.U32(2), a.U32(3)
+	if len(name) > host.MaxHeaders {
+		return failed(g, errNoField)
 	}
-	return g.Offer(value, a.U32(2), a.U32(3))
+	value, ok := g.Request.Headers.Get(string(name))
+	if !ok {
+		return failed(g, errNoField)
+	}
+	return g.Offer(value, buf, size)
 }
 
 func requestBody(g abi.Guest, _ abi.Args) int64 {
 	switch {
 	case g.Request.Body == nil:
-		return -int64(host.CodeNotFound)
+		return failed(g, errNoBody)
 	case g.BodyTaken:
 		return failed(g, host.Errorf(host.CodeState, "request_body gives its handle once"))
+	}
+	if err := g.Handles.Room(); err != nil {
+		return failed(g, err)
 	}
 	g.BodyTaken = true
 	return opened(g, &readable{r: g.Request.Body})

@@ -35,6 +35,9 @@ func respondStream(g abi.Guest, a abi.Args) int64 {
 	if err := checkAnswer(g, status, headers); err != nil {
 		return failed(g, err)
 	}
+	if err := g.Handles.Room(); err != nil {
+		return failed(g, err)
+	}
 	w, err := g.Responder.Stream(int(status), headers)
 	if err != nil {
 		return failed(g, err)
@@ -47,9 +50,13 @@ func waitUntil(g abi.Guest, _ abi.Args) int64 {
 	if !g.Responded {
 		return failed(g, host.Errorf(host.CodeState, "wait_until needs an answer first"))
 	}
+	if g.Detached {
+		return 0 // the time is granted once
+	}
 	if err := g.Responder.Detach(); err != nil {
 		return failed(g, err)
 	}
+	g.Detached = true
 	g.Extend(g.Limits.AfterResponse)
 	return 0
 }

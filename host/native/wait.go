@@ -30,7 +30,7 @@ func wait(g abi.Guest, a abi.Args) int64 {
 	case err != nil:
 		return failed(g, err)
 	case i < 0:
-		return -int64(host.CodeTimeout)
+		return failed(g, errWaited)
 	}
 	return int64(i)
 }

@@ -1,0 +1,40 @@
+package host
+
+import "context"
+
+// Hold counts n bytes that the host is about to keep for the guest outside the
+// guest's memory, such as a request's body on its way. It fails when
+// Limits.Held would be exceeded. Release gives them back. Both may be called
+// from any goroutine of this Invocation.
+func (c *Call) Hold(n int) *Error {
+	if c.held.Add(int64(n)) > c.Limits.Held {
+		c.Release(n)
+		return Errorf(CodeLimit, "the values and bodies held for this invocation would exceed %d bytes; close operations that are done", c.Limits.Held)
+	}
+	return nil
+}
+
+// Release ends what Hold began.
+func (c *Call) Release(n int) { c.held.Add(-int64(n)) }
+
+// maxInStores is how many operations of one Invocation are in a store at the
+// same time. What an operation returns is held only once its size is known, so
+// that this bounds by how much Limits.Held can be exceeded for a moment.
+const maxInStores = 8
+
+// StartInStore is Start for work on a store, which may wait for its turn. It
+// does not wait once ctx has ended: a store then returns at once.
+func (c *Call) StartInStore(ctx context.Context, work func(ctx context.Context)) Task {
+	if c.stores == nil {
+		c.stores = make(chan struct{}, maxInStores)
+	}
+	turns := c.stores
+	return c.Start(func(context.Context) {
+		select {
+		case turns <- struct{}{}:
+			defer func() { <-turns }()
+		case <-ctx.Done():
+		}
+		work(ctx)
+	})
+}
