@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -141,6 +142,20 @@ func (l Limits) within(most host.Limits) error {
 		}
 	}
 	return nil
+}
+
+// Or returns l with every unset field taken from d.
+func (l Limits) Or(d Limits) Limits {
+	return Limits{
+		CPUMillis:     cmp.Or(l.CPUMillis, d.CPUMillis),
+		WallMillis:    cmp.Or(l.WallMillis, d.WallMillis),
+		Subrequests:   cmp.Or(l.Subrequests, d.Subrequests),
+		MemoryMB:      cmp.Or(l.MemoryMB, d.MemoryMB),
+		RequestBodyMB: cmp.Or(l.RequestBodyMB, d.RequestBodyMB),
+		ResponseMB:    cmp.Or(l.ResponseMB, d.ResponseMB),
+		URLKB:         cmp.Or(l.URLKB, d.URLKB),
+		HeadersKB:     cmp.Or(l.HeadersKB, d.HeadersKB),
+	}
 }
 
 // host are the limits in the host's units; what is not set stays so.

@@ -1,0 +1,155 @@
+// Package control is the node's control API: the shape of Cloudflare's v4 REST
+// API over a deploy.Registry, so that clients of that API drive a node by
+// another base URL. API.md lists what it offers and where it goes further.
+//
+// Start reading at New; routes.go has the table of everything it answers.
+package control
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+)
+
+// base is the path below which Cloudflare's routes are.
+const base = "/client/v4"
+
+// Config of the control API. Registry is required.
+type Config struct {
+	Registry *deploy.Registry
+	Logger   *slog.Logger // default: discard
+	Version  string       // of the node, for /healthz
+	// Ready is asked by /readyz; an error says why the node takes no requests.
+	// Default: always ready.
+	Ready func() error
+	// URL is where a host of a Function answers. Default: "http://" and the host.
+	URL func(host string) string
+	// MaxModule is the longest module that is read, in bytes. Default:
+	// runtime.DefaultMaxModule.
+	MaxModule int64
+	Now       func() time.Time // default: time.Now
+}
+
+type api struct {
+	cfg      Config
+	routes   []route
+	uploads  slots
+	registry *deploy.Registry
+}
+
+// New returns the handler. It is safe for concurrent use, and all its answers
+// but values, modules and /healthz are Cloudflare's envelope.
+func New(cfg Config) http.Handler {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Ready == nil {
+		cfg.Ready = func() error { return nil }
+	}
+	if cfg.URL == nil {
+		cfg.URL = func(host string) string { return "http://" + host }
+	}
+	if cfg.MaxModule == 0 {
+		cfg.MaxModule = runtime.DefaultMaxModule
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	a := &api{cfg: cfg, registry: cfg.Registry}
+	a.routes = a.table()
+	return a
+}
+
+// request is one request with what was found out about it.
+type request struct {
+	*http.Request
+	api     *api
+	id      string // for logs
+	reply   http.ResponseWriter
+	replied bool
+	token   deploy.Token
+	area    area
+	params  map[string]string // of the path, decoded
+}
+
+// account is the account in the path.
+func (r *request) account() string { return r.params["account"] }
+
+// ServeHTTP implements http.Handler.
+func (a *api) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	r := &request{Request: hr, api: a, id: requestID(), reply: w}
+	defer r.recover()
+	w.Header().Set("X-Request-Id", r.id)
+	w.Header().Set("X-Content-Type-Options", "nosniff") // values are anything
+	if err := a.serve(r); err != nil {
+		r.fail(err)
+	}
+}
+
+func requestID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// recover answers for a handler that panicked.
+func (r *request) recover() {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler {
+		panic(cause)
+	}
+	r.api.cfg.Logger.Error("control API panicked", "request", r.id, "method", r.Method, "panic", cause, "stack", string(debug.Stack()))
+	if r.replied {
+		panic(http.ErrAbortHandler) // the answer is incomplete, and the client has to notice
+	}
+	r.send(http.StatusInternalServerError, failed(r.internal()))
+}
+
+func (a *api) serve(r *request) error {
+	switch r.URL.Path {
+	case "/healthz":
+		return r.health(nil)
+	case "/readyz":
+		return r.health(a.cfg.Ready())
+	}
+	path, ok := strings.CutPrefix(r.URL.EscapedPath(), base+"/")
+	if !ok {
+		return noRoute(r.URL.Path)
+	}
+	// Before anything else, so that strangers learn nothing.
+	if err := r.authenticate(); err != nil {
+		return err
+	}
+	route, err := r.find(path)
+	if err != nil {
+		return err
+	}
+	if err := r.authorize(route); err != nil {
+		return err
+	}
+	r.area = route.area
+	// A body that comes too slowly must not hold what the handler holds.
+	http.NewResponseController(r.reply).SetReadDeadline(time.Now().Add(route.bodyTime()))
+	return route.handle(r)
+}
+
+// health answers probes, which need no token.
+func (r *request) health(err error) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return wrongMethod(r, []string{http.MethodGet})
+	}
+	if err != nil {
+		return &failure{http.StatusServiceUnavailable, 0, err.Error()}
+	}
+	return r.ok(map[string]string{"status": "ok", "version": r.api.cfg.Version})
+}

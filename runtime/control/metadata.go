@@ -1,0 +1,137 @@
+package control
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/router"
+)
+
+// metadata describes an upload. Keys that have no meaning for a node are
+// ignored, as clients send many; those whose absence a user would notice are
+// refused.
+// https://developers.cloudflare.com/workers/configuration/multipart-upload-metadata/
+type metadata struct {
+	MainModule        string        `json:"main_module"`
+	BodyPart          string        `json:"body_part"` // of JavaScript in the older format
+	CompatibilityDate string        `json:"compatibility_date"`
+	Bindings          []bindingJSON `json:"bindings"`
+	Limits            deploy.Limits `json:"limits"`
+	Mayfly            mayflyJSON    `json:"mayfly"`
+
+	Migrations json.RawMessage `json:"migrations"`
+	Assets     json.RawMessage `json:"assets"`
+}
+
+// mayflyJSON is what Cloudflare has no key for. Its keys are those of
+// mayfly.toml.
+type mayflyJSON struct {
+	Routes []routeJSON    `json:"routes"` // null leaves those of the Function as they are
+	Limits deploy.Limits  `json:"limits"`
+	Egress *deploy.Egress `json:"egress"`
+}
+
+// UnmarshalJSON refuses unknown keys: what is not ours is a mistake here.
+func (m *mayflyJSON) UnmarshalJSON(data []byte) error {
+	type plain mayflyJSON
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode((*plain)(m))
+}
+
+// routeJSON is a pattern, alone or in an object whose other keys (zones) mean
+// nothing to a node.
+type routeJSON struct{ pattern string }
+
+func (j *routeJSON) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &j.pattern) == nil {
+		return nil
+	}
+	var object struct {
+		Pattern string `json:"pattern"`
+	}
+	err := json.Unmarshal(data, &object)
+	j.pattern = object.Pattern
+	return err
+}
+
+// routesOf is nil for nil.
+func routesOf(in []routeJSON) ([]deploy.Route, error) {
+	if in == nil {
+		return nil, nil
+	}
+	routes := make([]deploy.Route, 0, len(in))
+	for _, j := range in {
+		p, err := router.ParsePattern(j.pattern)
+		if err != nil {
+			return nil, badRequest("%v", err)
+		}
+		routes = append(routes, deploy.Route{Pattern: p})
+	}
+	return routes, nil
+}
+
+// bindingJSON is a capability by name.
+type bindingJSON struct {
+	Type        string          `json:"type"`
+	Name        string          `json:"name"`
+	Text        *string         `json:"text,omitempty"`
+	JSON        json.RawMessage `json:"json,omitempty"`
+	NamespaceID string          `json:"namespace_id,omitempty"`
+}
+
+// upload is what the metadata says, without the module.
+func (m *metadata) upload() (up deploy.Upload, err error) {
+	if up.Routes, err = routesOf(m.Mayfly.Routes); err != nil {
+		return up, err
+	}
+	for _, key := range []struct {
+		name  string
+		value json.RawMessage
+	}{{"migrations", m.Migrations}, {"assets", m.Assets}} {
+		if len(key.value) > 0 && string(key.value) != "null" {
+			return up, host.Errorf(host.CodeUnsupported, "%s are not offered yet", key.name)
+		}
+	}
+	up.Settings = deploy.Settings{
+		CompatibilityDate: m.CompatibilityDate,
+		Limits:            m.Mayfly.Limits.Or(m.Limits),
+		Egress:            m.Mayfly.Egress,
+		Vars:              map[string]deploy.Var{},
+	}
+	for _, b := range m.Bindings {
+		if err := b.into(&up.Settings); err != nil {
+			return up, err
+		}
+	}
+	return up, nil
+}
+
+// into adds the binding to settings. Whether two of them have the same name is
+// lost in a map, hence the look at it here.
+func (b *bindingJSON) into(s *deploy.Settings) error {
+	if _, taken := s.Vars[b.Name]; taken {
+		return badRequest("binding %q is given twice", b.Name)
+	}
+	switch b.Type {
+	case "plain_text":
+		if b.Text == nil {
+			return badRequest("binding %q has no text", b.Name)
+		}
+		s.Vars[b.Name] = deploy.Var{Text: *b.Text}
+	case "json":
+		if b.JSON == nil {
+			return badRequest("binding %q has no json", b.Name)
+		}
+		s.Vars[b.Name] = deploy.Var{JSON: b.JSON}
+	case "kv_namespace":
+		s.KVNamespaces = append(s.KVNamespaces, deploy.KVNamespace{Binding: b.Name, ID: b.NamespaceID})
+	case "secret_text":
+		return host.Errorf(host.CodeUnsupported, "binding %q: secrets are not offered yet, and this one was not stored", b.Name)
+	default:
+		return host.Errorf(host.CodeUnsupported, "binding %q: the type %q is not offered yet", b.Name, b.Type)
+	}
+	return nil
+}

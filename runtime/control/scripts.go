@@ -1,0 +1,112 @@
+package control
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/router"
+)
+
+// scriptJSON is a Function with the Version that serves.
+type scriptJSON struct {
+	ID           string         `json:"id"`
+	ETag         string         `json:"etag"` // digest of the module
+	Handlers     []string       `json:"handlers"`
+	CreatedOn    time.Time      `json:"created_on"`
+	ModifiedOn   time.Time      `json:"modified_on"`
+	UsageModel   string         `json:"usage_model"`
+	DeploymentID string         `json:"deployment_id"`
+	VersionID    string         `json:"version_id"`
+	URL          string         `json:"url"`
+	Routes       []deploy.Route `json:"routes"`
+}
+
+func (r *request) scriptOf(f deploy.Function, v deploy.Version) scriptJSON {
+	return scriptJSON{
+		ID: f.Name, ETag: v.Digest, Handlers: []string{"fetch"},
+		CreatedOn: f.Created, ModifiedOn: f.Modified, UsageModel: "standard",
+		DeploymentID: f.Deployments[0].ID, VersionID: v.ID,
+		URL:    r.api.cfg.URL(r.api.registry.Host(f.Account, f.Name)),
+		Routes: append([]deploy.Route{}, f.Routes...),
+	}
+}
+
+// function is the Function in the path.
+func (r *request) function() (deploy.Function, deploy.Version, error) {
+	return r.api.registry.Function(r.account(), r.params["script"])
+}
+
+func listScripts(r *request) error {
+	functions, err := r.api.registry.Functions(r.account())
+	if err != nil {
+		return err
+	}
+	list := []scriptJSON{}
+	for _, f := range functions {
+		if f, v, err := r.api.registry.Function(f.Account, f.Name); err == nil { // else it was deleted just now
+			list = append(list, r.scriptOf(f, v))
+		}
+	}
+	return r.ok(list)
+}
+
+func downloadScript(r *request) error {
+	module, v, err := r.api.registry.Download(r.Context(), r.account(), r.params["script"])
+	if err != nil {
+		return err
+	}
+	r.reply.Header().Set("ETag", `"`+v.Digest+`"`)
+	r.sendBytes(http.StatusOK, wasmType, module)
+	return nil
+}
+
+func deleteScript(r *request) error {
+	name := r.params["script"]
+	if err := r.api.registry.Delete(r.Context(), r.account(), name); err != nil {
+		return err
+	}
+	return r.ok(map[string]string{"id": name})
+}
+
+func getAccountSubdomain(r *request) error {
+	a, err := r.api.registry.Account(r.account())
+	if err != nil {
+		return err
+	}
+	return r.ok(map[string]string{"subdomain": a.Name})
+}
+
+// getSubdomain: a Function's own host always serves.
+func getSubdomain(r *request) error {
+	if _, _, err := r.function(); err != nil {
+		return err
+	}
+	return r.ok(map[string]bool{"enabled": true, "previews_enabled": false})
+}
+
+// setRoutes takes a list of patterns, or of objects with a pattern as wrangler
+// sends them.
+func setRoutes(r *request) error {
+	var in []routeJSON
+	if err := r.readJSON(maxJSON, &in); err != nil {
+		return err
+	}
+	routes, err := routesOf(in)
+	if err != nil {
+		return err
+	}
+	f, err := r.api.registry.SetRoutes(r.Context(), r.account(), r.params["script"], routes)
+	if err != nil {
+		return err
+	}
+	type assigned struct {
+		Pattern router.Pattern `json:"pattern"`
+		Script  string         `json:"script"`
+	}
+	list := []assigned{}
+	for _, route := range f.Routes {
+		list = append(list, assigned{route.Pattern, f.Name})
+	}
+	return r.ok(list)
+}
