@@ -23,9 +23,8 @@ type Token struct {
 }
 
 // Accounts lists the accounts that the token may see.
-func (c *Client) Accounts(ctx context.Context) (all []Account, err error) {
-	_, err = c.send(ctx, http.MethodGet, path("accounts"), nil, &all)
-	return all, err
+func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
+	return pages[Account](ctx, c, path("accounts"))
 }
 
 // CreateAccount makes an account whose routes may claim hosts. It takes the

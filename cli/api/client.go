@@ -80,6 +80,23 @@ func (c *Client) send(ctx context.Context, method, path string, in, out any) (pa
 	return c.envelope(ctx, method, path, "application/json", bytes.NewReader(body), out)
 }
 
+const perPage = 100
+
+// pages gathers a listing that comes by numbered pages.
+func pages[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	all := []T{}
+	for page := 1; ; page++ {
+		var some []T
+		if _, err := c.send(ctx, http.MethodGet, fmt.Sprintf("%s?page=%d&per_page=%d", path, page, perPage), nil, &some); err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+		if len(some) < perPage {
+			return all, nil
+		}
+	}
+}
+
 // envelope sends one request and opens the envelope of its answer.
 func (c *Client) envelope(ctx context.Context, method, path, contentType string, body io.Reader, out any) (pageInfo, error) {
 	status, reply, err := c.exchange(ctx, method, path, contentType, body)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,14 @@ func (e *Error) Error() string {
 	return strings.Join(reasons, "; ")
 }
 
+// CodeUnauthorized is Cloudflare's for a token that is good, but not for this.
+const CodeUnauthorized = 9109
+
+// Has reports whether one of the reasons has this code.
+func (e *Error) Has(code int) bool {
+	return slices.ContainsFunc(e.Messages, func(m Message) bool { return m.Code == code })
+}
+
 // UnreachableError is a node that gave no answer.
 type UnreachableError struct {
 	Base string
@@ -56,12 +65,9 @@ type envelope struct {
 	ResultInfo pageInfo        `json:"result_info"`
 }
 
-// pageInfo says where in a listing an answer is: by cursor or by page.
+// pageInfo says where in a listing an answer is.
 type pageInfo struct {
-	Cursor     string `json:"cursor"`
-	Page       int    `json:"page"`
-	PerPage    int    `json:"per_page"`
-	TotalCount int    `json:"total_count"`
+	Cursor string `json:"cursor"` // of the next page; empty after the last
 }
 
 // open unwraps an answer into out, unless that is nil.

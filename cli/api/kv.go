@@ -45,22 +45,9 @@ func (c *Client) kv(elements ...string) string {
 	return c.account(append([]string{"storage", "kv", "namespaces"}, elements...)...)
 }
 
-const namespacesPerPage = 100
-
 // Namespaces lists the account's namespaces.
 func (c *Client) Namespaces(ctx context.Context) ([]Namespace, error) {
-	all := []Namespace{}
-	for page := 1; ; page++ {
-		q := url.Values{"page": {strconv.Itoa(page)}, "per_page": {strconv.Itoa(namespacesPerPage)}}
-		var some []Namespace
-		if _, err := c.send(ctx, http.MethodGet, c.kv()+"?"+q.Encode(), nil, &some); err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
-		if len(some) < namespacesPerPage {
-			return all, nil
-		}
-	}
+	return pages[Namespace](ctx, c, c.kv())
 }
 
 // CreateNamespace makes an empty namespace.

@@ -104,6 +104,7 @@ func (s *Session) Run(ctx context.Context, r *deploy.Registry) error {
 // refresh builds and deploys what is there now.
 func (s *Session) refresh(ctx context.Context, r *deploy.Registry) {
 	start := time.Now()
+	fmt.Fprintf(s.log, "building %s\n", s.name)
 	err := s.deploy(ctx, r)
 	switch {
 	case ctx.Err() != nil:

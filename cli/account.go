@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mayfly-run/mayfly/cli/api"
+	"github.com/spf13/cobra"
+)
+
+type accountCommand struct {
+	stdio Stdio
+	node  nodeFlags
+	hosts []string
+	json  bool
+}
+
+func newAccount(stdio Stdio) *cobra.Command {
+	a := &accountCommand{stdio: stdio}
+	parent := group(&cobra.Command{
+		Use:   "account",
+		Short: "Make and list accounts, the tenants of a node",
+	})
+	a.node.register(parent.PersistentFlags())
+	parent.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
+	create := &cobra.Command{
+		Use:   "create NAME",
+		Short: "Make an account (admin token)",
+		Args:  exactly("NAME"),
+		RunE:  func(c *cobra.Command, args []string) error { return a.create(c, args[0]) },
+	}
+	create.Flags().StringSliceVar(&a.hosts, "host", nil, "host that the account's routes may claim, such as example.com or *.example.com; may be repeated")
+	parent.AddCommand(create, &cobra.Command{
+		Use:   "list",
+		Short: "List the accounts that the token may see",
+		Args:  atMost(0),
+		RunE:  func(c *cobra.Command, _ []string) error { return a.list(c) },
+	})
+	return parent
+}
+
+func (a *accountCommand) create(c *cobra.Command, name string) error {
+	client, err := a.node.client(c)
+	if err != nil {
+		return err
+	}
+	made, err := client.CreateAccount(c.Context(), name, a.hosts)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return printJSON(a.stdio.Out, made)
+	}
+	_, err = fmt.Fprintf(a.stdio.Out, "created account %s\n\nMake a token for it with:\n  mayfly token create --account %s\n", made.ID, made.ID)
+	return err
+}
+
+func (a *accountCommand) list(c *cobra.Command) error {
+	client, err := a.node.client(c)
+	if err != nil {
+		return err
+	}
+	all, err := client.Accounts(c.Context())
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return printJSON(a.stdio.Out, append([]api.Account{}, all...))
+	}
+	return table(a.stdio.Out, "ID\tNAME\tHOSTS", len(all), func(i int) string {
+		return fmt.Sprintf("%s\t%s\t%s", all[i].ID, all[i].Name, firstOf(strings.Join(all[i].Hosts, " "), "-"))
+	})
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mayfly-run/mayfly/cli/api"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/spf13/cobra"
+)
+
+type deployCommand struct {
+	stdio       Stdio
+	node        nodeFlags
+	name, stage string
+	json        bool
+}
+
+func newDeploy(stdio Stdio) *cobra.Command {
+	d := &deployCommand{stdio: stdio}
+	c := &cobra.Command{
+		Use:   "deploy [FILE.wasm | DIR]",
+		Short: "Upload a Function and print where it serves",
+		Long: `Deploy builds the project in DIR (default: here) and uploads its module with what
+mayfly.toml says: routes, variables, KV namespaces, limits. A FILE.wasm is
+uploaded as it is, without a manifest. Prints the URL at which it serves now.`,
+		Args: atMost(1),
+		RunE: func(c *cobra.Command, args []string) error { return d.run(c, argument(args, 0, ".")) },
+	}
+	d.node.register(c.Flags())
+	c.Flags().StringVar(&d.name, "name", "", "name of the Function (default: the manifest's, or the file's)")
+	c.Flags().StringVarP(&d.stage, "env", "e", "", "stage, as in [env.STAGE] of mayfly.toml")
+	c.Flags().BoolVar(&d.json, "json", false, "print what the node answers as JSON")
+	return c
+}
+
+func (d *deployCommand) run(c *cobra.Command, path string) error {
+	client, err := d.node.client(c)
+	if err != nil {
+		return err
+	}
+	file, m, err := d.prepare(c, path)
+	if err != nil {
+		return err
+	}
+	made, err := d.upload(c.Context(), client, file, m)
+	if err != nil {
+		return err
+	}
+	if d.json {
+		return printJSON(d.stdio.Out, made)
+	}
+	_, err = fmt.Fprintln(d.stdio.Out, made.URL)
+	return err
+}
+
+// prepare finds the module and the manifest of what is to be deployed. The
+// manifest is named as the Function will be.
+func (d *deployCommand) prepare(c *cobra.Command, path string) (file string, m *deploy.Manifest, err error) {
+	file, m = path, new(deploy.Manifest)
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return "", nil, fmt.Errorf("find what to deploy: %w", err)
+	case !info.IsDir():
+		m.Name = strings.ToLower(strings.TrimSuffix(filepath.Base(path), ".wasm"))
+	default:
+		p, built, err := buildProject(c.Context(), d.stdio, path, d.stage)
+		if err != nil {
+			return "", nil, err
+		}
+		file, m = built, p.Manifest
+		m.Routes = append([]deploy.Route{}, m.Routes...) // without any, those of before end
+	}
+	m.Name = firstOf(d.name, m.Name)
+	if err := deploy.CheckName(m.Name); err != nil {
+		return "", nil, usagef(c, "%v; choose another with --name", err)
+	}
+	return file, m, nil
+}
+
+func (d *deployCommand) upload(ctx context.Context, client *api.Client, file string, m *deploy.Manifest) (api.Script, error) {
+	module, err := os.ReadFile(file)
+	if err != nil {
+		return api.Script{}, fmt.Errorf("read module: %w", err)
+	}
+	metadata, err := metadataOf(m)
+	if err != nil {
+		return api.Script{}, err
+	}
+	line := startProgress(d.stdio, "uploading "+m.Name)
+	defer line.Done()
+	return client.Upload(ctx, m.Name, module, metadata, func(n int) {
+		if n >= len(module) {
+			line.Set("the node compiles it")
+			return
+		}
+		line.Set("%d of %d KiB", n>>10, len(module)>>10)
+	})
+}
+
+// metadataOf is the manifest in Cloudflare's shape, with what that has no place
+// for under "mayfly".
+func metadataOf(m *deploy.Manifest) (api.Metadata, error) {
+	metadata := api.Metadata{
+		MainModule:        m.Name + ".wasm",
+		CompatibilityDate: m.CompatibilityDate,
+		Bindings:          []api.Binding{},
+		Mayfly: struct {
+			Routes []deploy.Route `json:"routes"` // null leaves them as they are
+			Limits deploy.Limits  `json:"limits,omitzero"`
+			Egress *deploy.Egress `json:"egress,omitempty"`
+		}{m.Routes, m.Limits, m.Egress},
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Vars)) {
+		metadata.Bindings = append(metadata.Bindings, varBinding(name, m.Vars[name]))
+	}
+	for _, ns := range m.KVNamespaces {
+		if ns.ID == "" {
+			return api.Metadata{}, fmt.Errorf("the KV namespace %s has no id in mayfly.toml; 'mayfly kv namespace create TITLE' makes one and prints its id", ns.Binding)
+		}
+		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "kv_namespace", Name: ns.Binding, NamespaceID: ns.ID})
+	}
+	return metadata, nil
+}
+
+func varBinding(name string, v deploy.Var) api.Binding {
+	if v.JSON != nil {
+		return api.Binding{Type: "json", Name: name, JSON: v.JSON}
+	}
+	return api.Binding{Type: "plain_text", Name: name, Text: &v.Text}
+}

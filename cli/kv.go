@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mayfly-run/mayfly/cli/api"
+	"github.com/mayfly-run/mayfly/cli/internal/build"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// kvCommand is what all commands below "kv" share.
+type kvCommand struct {
+	stdio Stdio
+	node  nodeFlags
+	json  bool
+}
+
+func newKV(stdio Stdio) *cobra.Command {
+	k := kvCommand{stdio: stdio}
+	parent := group(&cobra.Command{
+		Use:   "kv",
+		Short: "Work with KV namespaces and their keys",
+	})
+	parent.AddCommand(newKVNamespace(k), newKVKey(k), newKVBulk(k))
+	return parent
+}
+
+// namespaceFlags say which namespace a command works with.
+type namespaceFlags struct {
+	id, binding, stage string
+}
+
+func (n *namespaceFlags) register(f *pflag.FlagSet) {
+	f.StringVar(&n.id, "namespace-id", "", "id of the namespace")
+	f.StringVar(&n.binding, "binding", "", "the namespace that mayfly.toml binds to this name")
+	f.StringVarP(&n.stage, "env", "e", "", "stage in whose bindings to look, as in [env.STAGE]")
+}
+
+// find is the id of the namespace that the flags mean.
+func (n *namespaceFlags) find(c *cobra.Command) (string, error) {
+	switch {
+	case n.id != "" && n.binding != "":
+		return "", usagef(c, "--namespace-id and --binding exclude each other")
+	case n.id != "":
+		return n.id, nil
+	case n.binding == "":
+		return "", usagef(c, "say which namespace: --namespace-id ID, or --binding NAME with a mayfly.toml here")
+	}
+	p, err := build.Open(".", n.stage)
+	if err != nil {
+		return "", err
+	}
+	var bound []string
+	for _, ns := range p.Manifest.KVNamespaces {
+		if ns.Binding == n.binding && ns.ID != "" {
+			return ns.ID, nil
+		}
+		bound = append(bound, ns.Binding)
+	}
+	if len(bound) == 0 {
+		return "", usagef(c, "mayfly.toml binds no KV namespace here")
+	}
+	return "", usagef(c, "mayfly.toml gives %s no namespace with an id; it binds %s", n.binding, strings.Join(bound, ", "))
+}
+
+// byTitle is the id of the namespace with this title.
+func byTitle(ctx context.Context, client *api.Client, title string) (string, error) {
+	all, err := client.Namespaces(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, ns := range all {
+		if ns.Title == title {
+			return ns.ID, nil
+		}
+	}
+	return "", fmt.Errorf("there is no KV namespace %q; 'mayfly kv namespace list' shows those there are", title)
+}
+
+// readInput reads a file that the user names; "-" is standard input.
+func readInput(stdio Stdio, path string) (data []byte, err error) {
+	if path == "-" {
+		data, err = io.ReadAll(stdio.In)
+	} else {
+		data, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read input: %w", err)
+	}
+	return data, nil
+}
+
+// readJSON decodes a file that the user names, which holds what is described.
+func readJSON(stdio Stdio, path, what string, into any) error {
+	data, err := readInput(stdio, path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%s is not %s: %w", path, what, err)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/mayfly-run/mayfly/runtime/node"
+	"github.com/spf13/cobra"
+)
+
+// drainTime is how long requests may go on after a signal to end.
+const drainTime = 30 * time.Second
+
+type serveCommand struct {
+	stdio                       Stdio
+	data, listen, admin, config string
+}
+
+func newServe(stdio Stdio) *cobra.Command {
+	s := &serveCommand{stdio: stdio}
+	c := &cobra.Command{
+		Use:   "serve --data DIR",
+		Short: "Run a node",
+		Long: `Serve runs a node that keeps everything in the data directory. When it is ready
+it prints one line to standard output:
+
+    ready http=HOST:PORT admin=HOST:PORT
+
+Logs go to standard error. The admin token is made on first start, in
+DIR/admin.token. SIGTERM or an interrupt lets requests that are under way
+finish, for 30 seconds at most; a second one ends the node at once.`,
+		Args: atMost(0),
+		RunE: func(c *cobra.Command, _ []string) error { return s.run(c) },
+	}
+	f := c.Flags()
+	f.StringVar(&s.data, "data", "", "directory for everything the node keeps; made if missing")
+	f.StringVar(&s.listen, "listen", "", "address for requests to Functions; port 0 picks one (default 127.0.0.1:8787)")
+	f.StringVar(&s.admin, "admin", "", "address for the API; port 0 picks one (default 127.0.0.1:8788)")
+	f.StringVar(&s.config, "config", "", "the node's configuration file (TOML); flags go before it")
+	return c
+}
+
+func (s *serveCommand) run(c *cobra.Command) error {
+	cfg, err := s.settings(c)
+	if err != nil {
+		return err
+	}
+	n, err := node.Start(c.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.stdio.Out, "ready http=%s admin=%s\n", n.HTTPAddr(), n.AdminAddr())
+	<-c.Context().Done()
+	cfg.Logger.Info("draining", "at_most", drainTime.String())
+	return drain(n)
+}
+
+// settings are the file's with the flags over them.
+func (s *serveCommand) settings(c *cobra.Command) (cfg node.Config, err error) {
+	if s.config != "" {
+		if cfg, err = node.LoadConfig(s.config); err != nil {
+			return cfg, err
+		}
+	}
+	cfg.Data = firstOf(s.data, cfg.Data)
+	cfg.Listen = firstOf(s.listen, cfg.Listen, "127.0.0.1:8787")
+	cfg.Admin = firstOf(s.admin, cfg.Admin, "127.0.0.1:8788")
+	cfg.Logger = newLogger(s.stdio.Err)
+	if cfg.Data == "" {
+		return cfg, usagef(c, "--data is missing: the directory for everything the node keeps")
+	}
+	return cfg, nil
+}
+
+// drain shuts a node down and waits for requests that are under way.
+func drain(n *node.Node) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	err := n.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("some requests did not end within %v and were cut off", drainTime)
+	}
+	return err
+}
+
+// newLogger logs for people on a terminal, for machines elsewhere.
+func newLogger(w io.Writer) *slog.Logger {
+	if isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, nil))
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}
