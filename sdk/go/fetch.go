@@ -16,7 +16,7 @@ type FetchRequest struct {
 	// Body is sent to its end; nil for none. One that knows its length, as
 	// bytes.Reader, bytes.Buffer and strings.Reader do, is sent in one piece.
 	// Any other is streamed while the response may already arrive. An io.Closer
-	// is closed when nothing more is read from it.
+	// is closed when it was read to its end or the exchange has failed.
 	Body io.Reader
 }
 
@@ -39,6 +39,7 @@ type FetchResponse struct {
 // read. The invocation's own time limit applies anyway.
 func Fetch(ctx context.Context, r *FetchRequest) (*FetchResponse, error) {
 	if ctx.Err() != nil {
+		closeBody(r.Body)
 		return nil, context.Cause(ctx)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -50,8 +51,10 @@ func Fetch(ctx context.Context, r *FetchRequest) (*FetchResponse, error) {
 	stop := context.AfterFunc(ctx, func() { x.Close() })
 	status, fields, body, err := x.Response()
 	if err != nil {
-		defer cancel(nil)
-		return nil, cause(ctx, fail("fetch", err))
+		err = cause(ctx, fail("fetch", err))
+		cancel(nil)
+		closeBody(r.Body) // whoever writes to it must not wait for ever
+		return nil, err
 	}
 	end := func() { stop(); cancel(nil) }
 	return &FetchResponse{status, fields, &fetchBody{ctx, body, end}}, nil

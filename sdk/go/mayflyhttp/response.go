@@ -47,18 +47,17 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == http.StatusNoContent || w.status == http.StatusNotModified {
 		return 0, http.ErrBodyNotAllowed
 	}
-	if len(w.buf)+len(p) > keep {
+	n := len(p)
+	for len(w.buf)+len(p) > keep {
+		room := keep - len(w.buf)
+		w.buf = append(w.buf, p[:room]...)
 		if err := w.FlushError(); err != nil {
 			return 0, err
 		}
-		if len(p) >= keep {
-			var n int
-			n, w.err = w.stream.Write(p)
-			return n, w.err
-		}
+		p = p[room:]
 	}
 	w.buf = append(w.buf, p...)
-	return len(p), w.err
+	return n, w.err
 }
 
 // Flush implements http.Flusher.

@@ -25,18 +25,16 @@ import (
 	"github.com/mayfly-run/mayfly/sdk/go/internal/host"
 )
 
-// Serve registers the handler of HTTP requests; call it from func init. It also
-// makes [Transport] the http.DefaultTransport, so that http.Get and everything
-// else that uses the default client works.
+// Serve registers the handler of HTTP requests; call it from func init.
 //
 // The response is kept back until the handler returns, has written more than
 // 64 KiB, or flushes; from then on it is streamed. The handler's panics are not
 // recovered: the node logs them, and answers with status 500 or, if the
 // response is being streamed, cuts the connection.
 //
-// Trailers, HTTP/1 hijacking and informational responses (1xx) are not supported.
+// The request's context is done when the handler has returned, so what is given
+// to mayfly.WaitUntil needs another. Trailers, HTTP/1 hijacking and informational responses (1xx) are not supported.
 func Serve(h http.Handler) {
-	http.DefaultTransport = defaultTransport(http.DefaultTransport)
 	host.Handle(func() { serve(h) })
 }
 
