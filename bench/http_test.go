@@ -1,0 +1,67 @@
+package bench_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/node"
+	"github.com/valyala/fasthttp"
+)
+
+// BenchmarkHTTP is one request over loopback on a kept-alive connection, client
+// and server in this process: the same client against bare fasthttp, which is
+// the ceiling, and against a node.
+func BenchmarkHTTP(b *testing.B) {
+	b.Run("server=fasthttp", func(b *testing.B) { ask(b, bareServer(b), guests[0]) })
+	for _, g := range guests {
+		b.Run("server=mayfly/guest="+g.name, func(b *testing.B) { ask(b, startNode(b, g), g) })
+	}
+}
+
+func bareServer(b *testing.B) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("hello") }}
+	go s.Serve(ln)
+	b.Cleanup(func() { s.Shutdown() })
+	return ln.Addr().String()
+}
+
+func startNode(b *testing.B, g guest) string {
+	n, err := node.Start(b.Context(), node.Config{
+		Data: filepath.Join(b.TempDir(), "data"), Listen: "127.0.0.1:0", Single: "bench", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { n.Shutdown(context.Background()) })
+	if _, err := n.Registry().Deploy(b.Context(), deploy.Local, "bench", deploy.Upload{Module: g.wasm(b)}); err != nil {
+		b.Fatal(err)
+	}
+	return n.HTTPAddr()
+}
+
+func ask(b *testing.B, addr string, g guest) {
+	client := &fasthttp.HostClient{Addr: addr, MaxConns: 64}
+	b.SetParallelism(8)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+		req.Header.SetMethod(g.method)
+		req.SetRequestURI("http://" + addr + "/")
+		req.SetBodyString(g.body)
+		for pb.Next() {
+			if err := client.Do(req, resp); err != nil || resp.StatusCode() != 200 {
+				b.Errorf("status %d, %v", resp.StatusCode(), err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
+}

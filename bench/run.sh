@@ -1,0 +1,12 @@
+#!/bin/sh
+# Runs the benchmarks and keeps their output under bench/results, in the format
+# of Go benchmarks, which benchstat reads. COUNT repeats each; BENCH selects.
+set -eu
+cd "$(dirname "$0")"
+: "${GO:=go}" "${COUNT:=6}" "${BENCH:=.}" "${NAME:=$(date -u +%Y-%m-%d)}"
+mkdir -p results
+{
+	echo "machine: $(uname -sm), $(getconf _NPROCESSORS_ONLN) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)"
+	echo "commit: $(git describe --always --dirty)"
+	"$GO" test -run='^$' -bench="$BENCH" -count="$COUNT" -timeout=60m .
+} | tee "results/$NAME.txt"
