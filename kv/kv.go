@@ -18,7 +18,7 @@ import (
 // What every Store takes, in bytes. A key has at least one byte.
 const (
 	MaxKey      = 4096
-	MaxValue    = 32 << 20
+	MaxValue    = 26 << 20 // a little more than users may write
 	MaxMetadata = 16 << 10
 )
 

@@ -16,7 +16,7 @@ const discardRatio = 0.5
 // the memtable. Badger learns only from compactions what in the value log is
 // garbage, and a memtable, which has pointers to long values only, would take
 // some 50,000 of them before it was turned and compacted.
-const turnAfter = 2 * valueLogFile
+const turnAfter = 4 * valueLogFile
 
 // collect reclaims value log files until ctx ends.
 func (s *Store) collect(ctx context.Context, every time.Duration) {
@@ -78,12 +78,11 @@ func (s *Store) fill(filler []byte, batch int) error {
 }
 
 // collectOnce goes on, one file after another, while there is one worth it.
+//
+// Badger may bring a deleted record back if a compaction drops the mark of the
+// deletion while the record is being moved. Only value records are ever moved,
+// and one without its head is never read: it costs space, and nothing else.
 func (s *Store) collectOnce(ctx context.Context) {
-	// The snapshot keeps the marks of deletions that are made meanwhile. If a
-	// compaction dropped one while its value is being moved, the key would come
-	// back.
-	snapshot := s.revisions.snapshot()
-	defer s.revisions.release(snapshot)
 	for ctx.Err() == nil {
 		err := s.db.RunValueLogGC(discardRatio)
 		if errors.Is(err, badger.ErrNoRewrite) {

@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector keeps several bytes beside each one of the program.
+
 package badgerkv_test
 
 import (

@@ -35,22 +35,26 @@ func (s *Store) List(ctx context.Context, opts kv.ListOptions) (kv.Page, error) 
 	defer s.revisions.release(snapshot)
 	txn := s.db.NewTransactionAt(snapshot, false)
 	defer txn.Discard()
-	return s.page(ctx, txn, opts, after)
+	page, err := s.page(ctx, txn, opts, after)
+	if err != nil {
+		return kv.Page{}, err
+	}
+	return page, nil
 }
 
 // page reads one live entry more than it returns, to know whether there is one.
-func (s *Store) page(ctx context.Context, txn *badger.Txn, opts kv.ListOptions, after string) (kv.Page, error) {
+func (s *Store) page(ctx context.Context, txn *badger.Txn, opts kv.ListOptions, after string) (page kv.Page, err error) {
+	defer recoverDamage(&err)
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(headPrefix + opts.Prefix)})
 	defer it.Close()
-	var page kv.Page
 	now := s.now()
 	for seek(it, opts.Prefix, after); it.Valid(); it.Next() {
 		if err := ctx.Err(); err != nil {
-			return kv.Page{}, err
+			return page, err
 		}
 		e, err := listed(it.Item())
 		if err != nil {
-			return kv.Page{}, err
+			return page, err
 		}
 		if e.Key == after || e.ExpiredAt(now) {
 			continue

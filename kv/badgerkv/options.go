@@ -19,13 +19,14 @@ const (
 	valueThreshold = 32 << 10
 	// valueLogFile is the size at which Badger begins the next file. It maps
 	// twice that, and moving the map to make room for more would pull it from
-	// under readers: so it is at least as long as the longest value.
-	valueLogFile = 64 << 20
+	// under readers: so it is longer than the longest value with its key. Not by
+	// much, because opening reads the last file, all of which is then resident.
+	valueLogFile = 28 << 20
 )
 
 const (
 	_ = uint(valueThreshold - 1 - entry.HeadSize - kv.MaxMetadata - inlineMax)
-	_ = uint(valueLogFile - kv.MaxValue)
+	_ = uint(valueLogFile - kv.MaxValue - kv.MaxKey - 64)
 )
 
 // options is the profile for a small footprint: Badger's defaults are made for

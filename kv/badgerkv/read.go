@@ -46,14 +46,15 @@ const readAttempts = 3
 
 // read reads key once. With kv.ErrCorrupt it returns the revision if the head
 // was whole.
-func (s *Store) read(key string) (kv.Entry, error) {
+func (s *Store) read(key string) (e kv.Entry, err error) {
+	defer recoverDamage(&err)
 	txn := s.db.NewTransactionAt(latest, false)
 	defer txn.Discard()
 	h, err := readHead(txn, key)
 	if err != nil {
 		return kv.Entry{}, err
 	}
-	e := kv.Entry{Key: key, Metadata: h.Metadata, Revision: h.Revision, Expires: h.Expires}
+	e = kv.Entry{Key: key, Metadata: h.Metadata, Revision: h.Revision, Expires: h.Expires}
 	if e.ExpiredAt(s.now()) {
 		return kv.Entry{}, kv.ErrNotFound
 	}
@@ -103,4 +104,12 @@ func readHead(txn *badger.Txn, key string) (entry.Head, error) {
 
 func expired(h entry.Head, now time.Time) bool {
 	return kv.Entry{Expires: h.Expires}.ExpiredAt(now)
+}
+
+// recoverDamage is deferred where Badger reads tables: it trusts the offsets it
+// finds there, and panics when damage has led it astray.
+func recoverDamage(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("read damaged table: %v: %w", p, kv.ErrCorrupt)
+	}
 }

@@ -102,9 +102,7 @@ type state struct {
 
 // stored needs the lock of key.
 func (s *Store) stored(key string) (state, error) {
-	txn := s.db.NewTransactionAt(latest, false)
-	defer txn.Discard()
-	h, err := readHead(txn, key)
+	h, err := s.storedHead(key)
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
 		return state{}, nil
@@ -118,6 +116,13 @@ func (s *Store) stored(key string) (state, error) {
 		st.revision = h.Revision
 	}
 	return st, nil
+}
+
+func (s *Store) storedHead(key string) (h entry.Head, err error) {
+	defer recoverDamage(&err)
+	txn := s.db.NewTransactionAt(latest, false)
+	defer txn.Discard()
+	return readHead(txn, key)
 }
 
 func (st state) satisfies(cond kv.Condition) error {

@@ -41,7 +41,6 @@ func benchKey(i int) string { return fmt.Sprintf("bench/%06d", i%benchKeys) }
 
 func fill(b *testing.B, store kv.Store) {
 	value := pattern(100)
-	b.SetParallelism(64)
 	next := make(chan int)
 	done := make(chan error, 64)
 	for range cap(done) {
