@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -119,7 +120,9 @@ func (r *request) readWrites() ([]write, error) {
 		}
 		writes = append(writes, w)
 	}
-	if _, err := d.Token(); err != nil {
+	if _, err := d.Token(); errors.Is(err, io.EOF) {
+		return nil, jsonError(io.ErrUnexpectedEOF)
+	} else if err != nil {
 		return nil, jsonError(err)
 	}
 	return lastOfEach(writes), nil
