@@ -12,21 +12,22 @@ import (
 	"path/filepath"
 
 	"github.com/mayfly-run/mayfly/runtime/router"
+	"github.com/mayfly-run/mayfly/runtime/tomlfile"
 )
 
 // Bounds of a manifest. Variables: Cloudflare's, 128 of 5 KB each
 // (https://developers.cloudflare.com/workers/platform/limits/).
 const (
-	maxManifest = 1 << 20 // bytes of a file
-	maxVars     = 128
-	maxVar      = 5 << 10 // bytes of one value
-	maxName     = 63      // bytes; the name is a label of a host
+	maxVars = 128
+	maxVar  = 5 << 10 // bytes of one value
+	maxName = 63      // bytes; the name is a label of a host
 )
 
 // Manifest is mayfly.toml for one stage: what a user says about a Function.
 // Its JSON form has the same names as the file and is part of a Version:
-// marshalling and unmarshalling gives back an equal Manifest. Keys that the
-// file leaves out are zero. A Manifest is not changed after it was made.
+// marshalling and unmarshalling gives back an equal Manifest, but for Warnings.
+// Keys that the file leaves out are zero. A Manifest is not changed after it was
+// made.
 type Manifest struct {
 	// Name of the Function, "<name>-<stage>" in a stage that does not name
 	// itself. Empty if the file has none; else CheckName accepts it.
@@ -43,6 +44,10 @@ type Manifest struct {
 	Build             Build          `json:"build,omitzero"`
 	Dev               Dev            `json:"dev,omitzero"`
 	Egress            *Egress        `json:"egress,omitempty"` // nil: nothing is narrowed
+	// Warnings tell which keys of the file have no effect, each with its
+	// position: "wrangler.toml:3:1: workers_dev is Cloudflare's and has no
+	// effect here". As with errors they are those of all stages, at most 20.
+	Warnings []string `json:"-"`
 }
 
 // Route is one pattern whose requests the Function asks for.
@@ -129,19 +134,20 @@ func LoadManifest(dir, stage string) (*Manifest, error) {
 // kv_namespaces: these it has to repeat, as with wrangler.
 //
 // The errors of a file (the first 20), whatever the stage they are in, are told
-// together in the order of their lines: errors.Join of *FileError. file is the name
-// they give it. What can be accepted, and what it means, is told by wrangler's
+// together in the order of their lines: errors.Join of *tomlfile.Error. file is the
+// name they give it. What can be accepted, and what it means, is told by wrangler's
 // documentation (https://developers.cloudflare.com/workers/wrangler/configuration/)
 // for all keys but [limits] beyond cpu_ms and subrequests, and [egress].
 func ParseManifest(file string, data []byte, stage string) (*Manifest, error) {
-	d, root := newDecoder(file, data)
-	if root == nil {
-		return nil, d.failure()
-	}
-	m := d.manifest(*root, stage)
-	if err := d.failure(); err != nil {
+	f, err := tomlfile.Parse(file, data)
+	if err != nil {
 		return nil, err
 	}
+	m := newDecoder(f).manifest(stage)
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	m.Warnings = f.Warnings()
 	return m, nil
 }
 

@@ -20,14 +20,14 @@ type bound struct {
 // names that are no identifiers or are taken.
 func (d *decoder) bind(all map[string]bound, name, kind string, at int) bool {
 	if !isIdentifier(name) {
-		d.addf(at, "binding %q is not an identifier: letters, digits and underscores, no digit first", name)
+		d.Addf(at, "binding %q is not an identifier: letters, digits and underscores, no digit first", name)
 		return false
 	}
 	if other, taken := all[name]; taken {
-		d.addf(at, "binding %q is already the %s on line %d", name, other.kind, other.line)
+		d.Addf(at, "binding %q is already the %s on line %d", name, other.kind, other.line)
 		return false
 	}
-	all[name] = bound{kind, d.lineOf(at)}
+	all[name] = bound{kind, d.LineOf(at)}
 	return true
 }
 
@@ -45,46 +45,41 @@ func isIdentifier(s string) bool {
 // vars reads [vars], where any key is allowed. A key of the top level that is
 // not there was rather written below [vars] by mistake.
 func (d *decoder) vars(it item, all map[string]bound) map[string]Var {
-	m, ok := it.value.(map[string]any)
-	if !ok {
-		d.want(it, "a table")
-		return nil
-	}
+	top, _ := d.Root().Value.(map[string]any)
 	var vars map[string]Var
-	for i, c := range d.children(it, m) {
-		if _, there := d.root[c.key]; !there && d.places[it.path].header && d.home(c.key) == topLevel {
-			d.stray(it, c.item, c.key)
+	for i, c := range d.Children(it, "a table") {
+		if _, there := top[c.Key]; !there && it.Header && d.Stray(it, c) {
 			continue
 		}
 		if i == maxVars {
-			d.badKey(c.item, "variable %d; at most %d are allowed", i+1, maxVars)
+			d.BadKey(c, "variable %d; at most %d are allowed", i+1, maxVars)
 		}
-		v, ok := d.variable(c.item)
-		if !ok || !d.bind(all, c.key, "variable", d.places[c.path].key) {
+		v, ok := d.variable(c)
+		if !ok || !d.bind(all, c.Key, "variable", c.KeyAt) {
 			continue
 		}
 		if vars == nil {
 			vars = map[string]Var{}
 		}
-		vars[c.key] = v
+		vars[c.Key] = v
 	}
 	return vars
 }
 
 // variable reads a value of [vars].
 func (d *decoder) variable(it item) (v Var, ok bool) {
-	if text, isText := it.value.(string); isText {
+	if text, isText := it.Value.(string); isText {
 		v.Text = text
 	} else if value, ok := d.jsonValue(it); !ok {
 		return v, false
 	} else if data, err := json.Marshal(value); err != nil {
-		d.badValue(it, "%v", err)
+		d.BadValue(it, "%v", err)
 		return v, false
 	} else {
 		v.JSON = data
 	}
 	if err := checkVar(v.Text, len(v.Text)+len(v.JSON)); err != nil {
-		d.badValue(it, "variable %s %v", it.name, err)
+		d.BadValue(it, "variable %s %v", it.Name, err)
 		return v, false
 	}
 	return v, true
@@ -104,42 +99,45 @@ func checkVar(text string, size int) error {
 // jsonValue returns the value if all of it can be JSON.
 func (d *decoder) jsonValue(it item) (any, bool) {
 	ok := true
-	switch v := it.value.(type) {
+	switch v := it.Value.(type) {
 	case time.Time:
-		d.badValue(it, "%s is a date, which JSON does not have; write it in quotes", it.name)
+		d.BadValue(it, "%s is a date, which JSON does not have; write it in quotes", it.Name)
 		return nil, false
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			d.badValue(it, "%s is %v, which JSON does not have", it.name, v)
+			d.BadValue(it, "%s is %v, which JSON does not have", it.Name, v)
 			return nil, false
 		}
 	case map[string]any:
-		for _, c := range d.children(it, v) {
-			_, childOK := d.jsonValue(c.item)
+		for _, c := range d.Children(it, "a table") {
+			_, childOK := d.jsonValue(c)
 			ok = ok && childOK
 		}
 	case []any, []map[string]any:
-		for _, e := range d.elements(it, "values") {
+		for _, e := range d.Elements(it, "values") {
 			_, elementOK := d.jsonValue(e)
 			ok = ok && elementOK
 		}
 	}
-	return it.value, ok
+	return it.Value, ok
 }
 
 func (d *decoder) namespaces(it item, all map[string]bound) (list []KVNamespace) {
-	for _, entry := range d.elements(it, "tables") {
+	for _, entry := range d.Elements(it, "tables") {
 		var ns KVNamespace
+		var at int
 		known := fields{
-			"binding":    d.textTo(&ns.Binding),
+			"binding": func(it item) {
+				d.TextTo(&ns.Binding)(it)
+				at = it.ValueAt
+			},
 			"id":         d.namespaceID(&ns.ID),
 			"preview_id": d.namespaceID(&ns.PreviewID),
 		}
-		if !d.table(entry, known, "remote") {
+		if !d.Table(entry, known, d.refused("remote")) {
 			continue
 		}
-		d.required(entry, "binding")
-		at := d.places[childPath(entry.path, "binding")].value
+		d.Required(entry, "binding")
 		if ns.Binding != "" && d.bind(all, ns.Binding, "KV namespace", at) {
 			list = append(list, ns)
 		}
@@ -150,12 +148,12 @@ func (d *decoder) namespaces(it item, all map[string]bound) (list []KVNamespace)
 // namespaceID reads the id of a namespace, which is part of URLs.
 func (d *decoder) namespaceID(to *string) func(item) {
 	return func(it item) {
-		id, ok := d.readText(it)
+		id, ok := d.Text(it)
 		if !ok {
 			return
 		}
 		if len(id) > 64 || strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
-			d.badValue(it, "%s wants at most 64 letters, digits, dashes and underscores, not %q", it.name, id)
+			d.BadValue(it, "%s wants at most 64 letters, digits, dashes and underscores, not %q", it.Name, id)
 			return
 		}
 		*to = id
@@ -171,10 +169,10 @@ func (d *decoder) routes(entries []item) (list []Route) {
 			continue
 		}
 		if line, again := first[p]; again {
-			d.addf(at, "route %q is already on line %d", p, line)
+			d.Addf(at, "route %q is already on line %d", p, line)
 			continue
 		}
-		first[p] = d.lineOf(at)
+		first[p] = d.LineOf(at)
 		list = append(list, Route{p})
 	}
 	return list
@@ -183,33 +181,33 @@ func (d *decoder) routes(entries []item) (list []Route) {
 // route reads a pattern, or a table with one. at is where the pattern stands.
 func (d *decoder) route(it item) (p router.Pattern, at int, ok bool) {
 	pattern, whole := it, false
-	if m, isTable := it.value.(map[string]any); isTable {
+	if m, isTable := it.Value.(map[string]any); isTable {
 		var zone string // a node has no zones: accepted without effect
-		d.table(it, fields{
+		d.Table(it, fields{
 			"pattern":       func(it item) { pattern = it },
-			"custom_domain": d.boolTo(&whole),
-			"zone_id":       d.textTo(&zone),
-			"zone_name":     d.textTo(&zone),
-		}, "enabled", "previews_enabled")
-		if d.required(it, "pattern"); m["pattern"] == nil {
+			"custom_domain": d.BoolTo(&whole),
+			"zone_id":       d.TextTo(&zone),
+			"zone_name":     d.TextTo(&zone),
+		}, d.refused("enabled", "previews_enabled"))
+		if d.Required(it, "pattern"); m["pattern"] == nil {
 			return p, 0, false
 		}
 	}
-	text, isText := pattern.value.(string)
+	text, isText := pattern.Value.(string)
 	if !isText {
-		d.want(pattern, "a route pattern")
+		d.Want(pattern, "a route pattern")
 		return p, 0, false
 	}
 	if whole {
 		if strings.ContainsAny(text, "/*") {
-			d.badValue(pattern, "a custom domain is a host without path and wildcards, not %q", text)
+			d.BadValue(pattern, "a custom domain is a host without path and wildcards, not %q", text)
 			return p, 0, false
 		}
 		text += "/*"
 	}
 	p, err := router.ParsePattern(text)
 	if err != nil {
-		d.badValue(pattern, "%v", err)
+		d.BadValue(pattern, "%v", err)
 	}
-	return p, d.places[pattern.path].value, err == nil
+	return p, pattern.ValueAt, err == nil
 }

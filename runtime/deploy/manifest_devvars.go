@@ -1,6 +1,10 @@
 package deploy
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/mayfly-run/mayfly/runtime/tomlfile"
+)
 
 // ParseDevVars reads .dev.vars: variables and secrets for developing, one
 // KEY=value per line, as wrangler reads it. file is the name that errors give.
@@ -24,22 +28,22 @@ import "strings"
 // unescape), and tell no lines.
 func ParseDevVars(file string, data []byte) (map[string]string, error) {
 	text := strings.ReplaceAll(strings.TrimPrefix(string(data), "\ufeff"), "\r\n", "\n")
-	s := &devVars{report: newReport(file, text), vars: map[string]string{}, first: map[string]int{}}
-	if at := invalidUTF8(text); at >= 0 {
-		s.addf(at, "the byte 0x%02x is not UTF-8", text[at])
-		return nil, s.failure()
+	s := &devVars{Report: tomlfile.NewReport(file, text), text: text, vars: map[string]string{}, first: map[string]int{}}
+	if !s.CheckUTF8() {
+		return nil, s.Err()
 	}
 	for s.at < len(text) {
 		s.line()
 	}
-	if err := s.failure(); err != nil {
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
 	return s.vars, nil
 }
 
 type devVars struct {
-	report
+	*tomlfile.Report
+	text  string
 	at    int // offset of the next line
 	vars  map[string]string
 	first map[string]int // the line of each key
@@ -56,7 +60,7 @@ func (s *devVars) line() {
 	}
 	before, _, found := strings.Cut(s.text[start:end], "=")
 	if !found {
-		s.addf(start, `there is no "=" here; write KEY=value`)
+		s.Addf(start, `there is no "=" here; write KEY=value`)
 		return
 	}
 	value, ok := s.value(start+len(before)+1, end)
@@ -83,13 +87,13 @@ func (s *devVars) quoted(start int) (string, bool) {
 	quote := s.text[start]
 	end, closed := closingQuote(s.text, start)
 	if !closed {
-		s.addf(start, "the quote %c is not closed", quote)
+		s.Addf(start, "the quote %c is not closed", quote)
 		return "", false
 	}
 	rest, _, _ := strings.Cut(s.text[end+1:], "\n")
 	s.at = end + 1 + len(rest) + 1
 	if !endsLine(s.text[end+1:]) {
-		s.addf(end+1, "only a comment may follow the closing quote")
+		s.Addf(end+1, "only a comment may follow the closing quote")
 		return "", false
 	}
 	value := s.text[start+1 : end]
@@ -136,16 +140,16 @@ func (s *devVars) set(at int, before, value string) {
 	}
 	switch first, again := s.first[key]; {
 	case !isIdentifier(key):
-		s.addf(at, "%q is not an identifier: letters, digits and underscores, no digit first", key)
+		s.Addf(at, "%q is not an identifier: letters, digits and underscores, no digit first", key)
 	case again:
-		s.addf(at, "%s is already on line %d", key, first)
+		s.Addf(at, "%s is already on line %d", key, first)
 	case len(s.vars) == maxVars:
-		s.addf(at, "%s is variable %d; at most %d are allowed", key, maxVars+1, maxVars)
+		s.Addf(at, "%s is variable %d; at most %d are allowed", key, maxVars+1, maxVars)
 	default:
-		s.first[key] = s.lineOf(at)
+		s.first[key] = s.LineOf(at)
 		s.vars[key] = value
 		if err := checkVar(value, len(value)); err != nil {
-			s.addf(at, "%s %v", key, err)
+			s.Addf(at, "%s %v", key, err)
 		}
 	}
 }

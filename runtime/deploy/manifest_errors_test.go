@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/tomlfile"
 )
 
 // manifestErrors are files with what is wrong in them: "line:column: message".
@@ -40,11 +41,11 @@ func manifestErrors() map[string]struct {
 		"unknown in a stage that is not asked for": {"[env.a.limits]\ncpu_msec = 1", []string{
 			`2:1: unknown key "cpu_msec" in [env.a.limits]: did you mean "cpu_ms"?`,
 		}},
-		"Cloudflare's": {"d1_databases = []\n[[r2_buckets]]\nbinding = 'x'\n[triggers]\ncrons = []\n[env.a.observability]\nenabled = true\n[dev]\nlocal_protocol = 'https'", []string{
+		"Cloudflare's": {"d1_databases = []\n[[r2_buckets]]\nbinding = 'x'\n[triggers]\ncrons = []\n[env.a.assets]\ndirectory = 'b'\n[dev]\nlocal_protocol = 'https'", []string{
 			`1:1: "d1_databases" is Cloudflare's, not offered by Mayfly yet`,
 			`2:3: "r2_buckets" is Cloudflare's, not offered by Mayfly yet`,
 			`4:2: "triggers" is Cloudflare's, not offered by Mayfly yet`,
-			`6:8: "observability" is Cloudflare's, not offered by Mayfly yet`,
+			`6:8: "assets" is Cloudflare's, not offered by Mayfly yet`,
 			`9:1: "local_protocol" is Cloudflare's, not offered by Mayfly yet`,
 		}},
 		"below a header by mistake": {"name = 'x'\n\n[limits]\ncpu_ms = 5\nmain = 'a.wasm'", []string{
@@ -219,11 +220,11 @@ mayfly.toml:2:2: there is no stage "c"; the file has a, b`
 	}
 }
 
-func TestFileError(t *testing.T) {
+func TestErrorHasItsPlace(t *testing.T) {
 	_, err := deploy.ParseManifest("a.toml", []byte("\n  x = 1"), "")
-	var fileErr *deploy.FileError
+	var fileErr *tomlfile.Error
 	if !errors.As(err, &fileErr) {
-		t.Fatalf("got %T, want a *FileError in it", err)
+		t.Fatalf("got %T, want a *tomlfile.Error in it", err)
 	}
 	if fileErr.File != "a.toml" || fileErr.Line != 2 || fileErr.Column != 3 {
 		t.Errorf("got %+v", fileErr)

@@ -7,75 +7,86 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/runtime/router"
+	"github.com/mayfly-run/mayfly/runtime/tomlfile"
 )
 
+// decoder turns a file into a Manifest and reports what does not fit.
+type decoder struct{ *tomlfile.File }
+
+type (
+	item   = tomlfile.Item
+	fields = tomlfile.Fields
+)
+
+func newDecoder(f *tomlfile.File) *decoder {
+	d := &decoder{f}
+	d.Belongs("", d.topFields(&Manifest{}, nil))
+	d.Belongs("limits", d.limits(&Limits{}))
+	d.Belongs("build", d.build(&Build{}))
+	d.Belongs("dev", d.dev(&Dev{}))
+	d.Belongs("egress", d.egress(&Egress{}))
+	return d
+}
+
 // manifest reads the top level and every stage, and returns the one asked for.
-func (d *decoder) manifest(root item, stage string) *Manifest {
+func (d *decoder) manifest(stage string) *Manifest {
 	var top Manifest
 	var stages item
-	known := d.topFields(&top, &stages)
-	d.table(root, known, topForeign()...)
-	d.oneOf(root, "route", "routes")
+	root := d.Root()
+	d.Table(root, d.topFields(&top, &stages), d.topForeign()...)
+	d.OneOf(root, "route", "routes")
 	chosen, found := &top, stage == ""
 	var names []string
 	for _, it := range d.stages(stages) {
-		m := d.stage(it.item, it.key, top)
-		names = append(names, it.key)
-		if it.key == stage {
+		m := d.stage(it, top)
+		names = append(names, it.Key)
+		if it.Key == stage {
 			chosen, found = &m, true
 		}
 	}
 	if !found {
-		d.addf(d.places["env"].key, "there is no stage %q; %s", stage, adviceOnStages(stage, names))
+		d.BadKey(stages, "there is no stage %q; %s", stage, adviceOnStages(stage, names))
 	}
 	return chosen
 }
 
 func adviceOnStages(stage string, names []string) string {
 	if len(names) == 0 {
-		return "the file has none; add the table [" + childPath("env", stage) + "]"
+		return "the file has none; add the table [" + tomlfile.ChildPath("env", stage) + "]"
 	}
 	slices.Sort(names)
 	return "the file has " + strings.Join(names, ", ")
 }
 
 // stages are the tables in [env].
-func (d *decoder) stages(env item) []child {
-	if env.value == nil {
+func (d *decoder) stages(env item) []item {
+	if env.Value == nil {
 		return nil
 	}
-	m, ok := env.value.(map[string]any)
-	if !ok {
-		d.want(env, "a table of stages")
-		return nil
-	}
-	return slices.DeleteFunc(d.children(env, m), func(c child) bool {
-		_, ok := c.value.(map[string]any)
-		switch {
-		case ok:
+	return slices.DeleteFunc(d.Children(env, "a table of stages"), func(c item) bool {
+		if _, ok := c.Value.(map[string]any); ok {
 			return false
-		case d.home(c.key) == topLevel:
-			d.stray(env, c.item, c.key)
-		default:
-			d.want(c.item, "a table")
+		}
+		if !d.Stray(env, c) {
+			d.Want(c, "a table")
 		}
 		return true
 	})
 }
 
 // stage reads one table of [env] over what it takes from the top level.
-func (d *decoder) stage(it item, name string, m Manifest) Manifest {
-	m.Stage, m.Vars, m.KVNamespaces = name, nil, nil
+func (d *decoder) stage(it item, m Manifest) Manifest {
+	m.Stage, m.Vars, m.KVNamespaces = it.Key, nil, nil
 	base := m.Name
 	m.Name = ""
-	d.table(it, d.stageFields(&m), stageForeign()...)
-	d.oneOf(it, "route", "routes")
-	if _, own := it.value.(map[string]any)["name"]; own || base == "" {
+	d.Table(it, d.stageFields(&m), d.stageForeign()...)
+	d.OneOf(it, "route", "routes")
+	if _, own := it.Value.(map[string]any)["name"]; own || base == "" {
 		return m
 	}
-	m.Name = base + "-" + name
+	m.Name = base + "-" + it.Key
 	if err := CheckName(m.Name); err != nil {
-		d.badKey(it, "in this stage, %v; give it a name of its own", err)
+		d.BadKey(it, "in this stage, %v; give it a name of its own", err)
 	}
 	return m
 }
@@ -83,7 +94,7 @@ func (d *decoder) stage(it item, name string, m Manifest) Manifest {
 // topFields are the keys of the top level. What stands in [env] goes to stages.
 func (d *decoder) topFields(m *Manifest, stages *item) fields {
 	known := d.stageFields(m)
-	known["dev"] = func(it item) { d.table(it, d.dev(&m.Dev), devForeign()...) }
+	known["dev"] = func(it item) { d.Table(it, d.dev(&m.Dev), d.devForeign()...) }
 	known["env"] = func(it item) { *stages = it }
 	return known
 }
@@ -93,53 +104,53 @@ func (d *decoder) stageFields(m *Manifest) fields {
 	bound := map[string]bound{}
 	return fields{
 		"name":               d.name(&m.Name),
-		"main":               d.textTo(&m.Main),
+		"main":               d.TextTo(&m.Main),
 		"compatibility_date": d.date(&m.CompatibilityDate),
-		"account_id":         d.textTo(&m.AccountID),
+		"account_id":         d.TextTo(&m.AccountID),
 		"route":              func(it item) { m.Routes = d.routes([]item{it}) },
-		"routes":             func(it item) { m.Routes = d.routes(d.elements(it, "routes")) },
+		"routes":             func(it item) { m.Routes = d.routes(d.Elements(it, "routes")) },
 		"vars":               func(it item) { m.Vars = d.vars(it, bound) },
 		"kv_namespaces":      func(it item) { m.KVNamespaces = d.namespaces(it, bound) },
 		"limits": func(it item) {
 			m.Limits = Limits{}
-			d.table(it, d.limits(&m.Limits))
+			d.Table(it, d.limits(&m.Limits))
 		},
 		"build": func(it item) {
 			m.Build = Build{}
-			d.table(it, d.build(&m.Build))
+			d.Table(it, d.build(&m.Build))
 		},
 		"egress": func(it item) {
 			m.Egress = &Egress{}
-			d.table(it, d.egress(m.Egress))
-			d.required(it, "allow")
+			d.Table(it, d.egress(m.Egress))
+			d.Required(it, "allow")
 		},
 	}
 }
 
 func (d *decoder) limits(l *Limits) fields {
 	return fields{
-		"cpu_ms":          d.integerTo(&l.CPUMillis, 1, 300_000),
-		"wall_ms":         d.integerTo(&l.WallMillis, 1, 900_000),
-		"subrequests":     d.integerTo(&l.Subrequests, 1, 10_000),
-		"memory_mb":       d.integerTo(&l.MemoryMB, 1, 4096),
-		"request_body_mb": d.integerTo(&l.RequestBodyMB, 1, 1024),
-		"response_mb":     d.integerTo(&l.ResponseMB, 1, 1024),
-		"url_kb":          d.integerTo(&l.URLKB, 1, 16),
-		"headers_kb":      d.integerTo(&l.HeadersKB, 1, 128),
+		"cpu_ms":          d.IntegerTo(&l.CPUMillis, 1, 300_000),
+		"wall_ms":         d.IntegerTo(&l.WallMillis, 1, 900_000),
+		"subrequests":     d.IntegerTo(&l.Subrequests, 1, 10_000),
+		"memory_mb":       d.IntegerTo(&l.MemoryMB, 1, 4096),
+		"request_body_mb": d.IntegerTo(&l.RequestBodyMB, 1, 1024),
+		"response_mb":     d.IntegerTo(&l.ResponseMB, 1, 1024),
+		"url_kb":          d.IntegerTo(&l.URLKB, 1, 16),
+		"headers_kb":      d.IntegerTo(&l.HeadersKB, 1, 128),
 	}
 }
 
 func (d *decoder) build(b *Build) fields {
 	return fields{
-		"command": d.textTo(&b.Command),
-		"cwd":     d.textTo(&b.Cwd),
+		"command": d.TextTo(&b.Command),
+		"cwd":     d.TextTo(&b.Cwd),
 		"watch_dir": func(it item) {
 			entries := []item{it}
-			if _, one := it.value.(string); !one {
-				entries = d.elements(it, "folders")
+			if _, one := it.Value.(string); !one {
+				entries = d.Elements(it, "folders")
 			}
 			for _, e := range entries {
-				if dir, ok := d.readText(e); ok {
+				if dir, ok := d.Text(e); ok {
 					b.WatchDir = append(b.WatchDir, dir)
 				}
 			}
@@ -150,29 +161,29 @@ func (d *decoder) build(b *Build) fields {
 func (d *decoder) dev(v *Dev) fields {
 	return fields{
 		"ip": func(it item) {
-			ip, _ := it.value.(string)
+			ip, _ := it.Value.(string)
 			if _, err := netip.ParseAddr(ip); err != nil && ip != "localhost" {
-				d.badValue(it, `"ip" wants an address such as "127.0.0.1", or "localhost", not %s`, shown(it.value))
+				d.WantText(it, `an address such as "127.0.0.1", or "localhost"`)
 				return
 			}
 			v.IP = ip
 		},
-		"port": d.integerTo(&v.Port, 1, 65_535),
+		"port": d.IntegerTo(&v.Port, 1, 65_535),
 	}
 }
 
 func (d *decoder) egress(e *Egress) fields {
 	return fields{"allow": func(it item) {
 		e.Allow = []string{}
-		for _, entry := range d.elements(it, "hosts") {
-			text, ok := d.readText(entry)
+		for _, entry := range d.Elements(it, "hosts") {
+			text, ok := d.Text(entry)
 			if !ok {
 				continue
 			}
 			name, subdomains := strings.CutPrefix(text, "*.")
 			host, err := router.ParseHost(name)
 			if err != nil {
-				d.badValue(entry, `%s wants a host, or "*." and a domain: %v`, entry.name, err)
+				d.BadValue(entry, `%s wants a host, or "*." and a domain: %v`, entry.Name, err)
 				continue
 			}
 			if subdomains {
@@ -185,12 +196,12 @@ func (d *decoder) egress(e *Egress) fields {
 
 func (d *decoder) name(to *string) func(item) {
 	return func(it item) {
-		name, ok := d.readText(it)
+		name, ok := d.Text(it)
 		if !ok {
 			return
 		}
 		if err := CheckName(name); err != nil {
-			d.badValue(it, "%v", err)
+			d.BadValue(it, "%v", err)
 			return
 		}
 		*to = name
@@ -199,35 +210,11 @@ func (d *decoder) name(to *string) func(item) {
 
 func (d *decoder) date(to *string) func(item) {
 	return func(it item) {
-		date, _ := it.value.(string)
+		date, _ := it.Value.(string)
 		if _, err := time.Parse(time.DateOnly, date); err != nil {
-			d.badValue(it, `%s wants a date in quotes such as "2025-01-31", not %s`, it.name, shown(it.value))
+			d.WantText(it, `a date in quotes such as "2025-01-31"`)
 			return
 		}
 		*to = date
-	}
-}
-
-// required reports that a table lacks a key.
-func (d *decoder) required(it item, key string) {
-	if m, ok := it.value.(map[string]any); ok {
-		if _, ok := m[key]; !ok {
-			d.badValue(it, "%q is missing %s", key, sectionName(it.path))
-		}
-	}
-}
-
-// oneOf reports two keys that mean the same in one table.
-func (d *decoder) oneOf(it item, a, b string) {
-	m := it.value.(map[string]any)
-	if _, ok := m[a]; !ok {
-		return
-	}
-	if other, ok := m[b]; ok {
-		later := item{path: childPath(it.path, b), value: other}
-		if first := d.places[childPath(it.path, a)].key; first > d.places[later.path].key {
-			later.path, a, b = childPath(it.path, a), b, a
-		}
-		d.badKey(later, "%q and %q stand %s; keep one of them", a, b, sectionName(it.path))
 	}
 }

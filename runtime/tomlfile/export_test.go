@@ -1,4 +1,4 @@
-package deploy
+package tomlfile
 
 // Located are the paths that locate finds in a text, for tests.
 func Located(text string) (paths map[string]bool, tooDeep bool) {
@@ -10,7 +10,5 @@ func Located(text string) (paths map[string]bool, tooDeep bool) {
 	return paths, deep >= 0
 }
 
-// ChildPath and ElementPath are how locate writes paths.
-func ChildPath(table, key string) string { return childPath(table, key) }
-
+// ElementPath is how locate writes the paths of elements.
 func ElementPath(array string, i int) string { return elementPath(array, i) }

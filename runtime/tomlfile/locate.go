@@ -1,4 +1,4 @@
-package deploy
+package tomlfile
 
 import (
 	"strconv"
@@ -22,7 +22,7 @@ type place struct {
 //
 // The TOML library checks and decodes, but tells where a key stands only in
 // its own errors: it keeps positions to itself, and one per key path, so that
-// the second [[kv_namespaces]] overwrites the first. This walk knows just
+// the second [[table]] of a name overwrites the first. This walk knows just
 // enough of the grammar to find its way through a text that the library
 // accepts. It ends on any text; where the text is not TOML the places mean
 // nothing, but up to there they are right, so that tooDeep is, too.
@@ -34,7 +34,7 @@ type locator struct {
 	tooDeep int            // offset of what is nested too deeply, or -1
 }
 
-// locate returns the places of all paths: keys as childPath and elements as
+// locate returns the places of all paths: keys as ChildPath and elements as
 // elementPath write them.
 func locate(text string) (places map[string]place, tooDeep int) {
 	l := &locator{text: text, places: map[string]place{}, lengths: map[string]int{}, tooDeep: -1}
@@ -63,7 +63,7 @@ func (l *locator) header() (path string, depth int) {
 	}
 	parts := l.key()
 	for i, p := range parts {
-		path = childPath(path, p.name)
+		path = ChildPath(path, p.name)
 		depth++
 		if i < len(parts)-1 {
 			l.implicit(path, p.at)
@@ -105,7 +105,7 @@ func (l *locator) lastElement(path string, depth int) (string, int) {
 func (l *locator) pair(path string, depth int) {
 	at := l.at
 	for _, p := range l.key() {
-		path, at = childPath(path, p.name), p.at
+		path, at = ChildPath(path, p.name), p.at
 		depth++
 		l.implicit(path, at)
 	}
@@ -267,9 +267,9 @@ func unquote(quoted string) string {
 	return strings.Trim(quoted, quoted[:1])
 }
 
-// childPath is the path of a key in a table: as in TOML, quoted where needed,
+// ChildPath is the path of a key in a table: as in TOML, quoted where needed,
 // so that no two paths are written the same.
-func childPath(table, key string) string {
+func ChildPath(table, key string) string {
 	if key == "" || strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
 		key = strconv.Quote(key)
 	}

@@ -1,4 +1,4 @@
-package deploy
+package tomlfile
 
 import (
 	"maps"
@@ -8,7 +8,7 @@ import (
 
 // near returns the known key that key was most likely meant to be, or "": one
 // that differs in few letters, or has a unit behind it.
-func near(key string, known fields) string {
+func near(key string, known Fields) string {
 	best, least := "", max(1, len(key)/3)+1 // a third of the letters may be wrong
 	for _, candidate := range slices.Sorted(maps.Keys(known)) {
 		if strings.HasPrefix(candidate, key+"_") {
