@@ -45,10 +45,9 @@ type Call struct {
 	faults   int            // of the node that were logged
 	wake     chan struct{}  // capacity 1: some task has finished
 	life     lifetime
-	// connections holds one element per outbound connection that is open.
-	connections chan struct{}
-	// stores holds one element per operation that is in a store.
-	stores chan struct{}
+
+	connections turns // one per outbound request that is open
+	stores      turns // one per operation that is in a store
 }
 
 // Begin starts an Invocation that lasts until parent ends or Limits.Wall has
@@ -83,7 +82,7 @@ func (c *Call) Reset() {
 	c.WASI.reset()
 	c.Usage, c.LastError, c.faults = Usage{}, nil, 0
 	c.Responded, c.Detached, c.BodyTaken = false, false, false
-	c.started, c.parent, c.connections = time.Time{}, nil, nil
+	c.started, c.parent = time.Time{}, nil
 	c.held.Store(0)
 	c.life.reset()
 }

@@ -43,26 +43,15 @@ func (c *Call) Fetch(req *FetchRequest, body []byte, streamed bool) (*Exchange, 
 	case size > 0:
 		req.Body, req.BodySize = bytes.NewReader(bytes.Clone(body)), int64(size)
 	}
-	slots := c.connectionSlots()
+	turn := c.connections.ask(c.Limits.OpenConnections)
 	e.Task = c.Start(func(context.Context) {
-		if !e.run(c, req, slots) {
-			c.Release(size)
-			return
+		if e.run(c.Services.Fetcher, req, turn) {
+			c.inflight.Go(func() { e.finish(c, turn, size) })
+		} else {
+			e.free(c, turn, size)
 		}
-		c.inflight.Go(func() {
-			e.finish(slots)
-			c.Release(size)
-		})
 	})
 	return e, nil
-}
-
-// connectionSlots holds one element per open connection.
-func (c *Call) connectionSlots() chan struct{} {
-	if c.connections == nil {
-		c.connections = make(chan struct{}, c.Limits.OpenConnections)
-	}
-	return c.connections
 }
 
 func (e *Exchange) stream(req *FetchRequest) {
@@ -71,30 +60,32 @@ func (e *Exchange) stream(req *FetchRequest) {
 	req.Body, req.BodySize, e.Upload = r, -1, w
 }
 
-// run waits for a free slot and then for the response. It reports whether there
-// is one; then finish is to be called.
-func (e *Exchange) run(c *Call, req *FetchRequest, slots chan struct{}) bool {
+// run waits for its turn and then for the response. It reports whether there is one.
+func (e *Exchange) run(f Fetcher, req *FetchRequest, turn turn) bool {
 	select {
-	case slots <- struct{}{}:
+	case <-turn:
 	case <-e.ctx.Done():
 		e.err = errOf(e.ctx)
 		return false
 	}
-	e.response, e.err = c.Services.Fetcher.Fetch(e.ctx, req)
-	if e.err != nil {
-		e.cancel()
-		<-slots
-	}
+	e.response, e.err = f.Fetch(e.ctx, req)
 	return e.err == nil
 }
 
-// finish waits for the end of the exchange and frees what it occupies. The one
-// that closes the body is not the one that reads it, so that a Read ends with
-// the exchange even where the body knows nothing of its context.
-func (e *Exchange) finish(slots chan struct{}) {
+// finish waits for the end of the exchange. The one that closes the body is not
+// the one that reads it, so that a Read ends with the exchange even where the
+// body knows nothing of its context.
+func (e *Exchange) finish(c *Call, turn turn, size int) {
 	<-e.ctx.Done()
 	e.response.Body.Close()
-	<-slots
+	e.free(c, turn, size)
+}
+
+// free gives back what the exchange occupied.
+func (e *Exchange) free(c *Call, turn turn, size int) {
+	e.cancel()
+	c.connections.giveBack(turn)
+	c.Release(size)
 }
 
 // Response waits for the response's headers.

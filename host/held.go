@@ -25,14 +25,11 @@ const maxInStores = 8
 // StartInStore is Start for work on a store, which may wait for its turn. It
 // does not wait once ctx has ended: a store then returns at once.
 func (c *Call) StartInStore(ctx context.Context, work func(ctx context.Context)) Task {
-	if c.stores == nil {
-		c.stores = make(chan struct{}, maxInStores)
-	}
-	turns := c.stores
+	turn := c.stores.ask(maxInStores)
 	return c.Start(func(context.Context) {
+		defer c.stores.giveBack(turn)
 		select {
-		case turns <- struct{}{}:
-			defer func() { <-turns }()
+		case <-turn:
 		case <-ctx.Done():
 		}
 		work(ctx)

@@ -31,8 +31,9 @@ func envNames(g abi.Guest, a abi.Args) int64 {
 }
 
 func lastError(g abi.Guest, a abi.Args) int64 {
-	if g.LastError == nil {
-		return 0
+	var text string
+	if g.LastError != nil {
+		text = g.LastError.Msg
 	}
-	return g.OfferString(g.LastError.Msg, a.U32(0), a.U32(1))
+	return g.OfferString(text, a.U32(0), a.U32(1))
 }
