@@ -77,6 +77,7 @@ func (n *Node) KV(binding string) *KV {
 // of the handler is passed on; the end of a streamed response that failed is a
 // panic with http.ErrAbortHandler, by which net/http cuts the connection.
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	http.NewResponseController(w).EnableFullDuplex() // where w can: bodies stream in both directions
 	inv := &invocation{node: n, w: w, r: r, start: time.Now()}
 	defer inv.end()
 	host.Invoke(inv)
