@@ -16,16 +16,20 @@ import (
 // explain maps what went wrong to what a guest may know: nothing of it tells of
 // the Node's addresses, resolvers or files.
 func (x *exchange) explain(err error) *host.Error {
-	if x.upload != nil {
-		if failed := x.upload.failed.Load(); failed != nil {
-			return failed
-		}
+	ended := x.caller.Err() // first: what derives from it ends in no particular order
+	if ended == nil {
+		ended = x.ctx.Err()
 	}
-	switch ended := x.ctx.Err(); {
+	switch {
 	case errors.Is(ended, context.DeadlineExceeded):
 		return host.Errorf(host.CodeTimeout, "the time allowed passed while waiting for %s", x.target)
 	case ended != nil:
 		return host.Errorf(host.CodeCanceled, "the exchange with %s was canceled", x.target)
+	}
+	if x.upload != nil {
+		if failed := x.upload.failed.Load(); failed != nil {
+			return failed
+		}
 	}
 	if refused, ok := errors.AsType[*host.Error](err); ok {
 		return refused

@@ -11,7 +11,8 @@ import (
 
 // An exchange is one request and its response, from the first byte to the last.
 type exchange struct {
-	ctx    context.Context // of the exchange, which ends with it
+	caller context.Context // bounds the exchange
+	ctx    context.Context // within caller; ends with the exchange
 	cancel context.CancelFunc
 	target string  // host and port as the guest named them
 	upload *upload // nil without a request body

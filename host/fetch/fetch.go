@@ -92,12 +92,12 @@ func (c *Client) Fetch(ctx context.Context, req *host.FetchRequest) (*host.Fetch
 	if refused != nil {
 		return nil, refused
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	x := &exchange{ctx: ctx, cancel: cancel, target: out.URL.Host, upload: newUpload(req)}
+	x := &exchange{caller: ctx, target: out.URL.Host, upload: newUpload(req)}
+	x.ctx, x.cancel = context.WithCancel(ctx)
 	if x.upload != nil {
 		out.Body, out.ContentLength = x.upload, x.upload.size
 	}
-	resp, err := transport.RoundTrip(out.WithContext(ctx))
+	resp, err := transport.RoundTrip(out.WithContext(x.ctx))
 	if err != nil {
 		defer x.end()
 		return nil, x.explain(err)

@@ -191,6 +191,7 @@ func TestHTTP2(t *testing.T) {
 		io.Copy(w, r.Body)
 	}))
 	s.EnableHTTP2 = true
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	roots := x509.NewCertPool()

@@ -100,6 +100,19 @@ func TestHostileHeads(t *testing.T) {
 	}
 }
 
+func TestHeaderLimit(t *testing.T) {
+	long := func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Long", strings.Repeat("a", 80<<10)) }
+	overBoth(t, long, func(t *testing.T, c *fetch.Client, url string) {
+		_, err := c.Fetch(t.Context(), get(url))
+		wantCode(t, err, host.CodeUnavailable)
+	})
+	c := mustClient(t, fetch.Config{MaxResponseHeaderBytes: 100 << 10})
+	resp := mustFetch(t, c, get(mustServer(t, long).URL))
+	if got, _ := resp.Headers.Get("x-long"); len(got) != 80<<10 {
+		t.Errorf("header of %d bytes, want %d", len(got), 80<<10)
+	}
+}
+
 func TestHostileBodies(t *testing.T) {
 	const ok, chunked = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	tests := []struct {

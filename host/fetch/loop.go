@@ -20,6 +20,9 @@ func LoopCount(cdnLoop, nodeID string) int {
 	return count
 }
 
+// Loops is LoopCount for the Client's Node.
+func (c *Client) Loops(cdnLoop string) int { return LoopCount(cdnLoop, c.cfg.NodeID) }
+
 // appendLoop adds the Node's entry to a field's value. A value that could not
 // be sent is replaced; it can't have come from a Node.
 func appendLoop(cdnLoop, nodeID string) string {

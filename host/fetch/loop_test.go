@@ -43,7 +43,7 @@ func TestLoopEnds(t *testing.T) {
 	s := mustServer(t, func(w http.ResponseWriter, r *http.Request) {
 		requests++
 		loop := strings.Join(r.Header["Cdn-Loop"], ", ")
-		if fetch.LoopCount(loop, "n1") > most {
+		if c.Loops(loop) > most {
 			w.WriteHeader(http.StatusLoopDetected)
 			fmt.Fprint(w, loop)
 			return

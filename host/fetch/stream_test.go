@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -27,6 +28,7 @@ func overBoth(t *testing.T, h http.HandlerFunc, test func(t *testing.T, c *fetch
 	t.Run("HTTP2", func(t *testing.T) {
 		s := httptest.NewUnstartedServer(h)
 		s.EnableHTTP2 = true
+		s.Config.ErrorLog = log.New(io.Discard, "", 0) // a client that hangs up is no news
 		s.StartTLS()
 		t.Cleanup(s.Close)
 		roots := x509.NewCertPool()
@@ -130,6 +132,20 @@ func TestUploadFailures(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// TestDeadlineBehindUpload is how a Call streams: the body ends with the
+// context, which is then what is told, not the body's end.
+func TestDeadlineBehindUpload(t *testing.T) {
+	discard := func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }
+	overBoth(t, discard, func(t *testing.T, c *fetch.Client, url string) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		r, _ := io.Pipe()
+		context.AfterFunc(ctx, func() { r.CloseWithError(ctx.Err()) })
+		_, err := c.Fetch(ctx, &host.FetchRequest{Method: "POST", URL: url, Body: r, BodySize: -1})
+		wantCode(t, err, host.CodeTimeout)
+	})
+}
 
 func TestBodySizeBounds(t *testing.T) {
 	echo := func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }
