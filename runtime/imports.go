@@ -14,11 +14,11 @@ import (
 // checkImports refuses a module before the engine sees it: only functions may
 // be imported, and only those that the node offers.
 func (r *Runtime) checkImports(data []byte) error {
-	imports, err := wasm.Imports(data)
+	module, err := wasm.Parse(data, wasm.DefaultLimits())
 	if err != nil {
 		return host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
 	}
-	for _, i := range imports {
+	for _, i := range module.Imports() {
 		if err := r.checkImport(i); err != nil {
 			return err
 		}

@@ -1,6 +1,12 @@
-// Package wasm reads the WebAssembly binary format. It is pure: bytes in, facts
-// or an error with an offset out. Format: WebAssembly Core Specification 2.0,
-// chapter 5.
+// Package wasm reads, validates and rewrites the WebAssembly binary format. It
+// is pure: bytes in, bytes, facts or an error with an offset out. Begin with
+// Parse, which accepts what Core Specification 2.0 calls valid and Limits allow;
+// then Facts tells what a module does, and Rewrite makes of it what is run.
+//
+// A Module keeps the bytes it was parsed from: nobody may change them.
+//
+// Format: https://www.w3.org/TR/wasm-core-2/ chapters 3 (validation) and 5
+// (binary format).
 package wasm
 
 import (
@@ -28,13 +34,7 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", byte(k))
 }
 
-// Import is one entry of the import section.
-type Import struct {
-	Module, Name string
-	Kind         Kind
-}
-
-// SyntaxError says where a module leaves the format.
+// SyntaxError says where a module breaks a rule of the format or a limit.
 type SyntaxError struct {
 	Offset int // bytes from the beginning of the module
 	Msg    string
@@ -42,13 +42,12 @@ type SyntaxError struct {
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("at byte %d: %s", e.Offset, e.Msg) }
 
-const (
-	headerSize    = 8
-	sectionImport = 2
-	lastSection   = 12
-)
+const headerSize = 8
 
-var magic = []byte("\x00asm")
+var (
+	magic   = []byte("\x00asm")
+	version = []byte{1, 0, 0, 0}
+)
 
 // CheckHeader says what data is if it is not a core module of version 1.
 func CheckHeader(data []byte) error {
@@ -61,69 +60,8 @@ func CheckHeader(data []byte) error {
 		return &SyntaxError{len(data), "the file ends within the header"}
 	case bytes.Equal(data[4:8], []byte{0x0d, 0, 1, 0}):
 		return &SyntaxError{4, "this is a WebAssembly component; build a core module (for Go -buildmode=c-shared, for Rust target wasm32-wasip1)"}
-	case !bytes.Equal(data[4:8], []byte{1, 0, 0, 0}):
+	case !bytes.Equal(data[4:8], version):
 		return &SyntaxError{4, fmt.Sprintf("WebAssembly version %#x is not supported, only 1", data[4:8])}
 	}
 	return nil
-}
-
-// Imports lists what a module wants from outside. It reads section headers and
-// the import section only.
-func Imports(data []byte) ([]Import, error) {
-	if err := CheckHeader(data); err != nil {
-		return nil, err
-	}
-	r := reader{data: data, pos: headerSize}
-	for !r.atEnd() {
-		id, body := r.section()
-		if r.err != nil {
-			return nil, r.err
-		}
-		if id == sectionImport {
-			return body.imports()
-		}
-	}
-	return nil, nil
-}
-
-func (r *reader) imports() ([]Import, error) {
-	count := r.u32()
-	var list []Import
-	for i := uint32(0); i < count && r.err == nil; i++ {
-		imp := Import{Module: r.name(), Name: r.name(), Kind: Kind(r.byte())}
-		r.skipImportType(imp.Kind)
-		list = append(list, imp)
-	}
-	if r.err != nil {
-		return nil, r.err
-	}
-	return list, nil
-}
-
-func (r *reader) skipImportType(k Kind) {
-	switch k {
-	case KindFunc:
-		r.u32()
-	case KindTable:
-		r.byte()
-		r.limits()
-	case KindMemory:
-		r.limits()
-	case KindGlobal:
-		r.byte()
-		r.byte()
-	case KindTag:
-		r.byte()
-		r.u32()
-	default:
-		r.fail(fmt.Sprintf("unknown import %s", k))
-	}
-}
-
-func (r *reader) limits() {
-	flags := r.byte()
-	r.u64()
-	if flags&1 != 0 {
-		r.u64()
-	}
 }
