@@ -32,7 +32,8 @@ type Active struct {
 
 // Module returns the compiled module. It compiles it if this is the first use
 // since the node started. The error is runtime.ErrUnloaded once another Version
-// has taken over, which may also be what Module.Acquire finds: Lookup again then.
+// has taken over. Where the module's Use then returns false, one has as well. In
+// both cases Lookup again.
 func (a *Active) Module(ctx context.Context) (*runtime.Module, error) {
 	if m := a.module.Load(); m != nil {
 		return m, nil
@@ -54,10 +55,10 @@ func (a *Active) Module(ctx context.Context) (*runtime.Module, error) {
 func (a *Active) load(ctx context.Context) (*runtime.Module, error) {
 	a.code.hold(a.digest)
 	defer a.code.drop(a.digest)
-	if a.retired.Load() {
-		return nil, runtime.ErrUnloaded
-	}
 	data, err := a.blobs.Get(ctx, a.digest)
+	if a.retired.Load() {
+		return nil, runtime.ErrUnloaded // the module may have been removed
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read module of %s/%s: %w", a.Account, a.Function, err)
 	}
