@@ -1,0 +1,77 @@
+package node
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/fetch"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
+	"github.com/valyala/fasthttp"
+)
+
+// Config configures a Node. Only Data is required; LoadConfig reads the rest
+// from a file.
+type Config struct {
+	Data   string // directory; made if it is not there, readable by its owner only
+	Listen string // HOST:PORT of Functions; default 127.0.0.1:8787; port 0 picks one
+	Admin  string // HOST:PORT of the control API; empty for none
+
+	Domain    string      // Functions answer below it; default localhost
+	Limits    host.Limits // where a Version sets none; see host.DefaultLimits
+	MaxLimits host.Limits // the most a Version may set; default Limits
+	MaxModule int64       // bytes; default 64 MiB
+
+	MaxHeader      int            // bytes of a request's header; default 32 KiB, at most 128 KiB
+	MaxConnsPerIP  int            // default 0: no limit
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For, or PROXY protocol, is believed
+	ProxyProtocol  bool           // connections from TrustedProxies begin with a PROXY header
+	AccessLog      io.Writer      // one JSON object per request; nil for none
+	AccessLogFile  string         // instead of AccessLog: what is there is kept; made if it is not there
+	Drain          time.Duration  // for requests under way at Shutdown; default 30 s
+
+	Egress        fetch.Policy            // where Functions may connect
+	AccountEgress map[string]fetch.Policy // by account, instead of Egress
+
+	Logger   *slog.Logger // default: text on standard error
+	GuestLog host.LogSink // default: Logger
+
+	// Dev opens egress to private addresses and all ports.
+	Dev bool
+	// Single names a Function of account local that answers every host; empty
+	// goes by hosts and routes.
+	Single    string
+	Intercept func(ctx *fasthttp.RequestCtx) bool // see trigger.HTTPConfig
+}
+
+func (c *Config) setDefaults() {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8787"
+	}
+	if c.Domain == "" {
+		c.Domain = "localhost"
+	}
+	if c.Drain == 0 {
+		c.Drain = 30 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	if c.GuestLog == nil {
+		c.GuestLog = telemetry.Log{Logger: c.Logger}
+	}
+}
+
+// egressPolicy is where an account's Functions may connect.
+func (c *Config) egressPolicy(account string) fetch.Policy {
+	if c.Dev {
+		return fetch.Policy{AllowPrivate: true, HighPorts: true}
+	}
+	if p, ok := c.AccountEgress[account]; ok {
+		return p
+	}
+	return c.Egress
+}
