@@ -1,0 +1,26 @@
+package host
+
+import (
+	"io"
+	"time"
+)
+
+// Node is what an invocation sees of its node outside of WebAssembly. The
+// methods are the functions of this package.
+type Node interface {
+	RequestMethod() string
+	RequestURL() string
+	RequestClient() string
+	RequestFields() []Field
+	RequestBody() io.ReadCloser
+	Respond(status int, fields []Field, body []byte) error
+	RespondStream(status int, fields []Field) (io.WriteCloser, error)
+	Detach() error
+	Abort(reason string)
+	Fetch(method, url string, fields []Field, body io.Reader) (Exchange, error)
+	OpenKV(binding string) (Namespace, error)
+	Env(name string) (string, bool)
+	EnvNames() []string
+	Log(level int, text string)
+	TimeLeft() time.Duration
+}
