@@ -4,7 +4,8 @@
 // Badger runs in managed mode: this package numbers the commits, and a commit's
 // number is the entry's revision. Otherwise every read would wait until the
 // writes under way are on disk (measured with one writer that syncs: 34 times
-// fewer reads). What is left to do for Badger is in revisions.go.
+// fewer reads). What is left to do for Badger is in revisions.go. So a read may
+// see a write shortly before it is on disk and acknowledged.
 //
 // A full disk ends the process (Badger writes through mmap, so the kernel sends
 // SIGBUS); nothing acknowledged is lost. Whoever writes much checks for free

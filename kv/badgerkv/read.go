@@ -21,53 +21,62 @@ func (s *Store) Get(ctx context.Context, key string) (kv.Entry, error) {
 		return kv.Entry{}, err
 	}
 	defer s.leave()
-	// Head and a long value are two reads without a snapshot: the value may
-	// already be that of a later write, or be moving to another value log file.
-	// The next attempt is past either. The same head several times in a row
-	// without its value is damage.
-	for revision, same := uint64(0), 0; ; {
-		e, err := s.read(key)
-		if !errors.Is(err, kv.ErrCorrupt) || e.Revision == 0 {
-			return e, err
-		}
-		if same++; e.Revision != revision {
-			revision, same = e.Revision, 1
-		}
-		if same == readAttempts {
-			return kv.Entry{}, err
-		}
+	e, err := s.read(key)
+	if errors.Is(err, kv.ErrCorrupt) {
+		return s.readAgain(ctx, key)
+	}
+	return e, err
+}
+
+// readAttempts is how often a value may be found to be on the move.
+const readAttempts = 3
+
+// readAgain tells damage from a read that met a write: a commit becomes visible
+// record by record, so the head may be there before its long value. The lock
+// keeps writes of the key away. The collector may still move the value to
+// another file between looking up where it is and reading it, but not several
+// times in a row.
+func (s *Store) readAgain(ctx context.Context, key string) (e kv.Entry, err error) {
+	lock := s.lockOf(key)
+	lock.Lock()
+	defer lock.Unlock()
+	for range readAttempts {
 		if err := ctx.Err(); err != nil {
 			return kv.Entry{}, err
 		}
+		if e, err = s.read(key); !errors.Is(err, kv.ErrCorrupt) {
+			break
+		}
 	}
+	return e, err
 }
 
-const readAttempts = 3
-
-// read reads key once. With kv.ErrCorrupt it returns the revision if the head
-// was whole.
+// read reads key once.
 func (s *Store) read(key string) (e kv.Entry, err error) {
 	defer recoverDamage(&err)
-	txn := s.db.NewTransactionAt(latest, false)
-	defer txn.Discard()
-	h, err := readHead(txn, key)
+	h, value, err := s.records(key)
 	if err != nil {
 		return kv.Entry{}, err
 	}
-	e = kv.Entry{Key: key, Metadata: h.Metadata, Revision: h.Revision, Expires: h.Expires}
-	if e.ExpiredAt(s.now()) {
+	found := kv.Entry{Key: key, Value: value, Metadata: h.Metadata, Revision: h.Revision, Expires: h.Expires}
+	if found.ExpiredAt(s.now()) {
 		return kv.Entry{}, kv.ErrNotFound
 	}
-	e.Value = h.Value
-	if !h.Inline {
-		if e.Value, err = s.readLong(key, h.Revision); err != nil {
-			return kv.Entry{}, err
-		}
+	if err := h.CheckValue(key, value); err != nil {
+		return kv.Entry{}, err
 	}
-	if err := h.CheckValue(key, e.Value); err != nil {
-		return kv.Entry{Revision: h.Revision}, err
+	return found, nil
+}
+
+// records reads the head of key and the value that was written with it.
+func (s *Store) records(key string) (h entry.Head, value []byte, err error) {
+	txn := s.db.NewTransactionAt(latest, false)
+	defer txn.Discard()
+	if h, err = readHead(txn, key); err != nil || h.Inline {
+		return h, h.Value, err
 	}
-	return e, nil
+	value, err = s.readLong(key, h.Revision)
+	return h, value, err
 }
 
 // readLong returns a copy of the value record as of revision; none if there is

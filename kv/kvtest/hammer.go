@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/kv"
@@ -46,6 +47,12 @@ func hammer(store kv.Store, r *rand.Rand) error {
 		_, err := store.List(background(), kv.ListOptions{Prefix: "key/", Limit: 2})
 		return err
 	}
+	return getWhole(store, key)
+}
+
+// getWhole reads an entry, if there is one, that has the length and the first
+// byte of its value as metadata and repeats that byte.
+func getWhole(store kv.Store, key string) error {
 	e, err := store.Get(background(), key)
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil
@@ -60,4 +67,29 @@ func hammer(store kv.Store, r *rand.Rand) error {
 		return fmt.Errorf("got a mix of two values: %s", show(e))
 	}
 	return nil
+}
+
+// testReadWhileWriting reads a key as fast as it can while the key is written.
+func testReadWhileWriting(t *testing.T, f *fixture) {
+	var wg sync.WaitGroup
+	var written atomic.Bool
+	for range 4 {
+		wg.Go(func() {
+			for !written.Load() {
+				if err := getWhole(f, "k"); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	const size = 40 << 10
+	for i := range 100 {
+		value := bytes.Repeat([]byte{byte(i)}, size)
+		if _, err := f.Put(t.Context(), "k", value, kv.PutOptions{Metadata: fmt.Append(nil, size, value[0])}); err != nil {
+			t.Errorf("Put: %v", err)
+		}
+	}
+	written.Store(true)
+	wg.Wait()
 }

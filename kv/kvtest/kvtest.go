@@ -48,6 +48,7 @@ func Run(t *testing.T, open Open) {
 		{"WatchEnds", testWatchEnds},
 		{"Model", testModel},
 		{"Hammer", testHammer},
+		{"ReadWhileWriting", testReadWhileWriting},
 		{"Close", testClose},
 		{"CloseUnderLoad", testCloseUnderLoad},
 	} {
