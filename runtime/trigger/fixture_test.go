@@ -104,6 +104,9 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
+// client gives up on a server that hangs, so that the test names the place.
+var client = &http.Client{Timeout: 30 * time.Second}
+
 // get asks a Function and returns status and body.
 func (s *server) get(function, path string) (int, string) { return s.send("GET", function, path, "") }
 
@@ -114,7 +117,7 @@ func (s *server) send(method, function, path, body string, headers ...string) (i
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp := must(http.DefaultClient.Do(req))(s.t)
+	resp := must(client.Do(req))(s.t)
 	defer resp.Body.Close()
 	return resp.StatusCode, string(must(io.ReadAll(resp.Body))(s.t))
 }

@@ -84,11 +84,10 @@ func NewHTTP(cfg HTTPConfig) *HTTP {
 		TCPKeepalive:       true,
 		CloseOnShutdown:    true,
 
-		DisablePreParseMultipartForm:  true,
-		DisableHeaderNamesNormalizing: true,
-		NoDefaultServerHeader:         true,
-		NoDefaultContentType:          true,
-		SecureErrorLogMessage:         true,
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		SecureErrorLogMessage:        true,
 	}
 	return h
 }
@@ -135,7 +134,7 @@ func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	p := h.peerOf(ctx)
-	if h.cfg.Loops(string(ctx.Request.Header.Peek("Cdn-Loop"))) >= maxLoops {
+	if h.loops(ctx) >= maxLoops {
 		h.turnAway(ctx, fasthttp.StatusLoopDetected, titleLoop)
 		return
 	}
@@ -150,6 +149,14 @@ func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
 	default:
 		h.invoke(ctx, t, p, active, module)
 	}
+}
+
+// loops is how often the request has passed this node.
+func (h *HTTP) loops(ctx *fasthttp.RequestCtx) (n int) {
+	for _, field := range ctx.Request.Header.PeekAll("Cdn-Loop") {
+		n += h.cfg.Loops(string(field))
+	}
+	return n
 }
 
 // find looks up what serves a request and takes its module into use. Where a

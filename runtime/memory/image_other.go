@@ -1,0 +1,72 @@
+//go:build !linux
+
+package memory
+
+import "github.com/tetratelabs/wazero/experimental"
+
+// Image is what linear memories begin with. Without memfd it is a copy that each
+// Region copies again.
+type Image struct{ data []byte }
+
+// NewImage keeps a copy of contents, padded with zeros to whole pages.
+func NewImage(contents []byte) (*Image, error) {
+	data := make([]byte, roundUp(len(contents)))
+	copy(data, contents)
+	return &Image{data}, nil
+}
+
+// Bytes is the image's content, padded. It must not be written to.
+func (i *Image) Bytes() []byte { return i.data }
+
+// Close frees the image.
+func (i *Image) Close() error { return nil }
+
+// Region is the linear memory of one Instance. See region_linux.go for what its
+// methods promise.
+type Region struct {
+	Refused bool
+
+	image *Image
+	limit int
+	mem   []byte
+}
+
+// NewRegion makes a memory of the image, which may grow to limit bytes.
+func NewRegion(image *Image, limit int64) (*Region, error) {
+	r := &Region{image: image, limit: roundUp(int(max(limit, int64(len(image.data)))))}
+	r.mem = append(r.mem, image.data...)
+	return r, nil
+}
+
+// Allocate implements experimental.MemoryAllocator.
+func (r *Region) Allocate(_, _ uint64) experimental.LinearMemory { return r }
+
+// Reallocate implements experimental.LinearMemory.
+func (r *Region) Reallocate(size uint64) []byte {
+	if size > uint64(r.limit) {
+		r.Refused = true
+		return nil
+	}
+	if n := int(size); n > len(r.mem) {
+		r.mem = append(r.mem, make([]byte, n-len(r.mem))...)
+	}
+	return r.mem
+}
+
+// Free implements experimental.LinearMemory; the collector does the work.
+func (r *Region) Free() {}
+
+// Size is how much the guest sees, in bytes.
+func (r *Region) Size() int { return len(r.mem) }
+
+// Grown reports whether the guest has more than the image.
+func (r *Region) Grown() bool { return len(r.mem) > len(r.image.data) }
+
+// Reset puts the image back.
+func (r *Region) Reset() (copied int, err error) { return copy(r.mem, r.image.data), nil }
+
+// Unmap gives the memory back.
+func (r *Region) Unmap() error {
+	r.mem = nil
+	return nil
+}

@@ -1,0 +1,95 @@
+package memory
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/tetratelabs/wazero/experimental"
+	"golang.org/x/sys/unix"
+)
+
+// Region is the linear memory of one Instance: address space for the most it
+// may become, with an Image mapped copy-on-write at its beginning and zeros
+// behind. It belongs to the Instance's owner.
+//
+// It implements experimental.MemoryAllocator for that one memory.
+type Region struct {
+	Refused bool // the guest asked for more than there is space
+
+	space []byte // the whole mapping
+	image *Image
+	size  int // bytes the guest sees
+}
+
+// NewRegion reserves limit bytes of address space, which costs no memory, and
+// maps the image.
+func NewRegion(image *Image, limit int64) (*Region, error) {
+	length := roundUp(int(max(limit, int64(len(image.data)), 1)))
+	space, err := unix.Mmap(-1, 0, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("reserve linear memory: %w", err)
+	}
+	r := &Region{space: space, image: image}
+	if err := r.mapImage(); err != nil {
+		r.Unmap()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Region) mapImage() error {
+	n := len(r.image.data)
+	if n == 0 {
+		return nil
+	}
+	_, err := unix.MmapPtr(int(r.image.file.Fd()), 0, unsafe.Pointer(&r.space[0]), uintptr(n),
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED|unix.MAP_NORESERVE)
+	if err != nil {
+		return fmt.Errorf("map image: %w", err)
+	}
+	return nil
+}
+
+// Allocate implements experimental.MemoryAllocator.
+func (r *Region) Allocate(_, _ uint64) experimental.LinearMemory { return r }
+
+// Reallocate implements experimental.LinearMemory. The first call, from the
+// declared minimum, gives the guest the whole image.
+func (r *Region) Reallocate(size uint64) []byte {
+	if size > uint64(len(r.space)) {
+		r.Refused = true
+		return nil
+	}
+	r.size = max(int(size), r.size, len(r.image.data))
+	return r.space[:r.size]
+}
+
+// Free implements experimental.LinearMemory. It does nothing: wazero calls it
+// while guest code may still be on the stack. Unmap is for the owner to call.
+func (r *Region) Free() {}
+
+// Size is how much the guest sees, in bytes.
+func (r *Region) Size() int { return r.size }
+
+// Grown reports whether the guest has more than the image.
+func (r *Region) Grown() bool { return r.size > len(r.image.data) }
+
+// Reset puts the image back, page by page where the guest has written, and
+// reports how many bytes it copied. The Region must not have grown.
+func (r *Region) Reset() (copied int, err error) {
+	image := r.image.data
+	if len(image) <= wholeCopyMax {
+		return copy(r.space, image), nil
+	}
+	return r.resetDirty()
+}
+
+// Unmap gives the address space back. Nothing may use the memory any more.
+func (r *Region) Unmap() error {
+	space := r.space
+	r.space = nil
+	if space == nil {
+		return nil
+	}
+	return unix.Munmap(space)
+}

@@ -1,0 +1,116 @@
+package memory_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/mayfly-run/mayfly/runtime/memory"
+)
+
+func mustImage(t testing.TB, contents []byte) *memory.Image {
+	t.Helper()
+	i, err := memory.NewImage(contents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { i.Close() })
+	return i
+}
+
+func mustRegion(t testing.TB, i *memory.Image, limit int64) *memory.Region {
+	t.Helper()
+	r, err := memory.NewRegion(i, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Unmap() })
+	return r
+}
+
+func pattern(n int) []byte {
+	b := make([]byte, n)
+	for i := 0; i < n; i += 3 {
+		b[i] = byte(i>>8) | 1
+	}
+	return b
+}
+
+// However a guest scribbles, Reset brings the image back, to the byte.
+func TestReset(t *testing.T) {
+	for _, size := range []int{0, 4096, 64 << 10, 128 << 10, 192 << 10, 3 << 20} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			contents := pattern(size)
+			r := mustRegion(t, mustImage(t, contents), 8<<20)
+			mem := r.Reallocate(uint64(size))
+			rng := rand.New(rand.NewPCG(1, 2))
+			for round := range 20 {
+				if !bytes.Equal(mem, contents) {
+					t.Fatalf("round %d begins with other bytes than the image's", round)
+				}
+				for range rng.IntN(200) {
+					if size > 0 {
+						mem[rng.IntN(size)] = byte(rng.Uint32())
+					}
+				}
+				if round == 10 {
+					clear(mem)
+				}
+				if _, err := r.Reset(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// Two regions of one image do not see each other's writes.
+func TestRegionsAreApart(t *testing.T) {
+	i := mustImage(t, pattern(256<<10))
+	a, b := mustRegion(t, i, 1<<20), mustRegion(t, i, 1<<20)
+	ma, mb := a.Reallocate(256<<10), b.Reallocate(256<<10)
+	clear(ma)
+	if !bytes.Equal(mb, pattern(256<<10)) {
+		t.Error("a write to one region shows in another")
+	}
+	if !bytes.Equal(i.Bytes(), pattern(256<<10)) {
+		t.Error("a write to a region shows in the image")
+	}
+}
+
+func TestGrow(t *testing.T) {
+	r := mustRegion(t, mustImage(t, pattern(64<<10)), 256<<10)
+	if n := len(r.Reallocate(0)); n != 64<<10 {
+		t.Fatalf("the guest begins with %d bytes, want the image's", n)
+	}
+	if r.Grown() {
+		t.Error("grown before it grew")
+	}
+	mem := r.Reallocate(256 << 10)
+	if len(mem) != 256<<10 || !r.Grown() || !bytes.Equal(mem[64<<10:], make([]byte, 192<<10)) {
+		t.Error("what was added is not there or not zero")
+	}
+	if r.Reallocate(256<<10+1) != nil || !r.Refused {
+		t.Error("grown beyond the limit")
+	}
+}
+
+func BenchmarkReset(b *testing.B) {
+	for _, size := range []int{64 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20, 3 << 20} {
+		for _, dirty := range []int{1, 8, 46} {
+			b.Run(fmt.Sprintf("image=%dK/dirty=%d", size>>10, dirty), func(b *testing.B) {
+				r := mustRegion(b, mustImage(b, pattern(size)), int64(size))
+				mem := r.Reallocate(uint64(size))
+				for b.Loop() {
+					for p := range dirty {
+						mem[p*(size/dirty)&^4095]++
+					}
+					if _, err := r.Reset(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

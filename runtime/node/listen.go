@@ -1,0 +1,87 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+)
+
+func (n *Node) listen() (err error) {
+	if n.frontLn, err = listen(n.cfg.Listen); err != nil {
+		return err
+	}
+	n.closers = append(n.closers, closeOnce(n.frontLn))
+	if n.cfg.Admin == "" {
+		return nil
+	}
+	if n.adminLn, err = listen(n.cfg.Admin); err != nil {
+		return err
+	}
+	n.closers = append(n.closers, closeOnce(n.adminLn))
+	return nil
+}
+
+func listen(addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w (is another program using it? choose another address)", addr, err)
+	}
+	return ln, nil
+}
+
+// closeOnce: the servers close their listeners as well.
+func closeOnce(ln net.Listener) func() error {
+	return func() error {
+		if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// frontListener understands the PROXY protocol where it is configured: from the
+// trusted proxies, and from nobody else.
+func (n *Node) frontListener() net.Listener {
+	if !n.cfg.ProxyProtocol {
+		return n.frontLn
+	}
+	return &proxyproto.Listener{
+		Listener:          n.frontLn,
+		ReadHeaderTimeout: 10 * time.Second,
+		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+			if n.trusts(o.Upstream) {
+				return proxyproto.REQUIRE, nil
+			}
+			return proxyproto.REJECT, nil
+		},
+	}
+}
+
+func (n *Node) trusts(upstream net.Addr) bool {
+	tcp, ok := upstream.(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	addr := tcp.AddrPort().Addr().Unmap()
+	for _, p := range n.cfg.TrustedProxies {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// ownAddrs are the addresses that guests must not fetch from.
+func (n *Node) ownAddrs() (addrs []netip.AddrPort) {
+	for _, ln := range []net.Listener{n.frontLn, n.adminLn} {
+		if ln == nil {
+			continue
+		}
+		addrs = append(addrs, ln.Addr().(*net.TCPAddr).AddrPort())
+	}
+	return addrs
+}

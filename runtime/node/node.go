@@ -1,0 +1,204 @@
+// Package node puts a Mayfly node together. It is the only place where
+// implementations are chosen: stores, ABIs, triggers and services are listed
+// here and handed to what uses them. Start reading at Start.
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/host/fetch"
+	"github.com/mayfly-run/mayfly/host/native"
+	"github.com/mayfly-run/mayfly/host/wagi"
+	"github.com/mayfly-run/mayfly/kv/badgerkv"
+	"github.com/mayfly-run/mayfly/kv/fileblob"
+	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/control"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/trigger"
+	"golang.org/x/sync/errgroup"
+)
+
+// Node is one running server.
+type Node struct {
+	cfg      Config
+	registry *deploy.Registry
+	front    *trigger.HTTP
+	frontLn  net.Listener
+	admin    *http.Server // nil without an admin listener
+	adminLn  net.Listener
+	serving  errgroup.Group
+	draining atomic.Bool
+	closers  []func() error // in the order of opening
+}
+
+// Start opens everything and begins to serve. The data directory and both
+// addresses are taken when it returns. ctx bounds the start alone.
+func Start(ctx context.Context, cfg Config) (*Node, error) {
+	cfg.setDefaults()
+	n := &Node{cfg: cfg}
+	if err := n.open(ctx); err != nil {
+		return nil, errors.Join(err, n.close())
+	}
+	n.serving.Go(func() error { return n.front.Serve(n.frontListener()) })
+	if n.admin != nil {
+		n.serving.Go(func() error { return n.admin.Serve(n.adminLn) })
+	}
+	return n, nil
+}
+
+// HTTPAddr is the address at which Functions answer.
+func (n *Node) HTTPAddr() string { return n.frontLn.Addr().String() }
+
+// AdminAddr is the address of the control API; empty if there is none.
+func (n *Node) AdminAddr() string {
+	if n.adminLn == nil {
+		return ""
+	}
+	return n.adminLn.Addr().String()
+}
+
+// Registry is what is deployed on the node.
+func (n *Node) Registry() *deploy.Registry { return n.registry }
+
+// Shutdown stops accepting requests, lets those under way finish until ctx
+// ends, and closes everything.
+func (n *Node) Shutdown(ctx context.Context) error {
+	n.draining.Store(true)
+	err := n.front.Shutdown(ctx)
+	if n.admin != nil {
+		err = errors.Join(err, n.admin.Shutdown(ctx))
+	}
+	if serveErr := n.serving.Wait(); !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
+	return errors.Join(err, n.close())
+}
+
+func (n *Node) close() (err error) {
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, n.closers[i]())
+	}
+	return err
+}
+
+// open goes from what depends on nothing to what depends on all.
+func (n *Node) open(ctx context.Context) error {
+	if err := n.listen(); err != nil {
+		return err
+	}
+	if err := n.openAccessLog(); err != nil {
+		return err
+	}
+	store, err := badgerkv.Open(badgerkv.Config{Dir: filepath.Join(n.cfg.Data, "kv"), Logger: n.cfg.Logger})
+	if err != nil {
+		return fmt.Errorf("open data directory %s: %w", n.cfg.Data, err)
+	}
+	n.closers = append(n.closers, store.Close)
+	blobs, err := fileblob.Open(filepath.Join(n.cfg.Data, "blobs"))
+	if err != nil {
+		return fmt.Errorf("open data directory %s: %w", n.cfg.Data, err)
+	}
+	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, func() error { return engine.Close(context.Background()) })
+	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
+		Store: store, Blobs: blobs, Runtime: engine, Domain: n.cfg.Domain,
+		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, Logger: n.cfg.Logger})
+	if err != nil {
+		return fmt.Errorf("load what is deployed: %w", err)
+	}
+	n.closers = append(n.closers, n.registry.Close)
+	return n.openFaces(ctx)
+}
+
+func (n *Node) openAccessLog() error {
+	if n.cfg.AccessLogFile == "" {
+		return nil
+	}
+	f, err := os.OpenFile(n.cfg.AccessLogFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open access log: %w", err)
+	}
+	n.closers = append(n.closers, f.Close)
+	n.cfg.AccessLog = f
+	return nil
+}
+
+// openFaces makes what answers on the two listeners.
+func (n *Node) openFaces(ctx context.Context) error {
+	id, err := nodeID(filepath.Join(n.cfg.Data, "node.id"))
+	if err != nil {
+		return err
+	}
+	fetcher, err := fetch.New(fetch.Config{NodeID: id, Policy: n.cfg.egressPolicy, Listeners: n.ownAddrs})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, fetcher.Close)
+	services := &host.Services{Fetcher: fetcher, Log: n.cfg.GuestLog, Logger: n.cfg.Logger, Now: time.Now, Random: rand.Reader}
+	n.front = trigger.NewHTTP(n.frontConfig(services, id))
+	if n.adminLn == nil {
+		return nil
+	}
+	return n.openAdmin(ctx)
+}
+
+func (n *Node) frontConfig(services *host.Services, id string) trigger.HTTPConfig {
+	cfg := trigger.HTTPConfig{
+		Services:       services,
+		Table:          n.registry,
+		Loops:          func(cdnLoop string) int { return fetch.LoopCount(cdnLoop, id) },
+		Logger:         n.cfg.Logger,
+		MaxHeader:      n.cfg.MaxHeader,
+		MaxBody:        n.cfg.Limits.Or(host.DefaultLimits()).RequestBody,
+		MaxConnsPerIP:  n.cfg.MaxConnsPerIP,
+		TrustedProxies: n.cfg.TrustedProxies,
+		Intercept:      n.cfg.Intercept,
+	}
+	if most := n.cfg.MaxLimits.RequestBody; most > cfg.MaxBody {
+		cfg.MaxBody = most
+	}
+	if n.cfg.Single != "" {
+		cfg.Table = single{n.registry, []byte(n.registry.Host(deploy.Local, n.cfg.Single))}
+	}
+	if n.cfg.AccessLog != nil {
+		cfg.AccessLog = slog.New(slog.NewJSONHandler(n.cfg.AccessLog, nil))
+	}
+	return cfg
+}
+
+func (n *Node) openAdmin(ctx context.Context) error {
+	if err := n.registry.EnsureAdminToken(ctx, filepath.Join(n.cfg.Data, "admin.token")); err != nil {
+		return fmt.Errorf("write admin token: %w", err)
+	}
+	n.admin = &http.Server{
+		Handler:           control.New(control.Config{Registry: n.registry, Logger: n.cfg.Logger, Ready: n.ready}),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       time.Minute,
+		ErrorLog:          slog.NewLogLogger(n.cfg.Logger.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+var errDraining = errors.New("the node is shutting down")
+
+func (n *Node) ready() error {
+	if n.draining.Load() {
+		return errDraining
+	}
+	return nil
+}
