@@ -1,6 +1,7 @@
 package wasm_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -108,6 +109,15 @@ func validInV2(t *testing.T, s script, c command, module []byte) bool {
 	return err == nil || newerValid[c.Text]
 }
 
+func mustRewrite(t testing.TB, m *wasm.Module, options wasm.Options) *wasm.Rewritten {
+	t.Helper()
+	r, err := m.Rewrite(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestSpecVerdicts(t *testing.T) {
 	accepted, refused := 0, 0
 	for _, s := range readScripts(t) {
@@ -116,12 +126,17 @@ func TestSpecVerdicts(t *testing.T) {
 				continue
 			}
 			module := s.file(t, c)
-			_, err := wasm.Parse(module, wasm.DefaultLimits())
+			m, err := wasm.Parse(module, wasm.DefaultLimits())
 			switch c.Type {
 			case "module", "assert_unlinkable", "assert_uninstantiable":
 				accepted++
 				if err != nil {
 					t.Errorf("%s line %d: %s is valid, got %v", s.name, c.Line, c.Filename, err)
+					continue
+				}
+				if code := mustRewrite(t, m, wasm.Options{}).Code; !bytes.Equal(code, module) && len(code) >= len(module) {
+					// shorter: the size of a section was not in its shortest form
+					t.Errorf("%s line %d: %s differs after rewriting nothing", s.name, c.Line, c.Filename)
 				}
 			case "assert_invalid", "assert_malformed":
 				refused++

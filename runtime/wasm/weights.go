@@ -12,6 +12,9 @@ const (
 	weightDivide  = 8
 	weightMemory  = 2
 	weightVector  = 2
+
+	byteShift = 3 // 8 bytes of memory cost one unit, as does one table entry
+	growShift = 8 // a new page of memory costs 256
 )
 
 // weigh fills in the static weights.
