@@ -2,7 +2,6 @@ package hosttest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 
@@ -104,26 +103,7 @@ func (i *Instance) Do(export string, args ...uint64) ([]uint64, error) {
 	if f == nil {
 		return nil, fmt.Errorf("the guest exports no function %q", export)
 	}
-	return f.Call(&callContext{i.call.Context(), &i.call}, args...)
-}
-
-// callContext is the context of one Invocation alone. The engine looks at the
-// context that a guest was called with on a goroutine of its own, which may be
-// late: the Call itself would serve another Invocation by then.
-type callContext struct {
-	context.Context
-	call *host.Call
-}
-
-// Value makes the Call known to host functions.
-func (c *callContext) Value(key any) any { return c.call.Value(key) }
-
-// Err tells the end of the wall time from others, as Call.Err does.
-func (c *callContext) Err() error {
-	if errors.Is(context.Cause(c.Context), host.ErrWallTime) {
-		return context.DeadlineExceeded
-	}
-	return c.Context.Err()
+	return f.Call(i.call.EngineContext(), args...)
 }
 
 // Memory is the guest's memory, or nil.

@@ -9,7 +9,6 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 )
 
 // Run compiles a guest and lets it answer one request with everything else at
@@ -62,7 +61,7 @@ func load(ctx context.Context, r wazero.Runtime, a abi.ABI, wasm []byte) (*Guest
 	if err != nil {
 		return nil, fmt.Errorf("compile guest: %w", err)
 	}
-	plan, ok, err := a.Match(shapeOf(module))
+	plan, ok, err := a.Match(abi.ShapeOf(module))
 	if err != nil {
 		return nil, fmt.Errorf("match %s: %w", a.Name(), err)
 	}
@@ -95,21 +94,4 @@ func (g *Guest) Invoke(t testing.TB, inv Invocation) Result {
 	i := g.Instantiate(t)
 	defer i.Close()
 	return i.Invoke(t, inv)
-}
-
-func shapeOf(m wazero.CompiledModule) *abi.Shape {
-	s := new(abi.Shape)
-	for _, f := range m.ImportedFunctions() {
-		module, name, _ := f.Import()
-		s.Imports = append(s.Imports, signature(module, name, f))
-	}
-	for name, f := range m.ExportedFunctions() {
-		s.Exports = append(s.Exports, signature("", name, f))
-	}
-	_, s.Memory = m.ExportedMemories()["memory"]
-	return s
-}
-
-func signature(module, name string, f api.FunctionDefinition) abi.Signature {
-	return abi.Signature{Module: module, Name: name, Params: f.ParamTypes(), Results: f.ResultTypes()}
 }

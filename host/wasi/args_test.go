@@ -20,21 +20,21 @@ func TestStrings(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := newGuest(t, hosttest.Invocation{})
-			g.call.Args, g.call.Env = c.list, c.list
+			g.Call.Args, g.Call.Env = c.list, c.list
 			for _, kind := range []string{"args", "environ"} {
 				g.want(0, kind+"_sizes_get", 0, 8)
-				if n, size := g.u32(0), g.u32(8); int(n) != len(c.list) || int(size) != len(c.bytes) {
+				if n, size := g.Uint32(0), g.Uint32(8); int(n) != len(c.list) || int(size) != len(c.bytes) {
 					t.Errorf("%s: %d strings of %d bytes, want %d of %d", kind, n, size, len(c.list), len(c.bytes))
 				}
 				g.want(0, kind+"_get", 100, 201)
-				g.wantMemory(201, c.bytes)
+				g.WantMemory(201, c.bytes)
 				for i, s := range c.list {
-					got, _ := g.Memory().Read(g.u32(100+4*uint32(i)), uint32(len(s)))
+					got, _ := g.Memory().Read(g.Uint32(100+4*uint32(i)), uint32(len(s)))
 					if string(got) != s {
 						t.Errorf("%s: pointer %d leads to %q, want %q", kind, i, got, s)
 					}
 				}
-				g.put(100, "????????????")
+				g.Put(100, "????????????")
 			}
 		})
 	}
@@ -44,9 +44,9 @@ func TestStrings(t *testing.T) {
 func TestFault(t *testing.T) {
 	const end = 65536
 	g := newGuest(t, hosttest.Invocation{})
-	g.call.Args, g.call.Env = []string{"a"}, []string{"A=1"}
-	g.put(4000, uint32(end-1), uint32(2))                   // an iovec
-	g.put(5000, uint64(0), uint64(1), uint32(1), uint32(0)) // a subscription
+	g.Call.Args, g.Call.Env = []string{"a"}, []string{"A=1"}
+	g.Put(4000, uint32(end-1), uint32(2))                   // an iovec
+	g.Put(5000, uint64(0), uint64(1), uint32(1), uint32(0)) // a subscription
 	for name, args := range map[string][]uint64{
 		"args_get": {end - 3, 0}, "args_sizes_get": {end - 3, 0}, "environ_get": {0, end - 2},
 		"environ_sizes_get": {0, end}, "clock_res_get": {0, end - 7}, "clock_time_get": {1, 0, end - 7},

@@ -12,7 +12,7 @@ func TestClockResolution(t *testing.T) {
 	g := newGuest(t, hosttest.Invocation{})
 	for id := range uint64(2) {
 		g.want(0, "clock_res_get", id, 8)
-		if got := g.u64(8); got != 1000 {
+		if got := g.Uint64(8); got != 1000 {
 			t.Errorf("clock %d: resolution of %d ns, want 1000", id, got)
 		}
 	}
@@ -26,7 +26,7 @@ func TestRealtime(t *testing.T) {
 	g := newGuest(t, hosttest.Invocation{})
 	g.want(0, "clock_time_get", 0, 1, 8)
 	want := hosttest.Epoch.Truncate(time.Microsecond).UnixNano()
-	if got := g.u64(8); got != uint64(want) {
+	if got := g.Uint64(8); got != uint64(want) {
 		t.Errorf("it is %d, want %d", got, want)
 	}
 }
@@ -39,7 +39,7 @@ func TestMonotonic(t *testing.T) {
 		start := uint64(hosttest.Epoch.Truncate(time.Microsecond).UnixNano())
 		read := func() uint64 {
 			g.want(0, "clock_time_get", 1, 1, 8)
-			return g.u64(8) - start
+			return g.Uint64(8) - start
 		}
 		if got := read(); got != 0 {
 			t.Errorf("begins %d ns late", got)
@@ -50,7 +50,7 @@ func TestMonotonic(t *testing.T) {
 			t.Errorf("%d ns have passed, want 3001000", got)
 		}
 		services.Now = func() time.Time { return hosttest.Epoch.Add(time.Hour) }
-		g.next(hosttest.Invocation{Services: services})
+		g.Next(hosttest.Invocation{Services: services})
 		if got := read(); got != uint64(time.Hour) {
 			t.Errorf("the next Invocation begins %d ns after the first, want an hour", got)
 		}

@@ -22,8 +22,8 @@ const (
 func (g *guest) iovecs(buffers ...string) (ptr, count uint64) {
 	at, offset := uint32(100), uint32(1000)
 	for _, b := range buffers {
-		g.put(at, offset, uint32(len(b)))
-		g.put(offset, b)
+		g.Put(at, offset, uint32(len(b)))
+		g.Put(offset, b)
 		at, offset = at+8, offset+uint32(len(b))
 	}
 	return 100, uint64(len(buffers))
@@ -33,8 +33,8 @@ func (g *guest) iovecs(buffers ...string) (ptr, count uint64) {
 func (g *guest) write(fd uint64, buffers ...string) (errno uint64, n uint32) {
 	g.t.Helper()
 	ptr, count := g.iovecs(buffers...)
-	g.put(96, uint32(0))
-	return g.do("fd_write", fd, ptr, count, 96), g.u32(96)
+	g.Put(96, uint32(0))
+	return g.do("fd_write", fd, ptr, count, 96), g.Uint32(96)
 }
 
 // mustWrite writes text whole.
@@ -48,7 +48,7 @@ func (g *guest) mustWrite(fd uint64, text string) {
 func TestWrite(t *testing.T) {
 	var out, errs bytes.Buffer
 	g := newGuest(t, hosttest.Invocation{})
-	g.call.Stdout, g.call.Stderr = &out, &errs
+	g.Call.Stdout, g.Call.Stderr = &out, &errs
 	for _, c := range []struct {
 		fd      uint64
 		buffers []string
@@ -73,14 +73,14 @@ func TestWrite(t *testing.T) {
 
 func TestWriteTooMany(t *testing.T) {
 	g := newGuest(t, hosttest.Invocation{})
-	g.call.Stdout = io.Discard
+	g.Call.Stdout = io.Discard
 	for i := range uint32(1024) {
-		g.put(8*i, uint32(0), uint32(65536))
+		g.Put(8*i, uint32(0), uint32(65536))
 	}
 	g.want(0, "fd_write", 1, 0, 1024, 60000)
 	g.want(einval, "fd_write", 1, 0, 1025, 60000)
 	g.want(einval, "fd_read", 0, 0, 1025, 60000)
-	g.put(0, uint32(0), uint32(1<<31), uint32(0), uint32(1<<31))
+	g.Put(0, uint32(0), uint32(1<<31), uint32(0), uint32(1<<31))
 	g.want(einval, "fd_write", 1, 0, 2, 60000)
 }
 
@@ -97,29 +97,29 @@ func (l *limited) Write(b []byte) (int, error) {
 
 func TestWriteFails(t *testing.T) {
 	g := newGuest(t, hosttest.Invocation{})
-	g.call.Stdout = &limited{5}
+	g.Call.Stdout = &limited{5}
 	if errno, n := g.write(1, "abc", "def", "ghi"); errno != 0 || n != 5 {
 		t.Errorf("errno %d after %d bytes, want 0 after 5", errno, n)
 	}
 	if errno, _ := g.write(1, "f"); errno != 22 {
 		t.Errorf("errno %d, want EFBIG", errno)
 	}
-	if got := g.call.LastError; got == nil || got.Code != host.CodeTooLarge {
+	if got := g.Call.LastError; got == nil || got.Code != host.CodeTooLarge {
 		t.Errorf("last error is %v, want that of the writer", got)
 	}
 }
 
 func TestRead(t *testing.T) {
 	g := newGuest(t, hosttest.Invocation{})
-	g.call.Stdin = iotest.DataErrReader(strings.NewReader("question"))
-	g.put(100, uint32(500), uint32(0), uint32(300), uint32(5), uint32(400), uint32(9))
+	g.Call.Stdin = iotest.DataErrReader(strings.NewReader("question"))
+	g.Put(100, uint32(500), uint32(0), uint32(300), uint32(5), uint32(400), uint32(9))
 	for _, want := range []string{"quest", "ion", "", ""} {
-		g.put(300, "?????")
+		g.Put(300, "?????")
 		g.want(0, "fd_read", 0, 100, 3, 96)
-		if n := g.u32(96); int(n) != len(want) {
+		if n := g.Uint32(96); int(n) != len(want) {
 			t.Errorf("read %d bytes, want %d", n, len(want))
 		}
-		g.wantMemory(300, want)
+		g.WantMemory(300, want)
 	}
 	g.want(ebadf, "fd_read", 1, 100, 1, 96)
 	g.want(ebadf, "fd_read", 3, 100, 1, 96)
@@ -127,9 +127,9 @@ func TestRead(t *testing.T) {
 
 func TestReadNothing(t *testing.T) {
 	g := newGuest(t, hosttest.Invocation{})
-	g.put(100, uint32(300), uint32(5))
+	g.Put(100, uint32(300), uint32(5))
 	g.want(0, "fd_read", 0, 100, 1, 96)
-	if n := g.u32(96); n != 0 {
+	if n := g.Uint32(96); n != 0 {
 		t.Errorf("read %d bytes without stdin", n)
 	}
 	g.want(0, "fd_read", 0, 100, 0, 96)
@@ -150,8 +150,8 @@ func TestReadFails(t *testing.T) {
 		{errors.New("disk on fire"), 29},
 	} {
 		g := newGuest(t, hosttest.Invocation{})
-		g.call.Stdin = iotest.ErrReader(c.err)
-		g.put(100, uint32(300), uint32(5))
+		g.Call.Stdin = iotest.ErrReader(c.err)
+		g.Put(100, uint32(300), uint32(5))
 		g.want(c.errno, "fd_read", 0, 100, 1, 96)
 	}
 }
@@ -203,10 +203,10 @@ func TestDescriptorsAreNew(t *testing.T) {
 	if errno, _ := g.write(1, "x"); errno != ebadf {
 		t.Errorf("write to a closed descriptor returned %d", errno)
 	}
-	g.next(hosttest.Invocation{})
+	g.Next(hosttest.Invocation{})
 	for fd := range uint64(3) {
 		g.want(0, "fd_fdstat_get", fd, 200)
-		if flags := g.u32(200) >> 16; flags != 0 {
+		if flags := g.Uint32(200) >> 16; flags != 0 {
 			t.Errorf("descriptor %d has flags %d", fd, flags)
 		}
 	}
@@ -219,7 +219,7 @@ func TestDescriptorsAreNew(t *testing.T) {
 func TestRenumber(t *testing.T) {
 	var out, errs bytes.Buffer
 	g := newGuest(t, hosttest.Invocation{})
-	g.call.Stdout, g.call.Stderr = &out, &errs
+	g.Call.Stdout, g.Call.Stderr = &out, &errs
 	g.want(0, "fd_fdstat_set_flags", 2, 1)
 	g.want(0, "fd_renumber", 2, 1) // 2>&1, and 2 is closed
 	g.mustWrite(1, "moved")
@@ -227,7 +227,7 @@ func TestRenumber(t *testing.T) {
 		t.Errorf("got %q and %q, want the text in the latter", out.String(), errs.String())
 	}
 	g.want(0, "fd_fdstat_get", 1, 200)
-	if flags := g.u32(200) >> 16; flags != 1 {
+	if flags := g.Uint32(200) >> 16; flags != 1 {
 		t.Errorf("the flags did not move along: %d", flags)
 	}
 	g.want(ebadf, "fd_renumber", 2, 1)
@@ -245,11 +245,11 @@ func TestStat(t *testing.T) {
 	g := newGuest(t, hosttest.Invocation{})
 	for fd, rights := range []uint64{read | setFlags | filestat | poll, write | setFlags | filestat | poll, write | setFlags | filestat | poll} {
 		g.want(0, "fd_fdstat_get", uint64(fd), 200)
-		g.wantMemory(200, "\x00\x00\x00\x00\x00\x00\x00\x00"+le64(rights)+le64(0))
-		g.put(200, strings.Repeat("?", 24))
+		g.WantMemory(200, "\x00\x00\x00\x00\x00\x00\x00\x00"+le64(rights)+le64(0))
+		g.Put(200, strings.Repeat("?", 24))
 		g.want(0, "fd_filestat_get", uint64(fd), 300)
-		g.wantMemory(300, strings.Repeat("\x00", 64))
-		g.put(300, strings.Repeat("?", 64))
+		g.WantMemory(300, strings.Repeat("\x00", 64))
+		g.Put(300, strings.Repeat("?", 64))
 	}
 	g.want(ebadf, "fd_fdstat_get", 3, 200)
 	g.want(ebadf, "fd_filestat_get", 3, 200)

@@ -34,13 +34,13 @@ func event(userdata uint64, errno uint16, kind uint8, bytes, flags uint64) strin
 // poll subscribes, waits and checks the events.
 func (g *guest) poll(subs [][]any, want ...string) {
 	g.t.Helper()
-	g.put(1000, slices.Concat(subs...)...)
-	g.put(2000, strings.Repeat("?", 1000))
+	g.Put(1000, slices.Concat(subs...)...)
+	g.Put(2000, strings.Repeat("?", 1000))
 	g.want(0, "poll_oneoff", 1000, 2000, uint64(len(subs)), 96)
-	if n := g.u32(96); int(n) != len(want) {
+	if n := g.Uint32(96); int(n) != len(want) {
 		g.t.Errorf("%d events, want %d", n, len(want))
 	}
-	g.wantMemory(2000, strings.Join(want, ""))
+	g.WantMemory(2000, strings.Join(want, ""))
 }
 
 func TestPollClocks(t *testing.T) {
@@ -82,7 +82,7 @@ func TestPollStreams(t *testing.T) {
 	subs := [][]any{fdSub(1, 1, 0), fdSub(2, 2, 0), fdSub(3, 1, 1), fdSub(4, 2, 1), fdSub(5, 2, 2), fdSub(6, 1, 3)}
 	g.poll(subs, event(1, 0, 1, 0, 1), event(2, ebadf, 2, 0, 0), event(3, ebadf, 1, 0, 0),
 		event(4, 0, 2, 65536, 0), event(5, 0, 2, 65536, 0), event(6, ebadf, 1, 0, 0))
-	g.call.Stdin = strings.NewReader("x")
+	g.Call.Stdin = strings.NewReader("x")
 	g.want(0, "fd_close", 2)
 	g.poll([][]any{fdSub(1, 1, 0), fdSub(5, 2, 2)}, event(1, 0, 1, 1, 0), event(5, ebadf, 2, 0, 0))
 }
@@ -95,7 +95,7 @@ func TestPollInvalid(t *testing.T) {
 	for name, sub := range map[string][]any{
 		"event": fdSub(1, 3, 0), "clock": clockSub(1, 2, 0, 0), "flag": clockSub(1, 1, 0, 2),
 	} {
-		g.put(1000, sub...)
+		g.Put(1000, sub...)
 		if got := g.do("poll_oneoff", 1000, 2000, 1, 96); got != einval {
 			t.Errorf("unknown %s: errno %d, want EINVAL", name, got)
 		}
@@ -105,7 +105,7 @@ func TestPollInvalid(t *testing.T) {
 // Events may be written over the subscriptions.
 func TestPollInPlace(t *testing.T) {
 	g := newGuest(t, hosttest.Invocation{})
-	g.put(1000, slices.Concat(fdSub(1, 2, 1), fdSub(2, 2, 2))...)
+	g.Put(1000, slices.Concat(fdSub(1, 2, 1), fdSub(2, 2, 2))...)
 	g.want(0, "poll_oneoff", 1000, 1000, 2, 96)
 	got, _ := g.Memory().Read(1000, 64)
 	if want := event(1, 0, 2, 65536, 0) + event(2, 0, 2, 65536, 0); string(got) != want {
@@ -132,7 +132,7 @@ func TestPollEndsInTime(t *testing.T) {
 				if c.cancel {
 					time.AfterFunc(time.Second, cancel)
 				}
-				g.put(1000, clockSub(1, 1, 1<<63, 0)...)
+				g.Put(1000, clockSub(1, 1, 1<<63, 0)...)
 				start := time.Now()
 				_, err := g.Do("poll_oneoff", 1000, 2000, 1, 96)
 				if got := time.Since(start); !errors.Is(err, c.want) || got != c.after {

@@ -16,7 +16,7 @@ func TestExit(t *testing.T) {
 			t.Errorf("got %v, want exit code %d", err, code)
 		}
 	}
-	g.next(hosttest.Invocation{})
+	g.Next(hosttest.Invocation{})
 	g.want(0, "sched_yield")
 }
 

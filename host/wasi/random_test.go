@@ -15,7 +15,7 @@ func TestRandom(t *testing.T) {
 		g.want(0, "random_get", 9, uint64(size))
 		want := make([]byte, size)
 		hosttest.Random(1).Read(want)
-		g.wantMemory(9, string(want))
+		g.WantMemory(9, string(want))
 	}
 }
 
@@ -27,7 +27,7 @@ func TestRandomStopsInTime(t *testing.T) {
 	var sizes []int
 	services.Random = reader(func(b []byte) (int, error) {
 		if sizes = append(sizes, len(b)); len(sizes) == 3 {
-			g.call.Cancel(host.ErrWallTime)
+			g.Call.Cancel(host.ErrWallTime)
 		}
 		return len(b), nil
 	})

@@ -1,58 +1,33 @@
 package wasi_test
 
 import (
-	"bytes"
-	"encoding/binary"
 	"strings"
 	"testing"
 
-	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/wasi"
 )
 
-// proxy is the ABI of a guest that does what the test says.
-type proxy struct{}
-
-func (proxy) Name() string                             { return "proxy" }
-func (proxy) Modules() []*abi.Module                   { return []*abi.Module{wasi.Module()} }
-func (proxy) Match(*abi.Shape) (abi.Plan, bool, error) { return abi.Plan{}, true, nil }
-func (proxy) Enter(*host.Call)                         {}
-func (proxy) Leave(_ *host.Call, err error) error      { return err }
-
-// guest plays a WASI program: its memory is one page filled with '?'.
+// guest plays a WASI program.
 type guest struct {
-	*hosttest.Instance
-	t    *testing.T
-	call *host.Call
+	*hosttest.Player
+	t *testing.T
 }
 
 func newGuest(t *testing.T, inv hosttest.Invocation) *guest {
 	t.Helper()
-	i := hosttest.MustLoad(t, proxy{}, hosttest.Proxy(wasi.Module())).Instantiate(t)
-	return &guest{i, t, begin(t, i, inv)}
-}
-
-// next ends the Invocation and begins another on the same instance.
-func (g *guest) next(inv hosttest.Invocation) {
-	g.End()
-	g.call = begin(g.t, g.Instance, inv)
-}
-
-func begin(t *testing.T, i *hosttest.Instance, inv hosttest.Invocation) *host.Call {
-	i.Memory().Write(0, bytes.Repeat([]byte{'?'}, int(i.Memory().Size())))
-	return i.Begin(t, inv)
+	return &guest{hosttest.NewPlayer(t, inv, wasi.Module()), t}
 }
 
 // do calls a function and returns its errno.
 func (g *guest) do(name string, args ...uint64) uint64 {
 	g.t.Helper()
-	result, err := g.Do(name, args...)
-	if err != nil {
-		g.t.Fatalf("%s%v: %v", name, args, err)
+	signed := make([]int64, len(args))
+	for i, a := range args {
+		signed[i] = int64(a)
 	}
-	return result[0]
+	return uint64(g.Must(name, signed...))
 }
 
 // want calls a function and checks its errno.
@@ -60,40 +35,6 @@ func (g *guest) want(errno uint64, name string, args ...uint64) {
 	g.t.Helper()
 	if got := g.do(name, args...); got != errno {
 		g.t.Errorf("%s%v returned %d, want %d", name, args, got, errno)
-	}
-}
-
-// wantMemory checks what is at offset, and that the bytes around it are as they were.
-func (g *guest) wantMemory(offset uint32, want string) {
-	g.t.Helper()
-	guarded, _ := g.Memory().Read(offset-1, uint32(len(want)+2))
-	if got := string(guarded); got != "?"+want+"?" {
-		g.t.Errorf("memory at %d is %q, want %q between question marks", offset, got, want)
-	}
-}
-
-func (g *guest) u32(offset uint32) uint32 {
-	v, _ := g.Memory().ReadUint32Le(offset)
-	return v
-}
-
-func (g *guest) u64(offset uint32) uint64 {
-	v, _ := g.Memory().ReadUint64Le(offset)
-	return v
-}
-
-// put writes values one after the other: uint8, uint16, uint32, uint64 or string.
-func (g *guest) put(offset uint32, values ...any) {
-	for _, v := range values {
-		if s, ok := v.(string); ok {
-			v = []byte(s)
-		}
-		b, err := binary.Append(nil, binary.LittleEndian, v)
-		if err != nil {
-			g.t.Fatal(err)
-		}
-		g.Memory().Write(offset, b)
-		offset += uint32(len(b))
 	}
 }
 
@@ -224,6 +165,6 @@ func TestUnfit(t *testing.T) {
 
 // flush ends what the guest has begun to log and returns the log.
 func (g *guest) flush() []hosttest.LogEntry {
-	wasi.Flush(g.call)
+	wasi.Flush(g.Call)
 	return g.End().Log
 }
