@@ -51,6 +51,23 @@ func (l Limits) Or(d Limits) Limits {
 	return l
 }
 
+// AtLeast returns l with every field raised to that of least.
+func (l Limits) AtLeast(least Limits) Limits {
+	return Limits{
+		Memory:          max(l.Memory, least.Memory),
+		Wall:            max(l.Wall, least.Wall),
+		AfterResponse:   max(l.AfterResponse, least.AfterResponse),
+		CPU:             max(l.CPU, least.CPU),
+		RequestBody:     max(l.RequestBody, least.RequestBody),
+		Response:        max(l.Response, least.Response),
+		Subrequests:     max(l.Subrequests, least.Subrequests),
+		OpenConnections: max(l.OpenConnections, least.OpenConnections),
+		KVOperations:    max(l.KVOperations, least.KVOperations),
+		Held:            max(l.Held, least.Held),
+		Log:             max(l.Log, least.Log),
+	}
+}
+
 func or[T comparable](field *T, otherwise T) {
 	var unset T
 	if *field == unset {

@@ -17,12 +17,12 @@ import (
 // from a file.
 type Config struct {
 	Data   string // directory; made if it is not there, readable by its owner only
-	Listen string // HOST:PORT of Functions; default 127.0.0.1:8787; port 0 picks one
+	Listen string // HOST:PORT of Functions; default 127.0.0.1:8080; port 0 picks one
 	Admin  string // HOST:PORT of the control API; empty for none
 
 	Domain    string      // Functions answer below it; default localhost
 	Limits    host.Limits // where a Version sets none; see host.DefaultLimits
-	MaxLimits host.Limits // the most a Version may set; default Limits
+	MaxLimits host.Limits // the most a Version may set; see DefaultMaxLimits
 	MaxModule int64       // bytes; default 64 MiB
 
 	MaxHeader      int            // bytes of a request's header; default 32 KiB, at most 128 KiB
@@ -36,6 +36,8 @@ type Config struct {
 	Egress        fetch.Policy            // where Functions may connect
 	AccountEgress map[string]fetch.Policy // by account, instead of Egress
 
+	Version string // of the software, for clients of the API
+
 	Logger   *slog.Logger // default: text on standard error
 	GuestLog host.LogSink // default: Logger
 
@@ -47,9 +49,23 @@ type Config struct {
 	Intercept func(ctx *fasthttp.RequestCtx) bool // see trigger.HTTPConfig
 }
 
+// DefaultMaxLimits are the most that a Version may ask for where the node's
+// configuration says nothing else.
+func DefaultMaxLimits() host.Limits {
+	return host.Limits{
+		Memory:      512 << 20,
+		Wall:        5 * time.Minute,
+		CPU:         5 * time.Minute,
+		RequestBody: 100 << 20,
+		Response:    100 << 20,
+		Subrequests: 10_000,
+	}
+}
+
 func (c *Config) setDefaults() {
+	c.MaxLimits = c.MaxLimits.Or(DefaultMaxLimits().AtLeast(c.Limits))
 	if c.Listen == "" {
-		c.Listen = "127.0.0.1:8787"
+		c.Listen = "127.0.0.1:8080"
 	}
 	if c.Domain == "" {
 		c.Domain = "localhost"

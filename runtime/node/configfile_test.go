@@ -40,9 +40,9 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	limits := host.DefaultLimits()
 	limits.Held = 0 // has no key
 	want := node.Config{
-		Listen: "127.0.0.1:8787", Admin: "127.0.0.1:8788", Domain: "localhost",
+		Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8788", Domain: "localhost",
 		MaxModule: runtime.DefaultMaxModule, MaxHeader: 32 << 10, Drain: 30 * time.Second,
-		Limits: limits,
+		Limits: limits, MaxLimits: node.DefaultMaxLimits(),
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -68,14 +68,13 @@ func TestWholeExample(t *testing.T) {
 	limits := host.DefaultLimits()
 	limits.Held = 0
 	want := node.Config{
-		Data: "/var/lib/mayfly", Listen: "127.0.0.1:8787", Admin: "127.0.0.1:8788", Domain: "localhost",
+		Data: "/var/lib/mayfly", Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8788", Domain: "localhost",
 		MaxModule: 64 << 20, MaxHeader: 32 << 10, Drain: 30 * time.Second,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 		ProxyProtocol:  true,
 		AccessLogFile:  "/var/log/mayfly/access.log",
 		Limits:         limits,
-		MaxLimits: host.Limits{Memory: 512 << 20, Wall: 5 * time.Minute, CPU: 30 * time.Second,
-			RequestBody: 100 << 20, Response: 100 << 20, Subrequests: 1000},
+		MaxLimits:      node.DefaultMaxLimits(),
 		Egress: fetch.Policy{
 			Allow: []fetch.Rule{mustRule(t, "10.1.2.3:5432"), mustRule(t, "db.internal.example.com")},
 			Only:  []fetch.Rule{mustRule(t, "api.example.com"), mustRule(t, "*.example.org")},
@@ -174,8 +173,8 @@ func configErrors() []configError {
 		}},
 		{"[node]", "[node]\ndata = ''\nlisten = '8787'\nadmin = 'localhost:http'\ndomain = 'example.com:80'\nmax_module_mb = 1025\nmax_header_kb = 129\nmax_connections_per_address = -1\nproxy_protocol = 'yes'\naccess_log = false\ndrain_seconds = 1.5", []string{
 			`2:8: "data" wants a string, not an empty string`,
-			`3:10: "listen" wants HOST:PORT such as "127.0.0.1:8787", not "8787"`,
-			`4:9: "admin" wants HOST:PORT such as "127.0.0.1:8787", not "localhost:http"`,
+			`3:10: "listen" wants HOST:PORT such as "127.0.0.1:8080", not "8787"`,
+			`4:9: "admin" wants HOST:PORT such as "127.0.0.1:8080", not "localhost:http"`,
 			`5:10: host "example.com:80" has a port; write "example.com", which matches every port`,
 			`6:17: node.max_module_mb must be between 1 and 1024, not 1025`,
 			`7:17: node.max_header_kb must be between 4 and 128, not 129`,

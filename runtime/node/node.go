@@ -72,9 +72,11 @@ func (n *Node) AdminAddr() string {
 // Registry is what is deployed on the node.
 func (n *Node) Registry() *deploy.Registry { return n.registry }
 
-// Shutdown stops accepting requests, lets those under way finish until ctx
-// ends, and closes everything.
+// Shutdown stops accepting requests, lets those under way finish until ctx ends
+// or Config.Drain has passed, and closes everything.
 func (n *Node) Shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.Drain)
+	defer cancel()
 	n.draining.Store(true)
 	err := n.front.Shutdown(ctx)
 	if n.admin != nil {
@@ -186,12 +188,23 @@ func (n *Node) openAdmin(ctx context.Context) error {
 		return fmt.Errorf("write admin token: %w", err)
 	}
 	n.admin = &http.Server{
-		Handler:           control.New(control.Config{Registry: n.registry, Logger: n.cfg.Logger, Ready: n.ready}),
+		Handler: control.New(control.Config{
+			Registry: n.registry, Logger: n.cfg.Logger, Version: n.cfg.Version,
+			MaxModule: n.cfg.MaxModule, Ready: n.ready, URL: n.url}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		ErrorLog:          slog.NewLogLogger(n.cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	return nil
+}
+
+// url is where a host of this node answers.
+func (n *Node) url(host string) string {
+	_, port, _ := net.SplitHostPort(n.HTTPAddr())
+	if port == "80" {
+		return "http://" + host
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 var errDraining = errors.New("the node is shutting down")
