@@ -50,17 +50,20 @@ those in watch_dir of [build], or src.`,
 	}
 	c.Flags().StringVarP(&d.stage, "env", "e", "", "stage, as in [env.STAGE] of mayfly.toml")
 	c.Flags().StringVar(&d.ip, "ip", "", "address to listen on (default 127.0.0.1, or ip in [dev])")
-	c.Flags().IntVar(&d.port, "port", 0, "port to listen on (default 8787, or port in [dev])")
+	c.Flags().IntVar(&d.port, "port", defaultDevPort, "port to listen on, over port in [dev]; 0 picks one")
 	return c
 }
 
 func (d *devCommand) run(c *cobra.Command, dir string) error {
 	if d.port < 0 || d.port > 65535 {
-		return usagef(c, "--port wants 1 to 65535, not %d", d.port)
+		return usagef(c, "--port wants 0 to 65535, not %d", d.port)
 	}
 	p, err := build.Open(dir, d.stage)
 	if err != nil {
 		return err
+	}
+	if p.Manifest.Dev.Port != 0 && !c.Flags().Changed("port") {
+		d.port = int(p.Manifest.Dev.Port)
 	}
 	session, err := dev.New(dev.Config{Project: p, Log: d.stdio.Err})
 	if err != nil {
@@ -104,10 +107,9 @@ func (d *devCommand) start(ctx context.Context, p *build.Project, s *dev.Session
 	if err != nil {
 		return nil, err
 	}
-	port := d.portFor(p)
 	n, err := node.Start(ctx, node.Config{
 		Data:      data,
-		Listen:    net.JoinHostPort(firstOf(d.ip, p.Manifest.Dev.IP, "127.0.0.1"), strconv.Itoa(port)),
+		Listen:    net.JoinHostPort(firstOf(d.ip, p.Manifest.Dev.IP, "127.0.0.1"), strconv.Itoa(d.port)),
 		Dev:       true,
 		Single:    p.Manifest.Name,
 		Intercept: s.Intercept,
@@ -115,19 +117,9 @@ func (d *devCommand) start(ctx context.Context, p *build.Project, s *dev.Session
 		GuestLog:  dev.NewLog(d.stdio.Err),
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("port %d is in use, perhaps by another 'mayfly dev'; choose another with --port, or with port in [dev] of mayfly.toml", port)
+		return nil, fmt.Errorf("port %d is in use, perhaps by another 'mayfly dev'; choose another with --port, or with port in [dev] of mayfly.toml", d.port)
 	}
 	return n, err
-}
-
-func (d *devCommand) portFor(p *build.Project) int {
-	if d.port != 0 {
-		return d.port
-	}
-	if p.Manifest.Dev.Port != 0 {
-		return int(p.Manifest.Dev.Port)
-	}
-	return defaultDevPort
 }
 
 // stateFolder is what keeps KV between runs. It keeps itself out of version

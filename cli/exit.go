@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"github.com/mayfly-run/mayfly/cli/api"
 	"github.com/mayfly-run/mayfly/cli/internal/build"
@@ -21,7 +22,8 @@ const (
 	exitUsage       = 2
 	exitRefused     = 3
 	exitUnreachable = 4
-	exitInterrupted = 130 // 128 + SIGINT, as shells have it
+	exitSignal      = 128 // and the signal's number, as shells have it
+	exitInterrupted = exitSignal + int(syscall.SIGINT)
 )
 
 func exitCodesTopic() *cobra.Command {
@@ -35,7 +37,7 @@ func exitCodesTopic() *cobra.Command {
     2  the command line or mayfly.toml is wrong
     3  the node refused: token, name, module, limits (4xx)
     4  the node can't be reached, or did not answer in time
-  130  interrupted`,
+  130  interrupted; 143 if a second SIGTERM ended a node that was draining`,
 	}
 }
 

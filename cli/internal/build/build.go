@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -37,22 +36,21 @@ func (p *Project) Build(ctx context.Context, log io.Writer) (string, error) {
 			return "", err
 		}
 	}
-	if strings.HasSuffix(p.Manifest.Main, ".wasm") {
+	if p.namesModule() {
 		return p.prebuilt()
 	}
 	if !p.isGo() {
 		return "", p.nothingToBuild()
 	}
-	return p.Output(), p.buildGo(ctx, log)
+	return p.output(), p.buildGo(ctx, log)
 }
 
 // prebuilt is the module that main names.
 func (p *Project) prebuilt() (string, error) {
-	file := filepath.Join(p.Dir, filepath.FromSlash(p.Manifest.Main))
-	if _, err := os.Stat(file); err != nil {
+	if _, err := os.Stat(p.module()); err != nil {
 		return "", fmt.Errorf("find the module that main names: %w", err)
 	}
-	return file, nil
+	return p.module(), nil
 }
 
 // nothingToBuild says what is missing in a folder that can't be built.

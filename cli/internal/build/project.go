@@ -66,5 +66,20 @@ func (p *Project) setName() error {
 	return nil
 }
 
-// Output is the file that Build writes when it compiles Go.
-func (p *Project) Output() string { return filepath.Join(p.Dir, p.Manifest.Name+".wasm") }
+// Built is the file that Build writes, or false if main is a module that
+// nothing here makes.
+func (p *Project) Built() (file string, ok bool) {
+	if p.namesModule() {
+		return p.module(), p.Manifest.Build.Command != ""
+	}
+	return p.output(), true
+}
+
+// output is where the Go compiler writes.
+func (p *Project) output() string { return filepath.Join(p.Dir, p.Manifest.Name+".wasm") }
+
+// namesModule reports whether main is a module, which nobody has to compile.
+func (p *Project) namesModule() bool { return strings.HasSuffix(p.Manifest.Main, ".wasm") }
+
+// module is the file that main names.
+func (p *Project) module() string { return filepath.Join(p.Dir, filepath.FromSlash(p.Manifest.Main)) }

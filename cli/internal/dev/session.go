@@ -80,7 +80,7 @@ func (s *Session) Run(ctx context.Context, r *deploy.Registry) error {
 	if err != nil {
 		return err
 	}
-	w, err := Watch(watched(p), s.ignored(p))
+	w, err := Watch(watched(p), ignored(p))
 	if err != nil {
 		return err
 	}
@@ -170,12 +170,14 @@ func loose(p *build.Project) bool {
 
 // ignored names what is no source. When the sources are in folders of their
 // own, of the project's folder only its settings count.
-func (s *Session) ignored(p *build.Project) func(string) bool {
+func ignored(p *build.Project) func(string) bool {
 	dirs := watched(p)
 	apart := len(dirs) > 1
+	output, built := p.Built()
 	return func(path string) bool {
 		name := filepath.Base(path)
-		if !isSource(name) || strings.HasPrefix(path, p.Output()) {
+		// The Go command writes to a longer name first.
+		if !isSource(name) || built && strings.HasPrefix(path, output) {
 			return true
 		}
 		return apart && !isSettings(name) && !below(dirs[:len(dirs)-1], path)

@@ -1,0 +1,135 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/mayfly-run/mayfly/cli"
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test's own binary the mayfly that tests start.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"mayfly": func() {
+		os.Exit(cli.Main(os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	}})
+}
+
+// Scripts add to the usual commands:
+//
+//	node             run a node; the script's mayfly works with it
+//	tiny FILE TEXT   write a module that answers every request with a text
+//	exits CODE CMD   run a command that ends with this code
+//	get HOST PATH    write the node's answer to standard output
+func TestScripts(t *testing.T) {
+	goEnv := mustGoEnv(t, "GOCACHE", "GOMODCACHE", "GOPATH")
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Vars = append(env.Vars, append(goEnv, "GOPROXY=off", "GOFLAGS=")...)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"node":  scriptNode,
+			"tiny":  scriptTiny,
+			"exits": scriptExits,
+			"get":   scriptGet,
+		},
+	})
+}
+
+func mustGoEnv(t *testing.T, names ...string) (env []string) {
+	t.Helper()
+	for _, name := range names {
+		out, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			t.Fatalf("go env: %v", err)
+		}
+		env = append(env, name+"="+strings.TrimSpace(string(out)))
+	}
+	return env
+}
+
+// scriptNode runs a node in this process until the script ends.
+func scriptNode(ts *testscript.TestScript, _ bool, _ []string) {
+	data := ts.MkAbs("data")
+	ctx, cancel := context.WithCancel(context.Background())
+	out, ready := io.Pipe()
+	code := make(chan int)
+	go func() {
+		code <- cli.Run(ctx, []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"},
+			cli.Stdio{In: strings.NewReader(""), Out: ready, Err: io.Discard})
+		ready.Close()
+	}()
+	ts.Defer(func() {
+		cancel()
+		if got := <-code; got != 0 {
+			panic(fmt.Sprintf("serve ended with %d", got))
+		}
+	})
+	var web, admin string
+	_, err := fmt.Fscanf(out, "ready http=%s admin=%s\n", &web, &admin)
+	ts.Check(err)
+	token, err := os.ReadFile(filepath.Join(data, "admin.token"))
+	ts.Check(err)
+	ts.Setenv("MAYFLY_API", "http://"+admin+"/client/v4")
+	ts.Setenv("MAYFLY_API_TOKEN", strings.TrimSpace(string(token)))
+	ts.Setenv("WEB", web)
+}
+
+func scriptTiny(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), tiny(args[1]), 0o644))
+}
+
+// tiny is a Function that answers every request with text.
+func tiny(text string) []byte {
+	const header = "content-type\x00text/plain\x00"
+	i32 := abi.I32
+	m := new(hosttest.Module)
+	respond := m.Import("mayfly", "respond", []abi.Type{i32, i32, i32, i32, i32}, []abi.Type{i32})
+	m.Memory(1)
+	m.Data(0, []byte(header+text))
+	m.Func("fetch", nil, nil, nil,
+		hosttest.I32Const(200), hosttest.I32Const(0), hosttest.I32Const(int32(len(header))),
+		hosttest.I32Const(int32(len(header))), hosttest.I32Const(int32(len(text))), hosttest.Call(respond), hosttest.Drop)
+	return m.Bytes()
+}
+
+func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("run %s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s ended with %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+func scriptGet(ts *testscript.TestScript, _ bool, args []string) {
+	req, err := http.NewRequest(http.MethodGet, "http://"+ts.Getenv("WEB")+args[1], nil)
+	ts.Check(err)
+	req.Host = args[0]
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	fmt.Fprintf(ts.Stdout(), "%d\n", resp.StatusCode)
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	ts.Check(err)
+}

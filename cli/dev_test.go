@@ -1,0 +1,170 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mayfly-run/mayfly/cli"
+)
+
+// buffer is safe for concurrent use.
+type buffer struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// session is a mayfly dev in this process.
+type session struct {
+	dir, url string
+	log      *buffer
+}
+
+// mustDev serves a project whose module is tiny's and already there.
+func mustDev(t *testing.T, text string) *session {
+	t.Helper()
+	s := &session{dir: filepath.Join(t.TempDir(), "app"), log: new(buffer)}
+	if err := os.Mkdir(s.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.wasm\"\n[[kv_namespaces]]\nbinding = \"DATA\"\n"))
+	s.mustWrite(t, "app.wasm", tiny(text))
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	code := make(chan int)
+	go func() {
+		code <- cli.Run(ctx, []string{"dev", s.dir, "--port", "0"}, cli.Stdio{In: strings.NewReader(""), Out: in, Err: s.log})
+		in.CloseWithError(io.ErrUnexpectedEOF)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if got := <-code; got != 0 {
+			t.Errorf("dev ended with %d: %s", got, s.log)
+		}
+	})
+	if _, err := fmt.Fscanf(out, "Open %s\n", &s.url); err != nil {
+		t.Fatalf("read URL: %v: %s", err, s.log)
+	}
+	return s
+}
+
+// mustWrite replaces a file of the project at once, as good editors do.
+func (s *session) mustWrite(t *testing.T, name string, data []byte) {
+	t.Helper()
+	draft := filepath.Join(s.dir, ".draft")
+	if err := os.WriteFile(draft, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(draft, filepath.Join(s.dir, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *session) mustGet(t *testing.T, accept string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, s.url+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", accept)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// mustBecome asks until the answer is the one wanted. Before that it may only
+// be one of meanwhile, with status 200.
+func (s *session) mustBecome(t *testing.T, status int, want string, meanwhile ...string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		got, body := s.mustGet(t, "*/*")
+		if got == status && strings.Contains(body, want) {
+			return
+		}
+		expected := false
+		for _, m := range meanwhile {
+			expected = expected || strings.Contains(body, m)
+		}
+		if !expected {
+			t.Fatalf("got %d %q on the way to %q", got, body, want)
+		}
+	}
+	t.Fatalf("the answer never became %q: %s", want, s.log)
+}
+
+func TestDev(t *testing.T) {
+	s := mustDev(t, "one")
+	if status, body := s.mustGet(t, "*/*"); status != 200 || body != "one" {
+		t.Errorf("got %d %q, want 200 %q", status, body, "one")
+	}
+	s.mustWrite(t, "app.wasm", tiny("two"))
+	s.mustBecome(t, 200, "two", "one")
+
+	s.mustWrite(t, "app.wasm", []byte("<nonsense>"))
+	s.mustBecome(t, 500, "app could not be built:\n\nload module: the module is not valid WebAssembly", "two")
+	if _, page := s.mustGet(t, "text/html,*/*"); !strings.Contains(page, "<h1>app could not be built</h1>") {
+		t.Errorf("a browser gets %q", page)
+	}
+	s.mustWrite(t, "app.wasm", tiny("three"))
+	s.mustBecome(t, 200, "three", "could not be built")
+
+	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.wasm\"\nnmae = \"x\"\n"))
+	s.mustBecome(t, 500, `unknown key "nmae"`, "three")
+	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.wasm\"\n"))
+	s.mustBecome(t, 200, "three", "could not be built")
+
+	s.mustWrite(t, ".dev.vars", []byte("A=1\nno equals sign\n"))
+	s.mustBecome(t, 500, ".dev.vars:2:1", "three")
+	if got := s.log.String(); !strings.Contains(got, ".dev.vars:2:1") {
+		t.Errorf("the terminal shows %q", got)
+	}
+}
+
+func TestDevKeepsStateApart(t *testing.T) {
+	s := mustDev(t, "one")
+	got, err := os.ReadFile(filepath.Join(s.dir, ".mayfly", ".gitignore"))
+	if err != nil || string(got) != "*\n" {
+		t.Errorf(".gitignore is %q, %v", got, err)
+	}
+}
+
+func TestDevPortInUse(t *testing.T) {
+	s := mustDev(t, "one")
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.url, "http://"), ":")
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "mayfly.toml"), []byte("name = \"x\"\nmain = \"x.wasm\"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	code := cli.Run(t.Context(), []string{"dev", other, "--port", port}, cli.Stdio{In: strings.NewReader(""), Out: io.Discard, Err: &errs})
+	if want := "port " + port + " is in use"; code != 1 || !strings.Contains(errs.String(), want) || !strings.Contains(errs.String(), "--port") {
+		t.Errorf("ended with %d and %q, want 1 and %q", code, errs.String(), want)
+	}
+}

@@ -1,0 +1,189 @@
+package cli_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/mayfly-run/mayfly/cli"
+	"github.com/mayfly-run/mayfly/cli/api"
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/host/hosttest"
+)
+
+// server is a mayfly serve in a process of its own.
+type server struct {
+	cmd        *exec.Cmd
+	out        *bufio.Reader
+	log        *bufio.Scanner
+	data       string
+	web, admin string
+}
+
+func mustServe(t *testing.T) *server {
+	t.Helper()
+	s := &server{data: filepath.Join(t.TempDir(), "data")}
+	s.cmd = exec.Command("mayfly", "serve", "--data", s.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := s.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.cmd.Process.Kill() })
+	s.out, s.log = bufio.NewReader(out), bufio.NewScanner(log)
+	if _, err := fmt.Fscanf(s.out, "ready http=%s admin=%s\n", &s.web, &s.admin); err != nil {
+		t.Fatalf("read the line that says ready: %v", err)
+	}
+	return s
+}
+
+// mustLog waits until the log has something.
+func (s *server) mustLog(t *testing.T, what string) {
+	t.Helper()
+	for s.log.Scan() {
+		if strings.Contains(s.log.Text(), what) {
+			return
+		}
+	}
+	t.Fatalf("the log ended without %q", what)
+}
+
+func (s *server) mustDeploy(t *testing.T, name string, module []byte) {
+	t.Helper()
+	token, err := os.ReadFile(filepath.Join(s.data, "admin.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := api.New(api.Config{Base: "http://" + s.admin + "/client/v4", Account: "local", Token: strings.TrimSpace(string(token))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Upload(t.Context(), name, module, api.Metadata{MainModule: name}, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *server) mustSignal(t *testing.T, sig os.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestServeEndsOnSignal(t *testing.T) {
+	s := mustServe(t)
+	if ok, _ := regexp.MatchString(`^127\.0\.0\.1:\d+$`, s.web); !ok {
+		t.Errorf("http=%s", s.web)
+	}
+	s.mustSignal(t, syscall.SIGTERM)
+	if rest, err := io.ReadAll(s.out); err != nil || len(rest) > 0 {
+		t.Errorf("more on standard output: %q, %v", rest, err)
+	}
+	for s.log.Scan() {
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+}
+
+// A request that does not end keeps the node, but not after a second signal.
+func TestServeEndsAtOnceOnSecondSignal(t *testing.T) {
+	s := mustServe(t)
+	s.mustDeploy(t, "endless", endless())
+	req, err := http.NewRequest(http.MethodGet, "http://"+s.web+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "endless.localhost"
+	go func() {
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	s.mustLog(t, "begun")
+	s.mustSignal(t, syscall.SIGTERM)
+	s.mustLog(t, "draining")
+	s.mustSignal(t, syscall.SIGTERM)
+	for s.log.Scan() {
+	}
+	s.cmd.Wait() // tells what ExitCode does
+	if got, want := s.cmd.ProcessState.ExitCode(), 128+int(syscall.SIGTERM); got != want {
+		t.Errorf("serve ended with %d, want %d", got, want)
+	}
+}
+
+// endless is a Function that logs and then loops.
+func endless() []byte {
+	m := new(hosttest.Module)
+	log := m.Import("mayfly", "log", []abi.Type{abi.I32, abi.I32, abi.I32}, []abi.Type{abi.I32})
+	m.Memory(1)
+	m.Data(0, []byte("begun"))
+	m.Func("fetch", nil, nil, nil,
+		hosttest.I32Const(1), hosttest.I32Const(0), hosttest.I32Const(5), hosttest.Call(log), hosttest.Drop,
+		hosttest.Loop, hosttest.Br(0), hosttest.End)
+	return m.Bytes()
+}
+
+func TestServeRefuses(t *testing.T) {
+	s := mustServe(t)
+	notDir := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(notDir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"port in use", []string{"--data", t.TempDir(), "--listen", s.web}, "address already in use"},
+		{"admin port in use", []string{"--data", t.TempDir(), "--listen", "127.0.0.1:0", "--admin", s.web}, "address already in use"},
+		{"data in use", []string{"--data", s.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, "in use by process"},
+		{"data is a file", []string{"--data", notDir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, "open data directory"},
+		{"no such configuration", []string{"--data", t.TempDir(), "--config", "absent.toml"}, "absent.toml"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var errs strings.Builder
+			code := cli.Run(t.Context(), append([]string{"serve"}, test.args...), cli.Stdio{In: strings.NewReader(""), Out: io.Discard, Err: &errs})
+			if code != 1 || !strings.Contains(errs.String(), test.want) {
+				t.Errorf("ended with %d and %q, want 1 and %q", code, errs.String(), test.want)
+			}
+		})
+	}
+}
+
+// A context that has ended leaves nothing running.
+func TestServeInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	out, ready := io.Pipe()
+	code := make(chan int)
+	go func() {
+		code <- cli.Run(ctx, []string{"serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"},
+			cli.Stdio{In: strings.NewReader(""), Out: ready, Err: io.Discard})
+	}()
+	var web, admin string
+	if _, err := fmt.Fscanf(out, "ready http=%s admin=%s\n", &web, &admin); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if got := <-code; got != 0 {
+		t.Errorf("ended with %d, want 0", got)
+	}
+	if _, err := http.Get("http://" + web); err == nil {
+		t.Error("the node still answers")
+	}
+}
