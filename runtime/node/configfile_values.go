@@ -50,7 +50,7 @@ func (c *configFile) addressTo(to *string) func(item) {
 		text, _ := it.Value.(string)
 		_, port, err := net.SplitHostPort(text)
 		if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
-			c.WantText(it, `HOST:PORT such as "127.0.0.1:8787"`)
+			c.WantText(it, `HOST:PORT such as "127.0.0.1:8080"`)
 			return
 		}
 		*to = text
