@@ -80,7 +80,7 @@ func (w *rewriter) tableSection(old []byte) []byte {
 }
 
 func (w *rewriter) memorySection(old []byte) []byte {
-	if !w.options.FloatingMemory || !w.movesData() || len(w.m.memories) == 0 {
+	if !w.options.FloatingMemory || !w.movesData || len(w.m.memories) == 0 {
 		return old
 	}
 	var e encoder

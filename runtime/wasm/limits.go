@@ -3,7 +3,7 @@ package wasm
 // Limits bounds what Parse accepts, so that neither reading nor compiling a
 // module can cost more than its size lets expect. Every field must be set.
 type Limits struct {
-	ModuleSize int // bytes
+	ModuleSize int // bytes, less than 4 GiB
 
 	Types, Imports, Functions, Exports, Globals, Tables int
 
@@ -51,7 +51,7 @@ func DefaultLimits() Limits {
 		Tables:          16,
 		TableSize:       1_000_000,
 		MemoryPages:     maxPages, // the memory budget decides, not the format
-		DataSegments:    1_000_000,
+		DataSegments:    500_000,
 		ElementSegments: 10_000,
 		Elements:        1_000_000,
 		Params:          128,

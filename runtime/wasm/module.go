@@ -40,12 +40,12 @@ type element struct {
 	whole span
 }
 
-// data is one data segment.
+// data is one data segment. There may be many, hence the small fields.
 type data struct {
-	active bool
-	offset constExpr // of an active one
-	bytes  span
-	whole  span
+	start, bytes, end uint32 // where it begins, where its bytes do, where both end
+	offset            uint32 // of an active one, if op is i32.const
+	op                opcode
+	active            bool
 }
 
 // Module is a valid module. It does not change and is safe for concurrent use.

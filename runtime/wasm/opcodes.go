@@ -78,11 +78,12 @@ const (
 type immediate byte
 
 const (
-	immNone immediate = iota
+	immUnknown immediate = iota // no such instruction
+	immPrefix
+	immNone
 	immBlock
-	immLabel
 	immLabels
-	immIndex      // function, local, global, table, segment
+	immIndex      // label, function, local, global, table, segment
 	immTypeTable  // type, then table
 	immTwoIndices // segment and table, or two tables
 	immTypes      // of a typed select
@@ -117,8 +118,20 @@ type operation struct {
 	weight uint8 // see weights.go
 }
 
-// operations is indexed by opcode; unknown ones have no name.
-var operations = tabulate()
+// operations is indexed by opcode; unknown ones have no name. immediates repeats
+// a field of it, densely.
+var (
+	operations = tabulate()
+	immediates = tabulateImmediates(&operations)
+)
+
+func tabulateImmediates(table *[opcodeEnd]operation) (list [opcodeEnd]immediate) {
+	for i := range table {
+		list[i] = table[i].imm
+	}
+	list[miscPrefix], list[vectorPrefix] = immPrefix, immPrefix
+	return list
+}
 
 // group lists consecutive opcodes with the same shape, names separated by
 // blanks and "_" for one that does not exist. A signature has one letter per
@@ -184,7 +197,7 @@ var controlGroups = []group{
 	{0x02, immBlock, "", 0, "block loop if"},
 	{0x05, immNone, "", 0, "else"},
 	{0x0b, immNone, "", 0, "end"},
-	{0x0c, immLabel, "", 0, "br br_if"},
+	{0x0c, immIndex, "", 0, "br br_if"},
 	{0x0e, immLabels, "", 0, "br_table"},
 	{0x0f, immNone, "", 0, "return"},
 	{0x10, immIndex, "", 0, "call"},

@@ -79,6 +79,7 @@ type rewriter struct {
 	addedImports []addedImport
 	helpers      []helper
 	redirected   map[uint32]uint32 // from function to the import that replaces it
+	movesData    bool              // active data leaves the code
 
 	meter meter
 }

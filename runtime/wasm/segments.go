@@ -86,7 +86,7 @@ func (p *parser) dataSection(r *reader) {
 	if p.m.hasDataCount && r.err == nil && int(p.m.dataCount) != n {
 		r.failAt(start, "data count and data section have inconsistent lengths: %d announced, %d there", p.m.dataCount, n)
 	}
-	p.m.segments = make([]data, 0, min(n, firstEntries))
+	p.m.segments = make([]data, 0, min(n, 1+r.left()/4))
 	for range n {
 		d := p.dataSegment(r)
 		if r.err != nil {
@@ -112,12 +112,12 @@ func (p *parser) dataSegment(r *reader) (d data) {
 			r.failAt(start, "unknown memory %d of %d in a data segment", memory, len(p.m.memories))
 			return d
 		}
-		d.offset = p.constExpr(r, I32)
+		offset := p.constExpr(r, I32)
+		d.op, d.offset = offset.op, uint32(offset.bits)
 	}
 	n := r.u32()
-	d.bytes.start = r.pos
+	d.start, d.bytes = uint32(start), uint32(r.pos)
 	r.bytes(n)
-	d.bytes.end = r.pos
-	d.whole = span{start, r.pos}
+	d.end = uint32(r.pos)
 	return d
 }

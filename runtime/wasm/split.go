@@ -36,19 +36,22 @@ func (i *Image) Apply(memory []byte) {
 // in an imported memory, or at an offset that an import decides.
 func (w *rewriter) split() error {
 	m, image := w.m, &w.result.Image
+	w.movesData = m.placesData()
 	if len(m.memories) > m.importedMemories {
 		image.MemoryPages = m.memories[0].Min
 	}
+	if w.movesData {
+		image.Segments = make([]Segment, 0, len(m.segments))
+	}
 	for i := range m.segments {
 		s := &m.segments[i]
-		if !s.active || !w.movesData() {
+		if !s.active || !w.movesData {
 			continue
 		}
-		offset := uint32(s.offset.bits)
-		if end := uint64(offset) + uint64(s.bytes.end-s.bytes.start); end > uint64(image.MemoryPages)<<16 {
-			return &SyntaxError{s.whole.start, fmt.Sprintf("data segment %d ends at %d, outside of the memory of %d pages: the module can never be instantiated", i, end, image.MemoryPages)}
+		if end := uint64(s.offset) + uint64(s.end-s.bytes); end > uint64(image.MemoryPages)<<16 {
+			return &SyntaxError{int(s.start), fmt.Sprintf("data segment %d ends at %d, outside of the memory of %d pages: the module can never be instantiated", i, end, image.MemoryPages)}
 		}
-		image.Segments = append(image.Segments, Segment{offset, m.data[s.bytes.start:s.bytes.end]})
+		image.Segments = append(image.Segments, Segment{s.offset, m.data[s.bytes:s.end]})
 	}
 	for i, g := range m.globals {
 		if w.taken(g) {
@@ -66,13 +69,13 @@ func globalValue(index uint32, g Global) GlobalValue {
 	return GlobalValue{Index: index, Name: GlobalExport(index), Type: g.Type, Bits: bits}
 }
 
-// movesData says whether active data leaves the code.
-func (w *rewriter) movesData() bool {
-	if !w.options.Split || w.m.importedMemories > 0 {
+// placesData says whether active data can leave the code.
+func (m *Module) placesData() bool {
+	if m.importedMemories > 0 {
 		return false
 	}
-	for i := range w.m.segments {
-		if s := &w.m.segments[i]; s.active && s.offset.op != opI32Const {
+	for i := range m.segments {
+		if s := &m.segments[i]; s.active && s.op != opI32Const {
 			return false
 		}
 	}
@@ -103,7 +106,7 @@ func (w *rewriter) keepsSegments() bool {
 }
 
 func (w *rewriter) dataCountSection(old []byte) []byte {
-	if w.movesData() && !w.keepsSegments() {
+	if w.movesData && !w.keepsSegments() {
 		return nil
 	}
 	return old
@@ -113,7 +116,7 @@ func (w *rewriter) dataCountSection(old []byte) []byte {
 // ones: what an active segment is once it was copied.
 func (w *rewriter) dataSection(old []byte) []byte {
 	switch {
-	case !w.movesData():
+	case !w.movesData:
 		return old
 	case !w.keepsSegments():
 		return nil
@@ -124,7 +127,7 @@ func (w *rewriter) dataSection(old []byte) []byte {
 		if s.active {
 			e.byte(segmentPassive, 0)
 		} else {
-			e.raw(w.m.data[s.whole.start:s.whole.end])
+			e.raw(w.m.data[s.start:s.end])
 		}
 	}
 	return e.out

@@ -63,16 +63,25 @@ func (v *validator) readLocals() {
 
 // instruction1 validates the instruction that was just read.
 func (v *validator) instruction1() {
-	op := &operations[v.op]
-	if op.plain {
-		v.plain(op)
-		return
-	}
 	switch v.op {
 	case opLocalGet, opLocalSet, opLocalTee:
 		v.local()
 	case opGlobalGet, opGlobalSet:
 		v.global()
+	default:
+		if op := &operations[v.op]; op.plain {
+			v.plain(op)
+		} else {
+			v.special()
+		}
+	}
+	if len(v.types) > v.limits.Stack {
+		v.failAt(v.start, "more than %d operands on the stack", v.limits.Stack)
+	}
+}
+
+func (v *validator) special() {
+	switch v.op {
 	case opDrop:
 		v.pop()
 	case opSelect, opSelectTyped:
@@ -85,9 +94,6 @@ func (v *validator) instruction1() {
 		} else {
 			v.bulk()
 		}
-	}
-	if len(v.types) > v.limits.Stack {
-		v.failAt(v.start, "more than %d operands on the stack", v.limits.Stack)
 	}
 }
 
@@ -104,9 +110,6 @@ func (v *validator) plain(op *operation) {
 	}
 	if v.op == opMemoryGrow {
 		v.m.facts.GrowsMemory = true
-	}
-	if len(v.types) > v.limits.Stack {
-		v.failAt(v.start, "more than %d operands on the stack", v.limits.Stack)
 	}
 }
 

@@ -33,25 +33,38 @@ type walker struct {
 // next reads one instruction and reports whether there was one. Without one,
 // either the end is reached or err is set.
 func (w *walker) next() bool {
-	if w.pos >= len(w.data) || w.err != nil {
+	pos := w.pos
+	if pos >= len(w.data) {
 		return false
 	}
-	w.start = w.pos
-	w.op = opcode(w.data[w.pos])
-	w.pos++
-	if w.op >= miscPrefix && w.op <= vectorPrefix {
-		w.prefixed()
-	}
-	op := &operations[w.op]
-	if op.name == "" {
-		w.failAt(w.start, "%s", w.op)
-		return false
-	}
-	if op.imm != immNone {
-		w.immediates(op)
+	w.start = pos
+	w.op = opcode(w.data[pos])
+	pos++
+	w.pos = pos
+	switch imm := immediates[w.op]; {
+	case imm == immNone:
+		w.end = pos
+		return true
+	case imm == immIndex && pos < len(w.data) && w.data[pos] < 0x80: // most are
+		w.index = uint32(w.data[pos])
+		w.pos = pos + 1
+	default:
+		w.otherImmediates(imm)
 	}
 	w.end = w.pos
 	return w.err == nil
+}
+
+func (w *walker) otherImmediates(imm immediate) {
+	if imm == immPrefix {
+		w.prefixed()
+		imm = immediates[w.op]
+	}
+	if imm == immUnknown {
+		w.failAt(w.start, "%s", w.op)
+		return
+	}
+	w.immediates(imm)
 }
 
 // prefixed reads the number behind a prefix. A vector instruction must have it
@@ -77,12 +90,13 @@ func (w *walker) prefixed() {
 	}
 }
 
-func (w *walker) immediates(op *operation) {
-	switch op.imm {
-	case immIndex, immLabel:
+func (w *walker) immediates(imm immediate) {
+	switch imm {
+	case immNone:
+	case immIndex:
 		w.index = w.u32()
 	case immMemArg:
-		w.memArg(op)
+		w.memArg()
 	case immI32:
 		w.number = w.sleb(32)
 	case immI64:
@@ -101,12 +115,12 @@ func (w *walker) immediates(op *operation) {
 		w.index = w.u32()
 		w.second = w.u32()
 	default:
-		w.rareImmediates(op)
+		w.rareImmediates(imm)
 	}
 }
 
-func (w *walker) rareImmediates(op *operation) {
-	switch op.imm {
+func (w *walker) rareImmediates(imm immediate) {
+	switch imm {
 	case immZero:
 		w.zero()
 	case immZeroZero:
@@ -116,10 +130,10 @@ func (w *walker) rareImmediates(op *operation) {
 		w.index = w.u32()
 		w.zero()
 	case immMemArgLane:
-		w.memArg(op)
-		w.lane(16 >> op.bits)
+		w.memArg()
+		w.lane(16 >> operations[w.op].bits)
 	case immLane:
-		w.lane(op.bits)
+		w.lane(operations[w.op].bits)
 	case immShuffle:
 		for range 16 {
 			w.lane(32)
@@ -148,11 +162,12 @@ func (w *walker) lane(lanes byte) {
 	}
 }
 
-func (w *walker) memArg(op *operation) {
+func (w *walker) memArg() {
+	bits := operations[w.op].bits
 	w.index = w.u32()
 	w.u32() // the offset: any is valid
-	if w.index > uint32(op.bits) {
-		w.failAt(w.start, "%s: alignment 2^%d is larger than natural 2^%d", w.op, w.index, op.bits)
+	if w.index > uint32(bits) {
+		w.failAt(w.start, "%s: alignment 2^%d is larger than natural 2^%d", w.op, w.index, bits)
 	}
 }
 

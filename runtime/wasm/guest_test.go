@@ -1,0 +1,109 @@
+package wasm_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/mayfly-run/mayfly/runtime/wasm"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+)
+
+// Small programs for tests and benchmarks. Each exports "run".
+
+const i32ToI32 = "\x60\x01\x7f\x01\x7f"
+
+// program is a module with one exported function and a page of memory.
+func program(typ, locals, code string) []byte {
+	body := locals + code + "\x0b"
+	return []byte(header + section(1, vec(typ)) + section(3, vec("\x00")) + section(5, vec("\x00\x04")) +
+		section(7, vec(text("run")+"\x00\x00")) + section(10, vec(leb(len(body))+body)))
+}
+
+// fib calls itself; sum adds the first n bytes of memory.
+var (
+	fib = program(i32ToI32, noLocals, "\x20\x00\x41\x02\x49\x04\x7f\x20\x00\x05\x20\x00\x41\x01\x6b\x10\x00\x20\x00\x41\x02\x6b\x10\x00\x6a\x0b")
+	sum = program(i32ToI32, "\x01\x02\x7f", "\x03\x40\x20\x02\x20\x01\x2d\x00\x00\x6a\x21\x02\x20\x01\x41\x01\x6a\x22\x01\x20\x00\x49\x0d\x00\x0b\x20\x02")
+)
+
+var goGuest = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "guest")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "guest.wasm")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-o", file, ".")
+	cmd.Dir = filepath.Join("testdata", "guest")
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=-mod=mod", "GOWORK=off")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
+
+func mustGoGuest(t testing.TB) []byte {
+	t.Helper()
+	data, err := goGuest()
+	if err != nil {
+		t.Fatalf("build the guest: %v", err)
+	}
+	return data
+}
+
+func mustParse(t testing.TB, data []byte) *wasm.Module {
+	t.Helper()
+	m, err := wasm.Parse(data, wasm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// host runs modules; tick is what metered ones call, with the units that remain.
+type host struct {
+	t      testing.TB
+	engine wazero.Runtime
+	tick   func(remaining int64) int64
+}
+
+func newHost(t testing.TB) *host {
+	ctx := context.Background()
+	h := &host{t: t, engine: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler())}
+	t.Cleanup(func() { h.engine.Close(ctx) })
+	wasi_snapshot_preview1.MustInstantiate(ctx, h.engine)
+	_, err := h.engine.NewHostModuleBuilder(wasm.TickModule).NewFunctionBuilder().
+		WithGoFunction(api.GoFunc(func(_ context.Context, stack []uint64) {
+			stack[0] = uint64(h.tick(int64(stack[0])))
+		}), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).
+		Export(wasm.TickName).Instantiate(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// start instantiates a module, and calls _initialize if there is one.
+func (h *host) start(code []byte) api.Module {
+	h.t.Helper()
+	m, err := h.engine.InstantiateWithConfig(context.Background(), code, wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return m
+}
+
+func (h *host) call(m api.Module, name string, args ...uint64) uint64 {
+	h.t.Helper()
+	results, err := m.ExportedFunction(name).Call(context.Background(), args...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return results[0]
+}
