@@ -27,8 +27,10 @@ func newDeploy(stdio Stdio) *cobra.Command {
 		Use:   "deploy [FILE.wasm | DIR]",
 		Short: "Upload a Function and print where it serves",
 		Long: `Deploy builds the project in DIR (default: here) and uploads its module with what
-mayfly.toml says: routes, variables, KV namespaces, limits. A FILE.wasm is
-uploaded as it is, without a manifest. Prints the URL at which it serves now.`,
+mayfly.toml says: routes, variables, KV namespaces, limits. A KV binding without
+an id gets a namespace of its own, named after the Function and the binding. A
+FILE.wasm is uploaded as it is, without a manifest. Prints the URL at which it
+serves now.`,
 		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error { return d.run(c, argument(args, 0, ".")) },
 	}
@@ -46,6 +48,9 @@ func (d *deployCommand) run(c *cobra.Command, path string) error {
 	}
 	file, m, err := d.prepare(c, path)
 	if err != nil {
+		return err
+	}
+	if err := d.provision(c.Context(), client, m); err != nil {
 		return err
 	}
 	made, err := d.upload(c.Context(), client, file, m)
@@ -74,6 +79,9 @@ func (d *deployCommand) prepare(c *cobra.Command, path string) (file string, m *
 			return "", nil, err
 		}
 		file, m = built, p.Manifest
+		for _, w := range m.Warnings {
+			fmt.Fprintln(d.stdio.Err, "warning:", w)
+		}
 		m.Routes = append([]deploy.Route{}, m.Routes...) // without any, those of before end
 	}
 	m.Name = firstOf(d.name, m.Name)
@@ -88,10 +96,7 @@ func (d *deployCommand) upload(ctx context.Context, client *api.Client, file str
 	if err != nil {
 		return api.Script{}, fmt.Errorf("read module: %w", err)
 	}
-	metadata, err := metadataOf(m)
-	if err != nil {
-		return api.Script{}, err
-	}
+	metadata := metadataOf(m)
 	line := startProgress(d.stdio, "uploading "+m.Name)
 	defer line.Done()
 	return client.Upload(ctx, m.Name, module, metadata, func(n int) {
@@ -105,7 +110,7 @@ func (d *deployCommand) upload(ctx context.Context, client *api.Client, file str
 
 // metadataOf is the manifest in Cloudflare's shape, with what that has no place
 // for under "mayfly".
-func metadataOf(m *deploy.Manifest) (api.Metadata, error) {
+func metadataOf(m *deploy.Manifest) api.Metadata {
 	metadata := api.Metadata{
 		MainModule:        m.Name + ".wasm",
 		CompatibilityDate: m.CompatibilityDate,
@@ -120,12 +125,9 @@ func metadataOf(m *deploy.Manifest) (api.Metadata, error) {
 		metadata.Bindings = append(metadata.Bindings, varBinding(name, m.Vars[name]))
 	}
 	for _, ns := range m.KVNamespaces {
-		if ns.ID == "" {
-			return api.Metadata{}, fmt.Errorf("the KV namespace %s has no id in mayfly.toml; 'mayfly kv namespace create TITLE' makes one and prints its id", ns.Binding)
-		}
 		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "kv_namespace", Name: ns.Binding, NamespaceID: ns.ID})
 	}
-	return metadata, nil
+	return metadata
 }
 
 func varBinding(name string, v deploy.Var) api.Binding {
