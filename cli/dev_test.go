@@ -40,14 +40,20 @@ type session struct {
 	log      *buffer
 }
 
-// mustDev serves a project whose module is tiny's and already there.
-func mustDev(t *testing.T, text string) *session {
+const prebuilt = `
+main = "app.wasm"
+[[kv_namespaces]]
+binding = "DATA"
+`
+
+// mustDev serves a project in which app.wasm is tiny's.
+func mustDev(t *testing.T, text, manifest string) *session {
 	t.Helper()
 	s := &session{dir: filepath.Join(t.TempDir(), "app"), log: new(buffer)}
 	if err := os.Mkdir(s.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.wasm\"\n[[kv_namespaces]]\nbinding = \"DATA\"\n"))
+	s.mustWrite(t, "mayfly.toml", []byte(manifest))
 	s.mustWrite(t, "app.wasm", tiny(text))
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
@@ -120,7 +126,7 @@ func (s *session) mustBecome(t *testing.T, status int, want string, meanwhile ..
 }
 
 func TestDev(t *testing.T) {
-	s := mustDev(t, "one")
+	s := mustDev(t, "one", prebuilt)
 	if status, body := s.mustGet(t, "*/*"); status != 200 || body != "one" {
 		t.Errorf("got %d %q, want 200 %q", status, body, "one")
 	}
@@ -148,7 +154,7 @@ func TestDev(t *testing.T) {
 }
 
 func TestDevKeepsStateApart(t *testing.T) {
-	s := mustDev(t, "one")
+	s := mustDev(t, "one", prebuilt)
 	got, err := os.ReadFile(filepath.Join(s.dir, ".mayfly", ".gitignore"))
 	if err != nil || string(got) != "*\n" {
 		t.Errorf(".gitignore is %q, %v", got, err)
@@ -156,7 +162,7 @@ func TestDevKeepsStateApart(t *testing.T) {
 }
 
 func TestDevPortInUse(t *testing.T) {
-	s := mustDev(t, "one")
+	s := mustDev(t, "one", prebuilt)
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.url, "http://"), ":")
 	other := t.TempDir()
 	if err := os.WriteFile(filepath.Join(other, "mayfly.toml"), []byte("name = \"x\"\nmain = \"x.wasm\"\n"), 0o644); err != nil {
@@ -166,5 +172,20 @@ func TestDevPortInUse(t *testing.T) {
 	code := cli.Run(t.Context(), []string{"dev", other, "--port", port}, cli.Stdio{In: strings.NewReader(""), Out: io.Discard, Err: &errs})
 	if want := "port " + port + " is in use"; code != 1 || !strings.Contains(errs.String(), want) || !strings.Contains(errs.String(), "--port") {
 		t.Errorf("ended with %d and %q, want 1 and %q", code, errs.String(), want)
+	}
+}
+
+// A build command may write where its sources are, and is not run for that.
+func TestDevBuildCommand(t *testing.T) {
+	s := mustDev(t, "one", `
+main = "out.wasm"
+[build]
+command = "echo built >> builds.log && cp app.wasm out.wasm"
+`)
+	s.mustWrite(t, "app.wasm", tiny("two"))
+	s.mustBecome(t, 200, "two", "one")
+	builds, err := os.ReadFile(filepath.Join(s.dir, "builds.log"))
+	if err != nil || strings.Count(string(builds), "built") != 2 {
+		t.Errorf("builds.log is %q (%v), want 2 builds", builds, err)
 	}
 }

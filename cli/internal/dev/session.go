@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,6 +36,7 @@ type Session struct {
 
 	built   chan struct{}          // closed after the first build, good or bad
 	failure atomic.Pointer[string] // why the sources can't be served; nil: they are
+	left    stamps                 // how the last build left the folder
 }
 
 // New makes a Session. Run runs it.
@@ -85,18 +85,16 @@ func (s *Session) Run(ctx context.Context, r *deploy.Registry) error {
 		return err
 	}
 	defer w.Close()
-	for first := true; ; first = false {
-		s.refresh(ctx, r)
-		if first {
-			close(s.built)
-		}
-		if loose(p) {
-			w.Forget()
-		}
+	s.refresh(ctx, r)
+	close(s.built)
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-w.C:
+		}
+		if !s.madeByBuild(p) {
+			s.refresh(ctx, r)
 		}
 	}
 }
@@ -133,6 +131,7 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 		return err
 	}
 	file, err := p.Build(ctx, s.log)
+	s.left = stampsOf(p)
 	if err != nil {
 		return err
 	}
@@ -146,53 +145,4 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 	}
 	_, err = r.Deploy(ctx, Account, s.name, deploy.Upload{Module: module, Settings: settings})
 	return err
-}
-
-// watched are the folders with sources: those in watch_dir; where there is a
-// build command without it, src, if that exists, as with wrangler; else all.
-func watched(p *build.Project) []string {
-	var dirs []string
-	for _, dir := range p.Manifest.Build.WatchDir {
-		dirs = append(dirs, filepath.Join(p.Dir, filepath.FromSlash(dir)))
-	}
-	src := filepath.Join(p.Dir, "src")
-	if info, err := os.Stat(src); len(dirs) == 0 && p.Manifest.Build.Command != "" && err == nil && info.IsDir() {
-		dirs = append(dirs, src)
-	}
-	return append(dirs, p.Dir)
-}
-
-// loose reports whether a build command may write where sources are watched.
-// Then changes during a build are taken for its own, or it would never end.
-func loose(p *build.Project) bool {
-	return p.Manifest.Build.Command != "" && len(watched(p)) == 1
-}
-
-// ignored names what is no source. When the sources are in folders of their
-// own, of the project's folder only its settings count.
-func ignored(p *build.Project) func(string) bool {
-	dirs := watched(p)
-	apart := len(dirs) > 1
-	output, built := p.Built()
-	return func(path string) bool {
-		name := filepath.Base(path)
-		// The Go command writes to a longer name first.
-		if !isSource(name) || built && strings.HasPrefix(path, output) {
-			return true
-		}
-		return apart && !isSettings(name) && !below(dirs[:len(dirs)-1], path)
-	}
-}
-
-func isSettings(name string) bool {
-	return name == "mayfly.toml" || name == "wrangler.toml" || name == ".dev.vars"
-}
-
-func below(dirs []string, path string) bool {
-	for _, dir := range dirs {
-		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
-			return true
-		}
-	}
-	return false
 }

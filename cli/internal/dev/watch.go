@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -108,19 +107,4 @@ func (w *Watcher) seen(e fsnotify.Event) bool {
 		}
 	}
 	return true
-}
-
-// Forget drops what has changed until now.
-func (w *Watcher) Forget() {
-	time.Sleep(2 * quiet) // for events that are on their way
-	select {
-	case <-w.tell:
-	default:
-	}
-}
-
-// isSource reports whether a name is none of the files that tools leave
-// everywhere. Hidden ones are, but for .dev.vars.
-func isSource(name string) bool {
-	return name == ".dev.vars" || !strings.HasPrefix(name, ".") && name != "node_modules" && !strings.HasSuffix(name, "~")
 }

@@ -1,0 +1,7 @@
+package dev
+
+// What tests ask without files being changed.
+var (
+	Ignored = ignored
+	Watched = watched
+)
