@@ -16,7 +16,8 @@ type bodyWriter struct {
 	credits bool   // pays from credit, a local
 	credit  uint32 // index of that local
 	length  uint32 // index of the local with the length of a bulk operation
-	depth   uint32 // open blocks
+	labels  labels
+	jumps   jumps
 }
 
 // write returns a body without its size; it is valid until the next call.
@@ -54,7 +55,9 @@ func (b *bodyWriter) begin(f uint32) {
 	m := b.rewriter.m
 	body := m.bodies[int(f)-m.importedFuncs]
 	b.reader = reader{data: m.data[:body.end], pos: body.start}
-	b.copied, b.point, b.depth = body.start, 0, 0
+	b.copied, b.point = body.start, 0
+	b.labels.reset()
+	b.jumps = jumps{}
 	b.metered, b.credits = false, false
 	if b.limits == nil {
 		b.limits = &Limits{BranchTargets: len(m.data)}
@@ -79,8 +82,8 @@ func (b *bodyWriter) makePlan() {
 		b.plan.instruction(&b.walker)
 	}
 	b.pos = start
-	b.metered = !b.plan.free()
-	b.credits = b.plan.loops
+	b.metered = b.plan.loops || !b.plan.free()
+	b.credits = b.plan.credits
 	var types []ValType
 	if b.credits {
 		types = append(types, I64)
@@ -114,21 +117,22 @@ func (b *bodyWriter) copyTo(offset int) {
 // instruction1 writes the instruction that was just read, where it changes, and
 // what is to be paid behind it.
 func (b *bodyWriter) instruction1() {
+	if b.metered && b.plan.loops {
+		b.watch()
+	}
 	switch b.op {
 	case opCall, opRefFunc:
 		b.copyTo(b.start)
 		b.code.op(b.op, b.rewriter.function(b.index))
 		b.copied = b.end
-	case opBlock, opLoop, opIf:
-		b.depth++
+	case opBlock, opIf:
+		b.labels.open(openLabel{start: b.start, blocks: 1, within: b.labels.innermost().within})
+	case opLoop:
+		b.loop()
 	case opEnd:
-		b.depth--
-	case opReturn:
-		if b.credits {
-			b.copyTo(b.start)
-			b.code.op(opBr, b.depth)
-			b.copied = b.end
-		}
+		b.endBlock()
+	case opBr, opBrIf, opBrTable, opReturn:
+		b.branch()
 	default:
 		if b.metered && paysByLength(b.op) {
 			b.copyTo(b.start)
@@ -139,5 +143,42 @@ func (b *bodyWriter) instruction1() {
 		b.copyTo(b.end)
 		b.pay(b.plan.points[b.point])
 		b.point++
+	}
+}
+
+// endBlock closes what was opened for a block.
+func (b *bodyWriter) endBlock() {
+	if b.labels.close() > 1 {
+		b.copyTo(b.end)
+		b.code.byte(byte(opEnd))
+	}
+}
+
+// branch gives a branch its new label; only functions with loops have any.
+func (b *bodyWriter) branch() {
+	if !b.metered || !b.plan.loops {
+		return
+	}
+	b.copyTo(b.start)
+	b.copied = b.end
+	switch b.op {
+	case opReturn:
+		if b.credits {
+			b.code.op(opBr, b.labels.outermost())
+		} else {
+			b.code.byte(byte(opReturn))
+		}
+	case opBrTable:
+		b.code.byte(byte(opBrTable))
+		b.code.u32(uint32(len(b.targets) - 1))
+		for _, t := range b.targets {
+			b.code.u32(b.labels.of(t))
+		}
+	default:
+		label, ok := b.forward()
+		if !ok {
+			label = b.labels.of(b.index)
+		}
+		b.code.op(b.op, label)
 	}
 }

@@ -2,20 +2,27 @@ package wasm
 
 // What metered code does to pay.
 
-// entry opens the body: fuel -= weight, and the first credit. The body becomes a
-// block, so that every return gives the credit back.
+// entry opens the body: fuel -= weight, and the first credit. With credit, the
+// body becomes a block, so that every return gives it back.
 func (b *bodyWriter) entry() {
 	if !b.metered {
 		return
 	}
 	b.copyTo(b.pos)
-	weight := b.plan.points[0].weight
 	b.point = 1
+	weight := b.plan.points[0].weight
+	if b.plan.free() {
+		weight = 0
+	}
 	if b.credits {
 		weight += creditUnits
 	}
-	b.payFuel(weight)
-	b.checkFuel()
+	if weight > 0 {
+		b.payFuel(weight)
+	}
+	if !b.plan.free() {
+		b.checkFuel()
+	}
 	if !b.credits {
 		return
 	}
@@ -45,18 +52,80 @@ func (b *bodyWriter) exit() {
 	b.code.byte(byte(opEnd))
 }
 
+// loop puts a loop around a loop, where fuel or credit is filled up, so that the
+// inner one only has a branch that is hardly ever taken:
+//
+//	loop
+//	  if credit < 0 then credit = refill(credit) + weight
+//	  loop
+//	    credit -= weight; if credit < 0 branch to the outer loop
+//
+// Around a check with a call in the middle of the loop, engines keep less in
+// registers. Loops with parameters, which are rare, have it nevertheless.
+func (b *bodyWriter) loop() {
+	if !b.metered || b.hasParams() {
+		b.labels.open(openLabel{start: b.start, blocks: 1, within: b.point})
+		return
+	}
+	b.copyTo(b.start)
+	head := b.data[b.start:b.end]
+	b.code.raw(head)
+	b.outerLoop(b.plan.points[b.point])
+	b.code.raw(head)
+	b.copied = b.end
+	b.labels.open(openLabel{start: b.start, blocks: 2, within: b.point})
+}
+
+func (b *bodyWriter) outerLoop(p point) {
+	get, set, counter, fill := opLocalGet, opLocalSet, b.credit, b.refill
+	if b.plan.paysFuel(p) {
+		get, set, counter, fill = opGlobalGet, opGlobalSet, b.rewriter.meter.fuel, b.refuel
+	}
+	b.code.op(get, counter)
+	b.code.ifNegative()
+	fill()
+	b.code.op(get, counter)
+	b.code.i64Const(p.weight)
+	b.code.byte(byte(opI64Add))
+	b.code.op(set, counter)
+	b.code.byte(byte(opEnd))
+}
+
+func (b *bodyWriter) hasParams() bool {
+	return b.block.index >= 0 && len(b.rewriter.m.types[b.block.index].Params) > 0
+}
+
 // pay pays at a loop header, with a check, or behind a block.
 func (b *bodyWriter) pay(p point) {
-	switch {
-	case p.weight == 0:
-	case p.loop:
-		b.payCredit(p.weight, opLocalTee)
-		b.checkCredit()
-	case b.credits:
-		b.payCredit(p.weight, opLocalSet)
-	default:
-		b.payFuel(p.weight)
+	if p.weight == 0 {
+		return
 	}
+	fuel := b.plan.paysFuel(p)
+	if fuel {
+		b.payFuel(p.weight)
+	} else {
+		b.payCredit(p.weight)
+	}
+	switch {
+	case !p.loop:
+	case b.hasParams() && fuel:
+		b.checkFuel()
+	case b.hasParams():
+		b.checkCredit()
+	case fuel:
+		b.code.op(opGlobalGet, b.rewriter.meter.fuel)
+		b.toOuterLoop()
+	default:
+		b.code.op(opLocalGet, b.credit)
+		b.toOuterLoop()
+	}
+}
+
+// toOuterLoop branches if the operand is negative.
+func (b *bodyWriter) toOuterLoop() {
+	b.code.i64Const(0)
+	b.code.byte(byte(opI64LtS))
+	b.code.op(opBrIf, 1)
 }
 
 func (b *bodyWriter) payFuel(weight int64) {
@@ -68,25 +137,30 @@ func (b *bodyWriter) payFuel(weight int64) {
 
 func (b *bodyWriter) checkFuel() {
 	b.rewriter.ifFuelNegative(&b.code)
-	b.code.op(opCall, b.rewriter.meter.refuel)
+	b.refuel()
 	b.code.byte(byte(opEnd))
 }
 
-// payCredit leaves the credit as an operand if store is local.tee.
-func (b *bodyWriter) payCredit(weight int64, store opcode) {
+func (b *bodyWriter) refuel() { b.code.op(opCall, b.rewriter.meter.refuel) }
+
+func (b *bodyWriter) payCredit(weight int64) {
 	b.code.op(opLocalGet, b.credit)
 	b.code.i64Const(weight)
 	b.code.byte(byte(opI64Sub))
-	b.code.op(store, b.credit)
+	b.code.op(opLocalSet, b.credit)
 }
 
-// checkCredit takes the credit as an operand.
 func (b *bodyWriter) checkCredit() {
+	b.code.op(opLocalGet, b.credit)
 	b.code.ifNegative()
+	b.refill()
+	b.code.byte(byte(opEnd))
+}
+
+func (b *bodyWriter) refill() {
 	b.code.op(opLocalGet, b.credit)
 	b.code.op(opCall, b.rewriter.meter.refill)
 	b.code.op(opLocalSet, b.credit)
-	b.code.byte(byte(opEnd))
 }
 
 // A bulk operation's length is its last operand: a number of bytes, of table
@@ -102,21 +176,16 @@ func paysByLength(op opcode) bool {
 
 // payLength pays for the length on top of the stack, and leaves it there.
 func (b *bodyWriter) payLength() {
-	b.code.op(opLocalTee, b.length)
-	if b.credits {
-		b.code.op(opLocalGet, b.credit)
-	} else {
-		b.code.op(opGlobalGet, b.rewriter.meter.fuel)
+	get, set, counter, check := opLocalGet, opLocalSet, b.credit, b.checkCredit
+	if b.plan.points[b.labels.innermost().within].direct {
+		get, set, counter, check = opGlobalGet, opGlobalSet, b.rewriter.meter.fuel, b.checkFuel
 	}
+	b.code.op(opLocalTee, b.length)
+	b.code.op(get, counter)
 	b.units()
 	b.code.byte(byte(opI64Sub))
-	if b.credits {
-		b.code.op(opLocalTee, b.credit)
-		b.checkCredit()
-	} else {
-		b.code.op(opGlobalSet, b.rewriter.meter.fuel)
-		b.checkFuel()
-	}
+	b.code.op(set, counter)
+	check()
 }
 
 // units pushes what the length costs.
