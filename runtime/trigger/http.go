@@ -59,6 +59,10 @@ type HTTP struct {
 	live   sync.WaitGroup // guests on goroutines of their own
 	base   context.Context
 	cancel context.CancelFunc
+
+	mu       sync.Mutex // guards what follows
+	listener net.Listener
+	shut     bool
 }
 
 // NewHTTP makes a front end. Serve runs it.
@@ -109,13 +113,32 @@ func set[T comparable](field *T, value T) {
 	}
 }
 
-// Serve answers what ln accepts until Shutdown.
-func (h *HTTP) Serve(ln net.Listener) error { return h.server.Serve(ln) }
+// Serve answers what ln accepts until Shutdown. It is called once.
+func (h *HTTP) Serve(ln net.Listener) error {
+	h.mu.Lock()
+	h.listener = ln
+	shut := h.shut
+	h.mu.Unlock()
+	if shut {
+		return ln.Close()
+	}
+	return h.server.Serve(ln)
+}
 
 // Shutdown stops accepting, lets requests and the guests behind them finish
-// until ctx ends, and cancels what is left then.
+// until ctx ends, and cancels what is left then. It may come before Serve.
 func (h *HTTP) Shutdown(ctx context.Context) error {
+	// fasthttp's own shutdown does nothing about a Serve that is just beginning.
+	h.mu.Lock()
+	h.shut = true
+	if h.listener != nil {
+		h.listener.Close()
+	}
+	h.mu.Unlock()
 	err := h.server.ShutdownWithContext(ctx)
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
 	stop := context.AfterFunc(ctx, h.cancel)
 	defer stop()
 	h.live.Wait()

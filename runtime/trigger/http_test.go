@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -312,4 +313,21 @@ func (s *server) waitFor(done func() bool, what string) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	s.t.Fatalf("waited in vain for %s", what)
+}
+
+// Shutdown ends a Serve that is just beginning, or begins later.
+func TestShutdownBeforeServe(t *testing.T) {
+	for _, early := range []bool{true, false} {
+		ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+		h := trigger.NewHTTP(trigger.HTTPConfig{Logger: slog.New(slog.DiscardHandler)})
+		if early {
+			h.Shutdown(t.Context())
+		}
+		served := make(chan error, 1)
+		go func() { served <- h.Serve(ln) }()
+		h.Shutdown(t.Context())
+		if err := <-served; err != nil {
+			t.Errorf("early=%v: %v", early, err)
+		}
+	}
 }
