@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,19 +62,30 @@ func HTTP(ctx context.Context, l Load) (LoadResult, error) {
 }
 
 func newLoadClient(u *url.URL, connections int) *fasthttp.HostClient {
-	addr := u.Host
-	if u.Port() == "" {
-		addr = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
-	}
 	return &fasthttp.HostClient{
-		Addr:                          addr,
+		Addr:                          dialAddr(u),
 		IsTLS:                         u.Scheme == "https",
 		Name:                          "mayfly-bench",
+		DialDualStack:                 true,
 		MaxConns:                      connections,
 		MaxIdemponentCallAttempts:     1, // an error is to be counted
 		DisablePathNormalizing:        true,
 		DisableHeaderNamesNormalizing: true,
 	}
+}
+
+// dialAddr is where a URL's host is. Names below localhost, at which a node
+// serves by default, are this machine (RFC 6761, section 6.3); not every
+// resolver knows that.
+func dialAddr(u *url.URL) string {
+	name, port := u.Hostname(), u.Port()
+	if strings.HasSuffix(name, ".localhost") {
+		name = "127.0.0.1"
+	}
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(name, port)
 }
 
 // newHistogram counts from 1 microsecond up to all that a request may take, to

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,6 +40,22 @@ func TestHTTP(t *testing.T) {
 	}
 	if got.BodyBytes != 4*got.Requests || got.PerSecond <= 0 || got.Latency.P50 <= 0 || got.Latency.P50 > got.Latency.Max {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestHTTPReachesNamesBelowLocalhost(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.Host, "hello.localhost:") {
+			t.Errorf("host %s", r.Host)
+		}
+		cancel()
+	}))
+	defer server.Close()
+	url := strings.Replace(server.URL, "127.0.0.1", "hello.localhost", 1)
+	got, err := measure.HTTP(ctx, measure.Load{URL: url, Connections: 1, Duration: time.Minute})
+	if err != nil || got.Requests == 0 || got.Errors > 0 {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
