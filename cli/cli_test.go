@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/cli"
@@ -64,28 +66,64 @@ func mustGoEnv(t *testing.T, names ...string) (env []string) {
 // scriptNode runs a node in this process until the script ends.
 func scriptNode(ts *testscript.TestScript, _ bool, _ []string) {
 	data := ts.MkAbs("data")
-	ctx, cancel := context.WithCancel(context.Background())
-	out, ready := io.Pipe()
-	code := make(chan int)
-	go func() {
-		code <- cli.Run(ctx, []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"},
-			cli.Stdio{In: strings.NewReader(""), Out: ready, Err: io.Discard})
-		ready.Close()
-	}()
+	p := start("serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 	ts.Defer(func() {
-		cancel()
-		if got := <-code; got != 0 {
-			panic(fmt.Sprintf("serve ended with %d", got))
+		if code := p.end(); code != 0 {
+			panic(fmt.Sprintf("serve ended with %d: %s", code, &p.log))
 		}
 	})
 	var web, admin string
-	_, err := fmt.Fscanf(out, "ready http=%s admin=%s\n", &web, &admin)
-	ts.Check(err)
+	if _, err := fmt.Fscanf(p.out, "ready http=%s admin=%s\n", &web, &admin); err != nil {
+		ts.Fatalf("read the line that says ready: %v: %s", err, &p.log)
+	}
 	token, err := os.ReadFile(filepath.Join(data, "admin.token"))
 	ts.Check(err)
 	ts.Setenv("MAYFLY_API", "http://"+admin+"/client/v4")
 	ts.Setenv("MAYFLY_API_TOKEN", strings.TrimSpace(string(token)))
 	ts.Setenv("WEB", web)
+}
+
+// program is a Run that goes on in this process.
+type program struct {
+	out    *io.PipeReader // ends with the program
+	log    buffer         // standard error
+	cancel context.CancelFunc
+	code   chan int
+}
+
+func start(args ...string) *program {
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	p := &program{out: out, cancel: cancel, code: make(chan int, 1)}
+	go func() {
+		p.code <- cli.Run(ctx, args, cli.Stdio{In: strings.NewReader(""), Out: in, Err: &p.log})
+		in.Close()
+	}()
+	return p
+}
+
+// end interrupts the program and returns its exit code.
+func (p *program) end() int {
+	p.cancel()
+	return <-p.code
+}
+
+// buffer is safe for concurrent use.
+type buffer struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
 
 func scriptTiny(ts *testscript.TestScript, _ bool, args []string) {

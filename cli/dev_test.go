@@ -1,38 +1,17 @@
 package cli_test
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/mayfly-run/mayfly/cli"
 )
-
-// buffer is safe for concurrent use.
-type buffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
 
 // session is a mayfly dev in this process.
 type session struct {
@@ -49,26 +28,20 @@ binding = "DATA"
 // mustDev serves a project in which app.wasm is tiny's.
 func mustDev(t *testing.T, text, manifest string) *session {
 	t.Helper()
-	s := &session{dir: filepath.Join(t.TempDir(), "app"), log: new(buffer)}
+	s := &session{dir: filepath.Join(t.TempDir(), "app")}
 	if err := os.Mkdir(s.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	s.mustWrite(t, "mayfly.toml", []byte(manifest))
 	s.mustWrite(t, "app.wasm", tiny(text))
-	ctx, cancel := context.WithCancel(context.Background())
-	out, in := io.Pipe()
-	code := make(chan int)
-	go func() {
-		code <- cli.Run(ctx, []string{"dev", s.dir, "--port", "0"}, cli.Stdio{In: strings.NewReader(""), Out: in, Err: s.log})
-		in.CloseWithError(io.ErrUnexpectedEOF)
-	}()
+	p := start("dev", s.dir, "--port", "0")
+	s.log = &p.log
 	t.Cleanup(func() {
-		cancel()
-		if got := <-code; got != 0 {
-			t.Errorf("dev ended with %d: %s", got, s.log)
+		if code := p.end(); code != 0 {
+			t.Errorf("dev ended with %d: %s", code, s.log)
 		}
 	})
-	if _, err := fmt.Fscanf(out, "Open %s\n", &s.url); err != nil {
+	if _, err := fmt.Fscanf(p.out, "Open %s\n", &s.url); err != nil {
 		t.Fatalf("read URL: %v: %s", err, s.log)
 	}
 	return s

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/cli"
 	"github.com/mayfly-run/mayfly/cli/api"
@@ -32,7 +33,10 @@ type server struct {
 func mustServe(t *testing.T) *server {
 	t.Helper()
 	s := &server{data: filepath.Join(t.TempDir(), "data")}
-	s.cmd = exec.Command("mayfly", "serve", "--data", s.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	// Whoever waits for its output sees the end of it then.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	s.cmd = exec.CommandContext(ctx, "mayfly", "serve", "--data", s.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +48,6 @@ func mustServe(t *testing.T) *server {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.cmd.Process.Kill() })
 	s.out, s.log = bufio.NewReader(out), bufio.NewScanner(log)
 	if _, err := fmt.Fscanf(s.out, "ready http=%s admin=%s\n", &s.web, &s.admin); err != nil {
 		t.Fatalf("read the line that says ready: %v", err)
@@ -168,20 +171,13 @@ func TestServeRefuses(t *testing.T) {
 
 // A context that has ended leaves nothing running.
 func TestServeInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	out, ready := io.Pipe()
-	code := make(chan int)
-	go func() {
-		code <- cli.Run(ctx, []string{"serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"},
-			cli.Stdio{In: strings.NewReader(""), Out: ready, Err: io.Discard})
-	}()
+	p := start("serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 	var web, admin string
-	if _, err := fmt.Fscanf(out, "ready http=%s admin=%s\n", &web, &admin); err != nil {
-		t.Fatal(err)
+	if _, err := fmt.Fscanf(p.out, "ready http=%s admin=%s\n", &web, &admin); err != nil {
+		t.Fatalf("%v: %s", err, &p.log)
 	}
-	cancel()
-	if got := <-code; got != 0 {
-		t.Errorf("ended with %d, want 0", got)
+	if got := p.end(); got != 0 {
+		t.Errorf("ended with %d, want 0: %s", got, &p.log)
 	}
 	if _, err := http.Get("http://" + web); err == nil {
 		t.Error("the node still answers")
