@@ -11,19 +11,21 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/wasm"
 )
 
-// checkImports refuses a module before the engine sees it: only functions may
-// be imported, and only those that the node offers.
-func (r *Runtime) checkImports(data []byte) error {
-	module, err := wasm.Parse(data, wasm.DefaultLimits())
+// check refuses a module before the engine sees it: only functions may be
+// imported, and only those that the node offers.
+func (r *Runtime) check(data []byte) (wasm.Facts, error) {
+	limits := wasm.DefaultLimits()
+	limits.ModuleSize = int(r.cfg.MaxModule)
+	module, err := wasm.Parse(data, limits)
 	if err != nil {
-		return host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
+		return wasm.Facts{}, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
 	}
 	for _, i := range module.Imports() {
 		if err := r.checkImport(i); err != nil {
-			return err
+			return wasm.Facts{}, err
 		}
 	}
-	return nil
+	return module.Facts(), nil
 }
 
 func (r *Runtime) checkImport(i wasm.Import) error {

@@ -48,14 +48,15 @@ func (m *Module) Use() bool {
 func (m *Module) Done() { m.inUse.RUnlock() }
 
 func (r *Runtime) compile(ctx context.Context, digest kv.Digest, data []byte) (*Module, error) {
-	if err := r.checkImports(data); err != nil {
+	facts, err := r.check(data)
+	if err != nil {
 		return nil, err
 	}
 	compiled, err := r.engine.CompileModule(ctx, data)
 	if err != nil {
 		return nil, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
 	}
-	m := &Module{Digest: digest, engine: r.engine, compiled: compiled, MinMemory: minMemory(compiled)}
+	m := &Module{Digest: digest, engine: r.engine, compiled: compiled, MinMemory: int64(facts.Memory.Min) * pageSize}
 	if m.ABI, m.Plan, err = r.match(abi.ShapeOf(compiled)); err != nil {
 		compiled.Close(ctx)
 		return nil, err
@@ -84,14 +85,8 @@ func (r *Runtime) match(s *abi.Shape) (abi.ABI, abi.Plan, error) {
 		"the module has no entry point: export \"fetch\" (native ABI) or \"_start\" (WASI command)")
 }
 
+// pageSize is the unit in which modules count their memory.
 const pageSize = 64 << 10
-
-func minMemory(compiled wazero.CompiledModule) (n int64) {
-	for _, m := range compiled.ExportedMemories() {
-		n = max(n, int64(m.Min())*pageSize)
-	}
-	return n
-}
 
 func (m *Module) close(ctx context.Context) error {
 	m.inUse.Lock()
