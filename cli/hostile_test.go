@@ -109,82 +109,87 @@ func hostile() map[string][2]string {
 // goes on.
 func TestServeHostile(t *testing.T) {
 	s := mustServe(t, "[node]\nmax_module_mb = 1\n[limits]\nwall_ms = 300\n")
-	token := s.mustToken(t)
 	s.mustDeploy(t, "good", tiny("hello"))
-	const script = "accounts/local/workers/scripts/good"
+	t.Run("modules", s.refusesModules)
+	t.Run("requests", s.refusesRequests)
+	t.Run("guests", s.survivesGuests)
+	t.Run("tokens", s.refusesTokens)
+}
 
+// script is where the good Function is uploaded.
+const script = "accounts/local/workers/scripts/good"
+
+func (s *server) refusesModules(t *testing.T) {
 	for name, tt := range hostile() {
-		t.Run(name, func(t *testing.T) {
-			status, body := s.call(t, token, http.MethodPut, script, tt[0])
-			if status != 400 || !strings.Contains(body, tt[1]) || !strings.Contains(body, `"success":false`) {
-				t.Errorf("got %d %s, want 400 and %q", status, body, tt[1])
-			}
-			s.mustAnswer(t, "good", 200)
-		})
+		status, body := s.call(t, s.mustToken(t), http.MethodPut, script, tt[0])
+		if status != 400 || !strings.Contains(body, tt[1]) || !strings.Contains(body, `"success":false`) {
+			t.Errorf("%s: got %d %s, want 400 and %q", name, status, body, tt[1])
+		}
+		s.mustAnswer(t, "good", 200)
 	}
-	if status, body := s.call(t, token, http.MethodPut, script, strings.Repeat("x", 1<<20+1)); status != 413 {
+	if status, body := s.call(t, s.mustToken(t), http.MethodPut, script, strings.Repeat("x", 1<<20+1)); status != 413 {
 		t.Errorf("module too large: got %d %s, want 413", status, body)
 	}
+}
 
-	t.Run("requests", func(t *testing.T) {
-		const head = " HTTP/1.1\r\nHost: good.localhost\r\n"
-		for _, tt := range []struct {
-			name, request string
-			want          int
-		}{
-			{"body", "POST /" + head + "Content-Length: 20000000\r\n\r\n" + strings.Repeat("a", 16<<10), 413},
-			{"URL", "GET /" + strings.Repeat("a", 16<<10) + head + "\r\n", 414},
-			{"header", "GET /" + head + "X: " + strings.Repeat("a", 32<<10) + "\r\n\r\n", 431},
-		} {
-			if got := s.raw(t, tt.request); got != tt.want {
-				t.Errorf("%s: status %d, want %d", tt.name, got, tt.want)
+func (s *server) refusesRequests(t *testing.T) {
+	const head = " HTTP/1.1\r\nHost: good.localhost\r\n"
+	for _, tt := range []struct {
+		name, request string
+		want          int
+	}{
+		{"body", "POST /" + head + "Content-Length: 20000000\r\n\r\n" + strings.Repeat("a", 16<<10), 413},
+		{"URL", "GET /" + strings.Repeat("a", 16<<10) + head + "\r\n", 414},
+		{"header", "GET /" + head + "X: " + strings.Repeat("a", 32<<10) + "\r\n\r\n", 431},
+	} {
+		if got := s.raw(t, tt.request); got != tt.want {
+			t.Errorf("%s: status %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	s.mustAnswer(t, "good", 200)
+}
+
+// A deploy does not run a guest, so that one that loops can't hang it.
+func (s *server) survivesGuests(t *testing.T) {
+	starting := func(ops ...[]byte) []byte {
+		var m hosttest.Module
+		m.Memory(1)
+		m.Start(m.Func("", nil, nil, nil, ops...))
+		m.Func("fetch", nil, nil, nil)
+		return m.Bytes()
+	}
+	for _, tt := range []struct {
+		name   string
+		module []byte
+		want   int
+	}{
+		{"start-traps", starting(hosttest.Unreachable), 500},
+		{"start-loops", starting(hosttest.Loop, hosttest.Br(0), hosttest.End), 504},
+		{"loops", endless(), 504},
+		{"large-answer", large(33 << 20), 500},
+	} {
+		s.mustDeploy(t, tt.name, tt.module)
+		s.mustAnswer(t, tt.name, tt.want)
+		s.mustAnswer(t, "good", 200)
+	}
+}
+
+func (s *server) refusesTokens(t *testing.T) {
+	s.mustRun(t, "account", "create", "other")
+	other := s.mustRun(t, "token", "create", "--account", "other")
+	for _, tt := range []struct {
+		name, token string
+		want        int
+	}{
+		{"missing", "", 401}, {"wrong", "nonsense", 401}, {"another account's", other, 403},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
+			if status, body := s.call(t, tt.token, method, script, string(tiny("mine"))); status != tt.want {
+				t.Errorf("%s with a token that is %s: %d %s, want %d", method, tt.name, status, body, tt.want)
 			}
 		}
-		s.mustAnswer(t, "good", 200)
-	})
-
-	// A deploy runs nothing; the first request does.
-	t.Run("guests", func(t *testing.T) {
-		starting := func(ops ...[]byte) []byte {
-			var m hosttest.Module
-			m.Memory(1)
-			m.Start(m.Func("", nil, nil, nil, ops...))
-			m.Func("fetch", nil, nil, nil)
-			return m.Bytes()
-		}
-		for _, tt := range []struct {
-			name   string
-			module []byte
-			want   int
-		}{
-			{"start-traps", starting(hosttest.Unreachable), 500},
-			{"start-loops", starting(hosttest.Loop, hosttest.Br(0), hosttest.End), 504},
-			{"loops", endless(), 504},
-			{"large-answer", large(33 << 20), 500},
-		} {
-			s.mustDeploy(t, tt.name, tt.module)
-			s.mustAnswer(t, tt.name, tt.want)
-			s.mustAnswer(t, "good", 200)
-		}
-	})
-
-	t.Run("tokens", func(t *testing.T) {
-		s.mustRun(t, "account", "create", "other")
-		other := s.mustRun(t, "token", "create", "--account", "other")
-		for _, tt := range []struct {
-			name, token string
-			want        int
-		}{
-			{"none", "", 401}, {"wrong", "nonsense", 401}, {"another account's", other, 403},
-		} {
-			for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
-				if status, body := s.call(t, tt.token, method, script, string(tiny("mine"))); status != tt.want {
-					t.Errorf("%s with a token that is %s: %d %s, want %d", method, tt.name, status, body, tt.want)
-				}
-			}
-		}
-		s.mustAnswer(t, "good", 200)
-	})
+	}
+	s.mustAnswer(t, "good", 200)
 }
 
 // large answers with more bytes than may be held for a response.
