@@ -216,3 +216,31 @@ func TestServeUnwritable(t *testing.T) {
 		t.Errorf("it says %q", got)
 	}
 }
+
+func TestServeRefusesConfiguration(t *testing.T) {
+	for _, test := range []struct {
+		name, text, want string
+	}{
+		{"no TOML", "[node\n", "node.toml:1:"},
+		{"unknown key", "[node]\nlisen = \"127.0.0.1:0\"\n", `node.toml:2:1: unknown key "lisen" in [node]: did you mean "listen"?`},
+		{"a manifest", "name = \"app\"\nmain = \"app.wasm\"\n", `node.toml:1:1: unknown key "name"`},
+		{"wrong type", "[limits]\nmemory_mb = \"much\"\n", "node.toml:2:13: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			config := filepath.Join(dir, "node.toml")
+			if err := os.WriteFile(config, []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			data := filepath.Join(dir, "data")
+			var errs strings.Builder
+			code := cli.Run(t.Context(), []string{"serve", "--data", data, "--config", config}, cli.Stdio{In: strings.NewReader(""), Out: io.Discard, Err: &errs})
+			if code != 2 || !strings.Contains(errs.String(), test.want) {
+				t.Errorf("ended with %d and %q, want 2 and %q", code, errs.String(), test.want)
+			}
+			if _, err := os.Stat(data); !os.IsNotExist(err) {
+				t.Errorf("the data directory was touched: %v", err)
+			}
+		})
+	}
+}
