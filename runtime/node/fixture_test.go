@@ -1,0 +1,100 @@
+package node_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/host/native"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/node"
+)
+
+// client gives up on a node that hangs.
+var client = &http.Client{Timeout: 30 * time.Second}
+
+func mustStart(t *testing.T, cfg node.Config) *node.Node {
+	t.Helper()
+	cfg.Listen, cfg.Admin, cfg.Logger = "127.0.0.1:0", "127.0.0.1:0", slog.New(slog.DiscardHandler)
+	if cfg.Data == "" {
+		cfg.Data = t.TempDir()
+	}
+	n, err := node.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Shutdown(context.Background()) })
+	return n
+}
+
+func mustDeploy(t *testing.T, n *node.Node, name string, wasm []byte) {
+	t.Helper()
+	if _, err := n.Registry().Deploy(t.Context(), deploy.Local, name, deploy.Upload{Module: wasm}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// get asks a Function of a node.
+func get(n *node.Node, host string) (status int, body string, err error) {
+	req, err := http.NewRequest(http.MethodGet, "http://"+n.HTTPAddr()+"/", nil)
+	if err != nil {
+		return 0, "", err
+	}
+	req.Host = host
+	return do(req)
+}
+
+func do(req *http.Request) (status int, body string, err error) {
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(data), err
+}
+
+// guest is a module whose fetch is what body makes of the functions it imports
+// from the native ABI. Its memory begins with text.
+func guest(text string, body func(call map[string]uint32) [][]byte) []byte {
+	var m hosttest.Module
+	call := m.ImportAll(native.New().Modules()[0])
+	m.Memory(1)
+	m.Data(0, []byte(text))
+	m.Func("fetch", nil, nil, nil, body(call)...)
+	return m.Bytes()
+}
+
+func numbers(values ...int32) (ops []byte) {
+	for _, v := range values {
+		ops = append(ops, hosttest.I32Const(v)...)
+	}
+	return ops
+}
+
+func hello(text string) []byte {
+	return guest(text, func(call map[string]uint32) [][]byte {
+		return [][]byte{numbers(200, 0, 0, 0, int32(len(text))), hosttest.Call(call["respond"]), hosttest.Drop}
+	})
+}
+
+// clientGuest answers with the client's address.
+func clientGuest() []byte {
+	return guest("", func(call map[string]uint32) [][]byte {
+		return [][]byte{numbers(200, 0, 0, 0), numbers(0, 100), hosttest.Call(call["request_client"]), hosttest.Call(call["respond"]), hosttest.Drop}
+	})
+}
+
+// fetchGuest answers with the status that a URL has.
+func fetchGuest(url string) []byte {
+	return guest("GET"+url, func(call map[string]uint32) [][]byte {
+		return [][]byte{
+			numbers(0, 3, 3, int32(len(url)), 0, 0, 0, 0), hosttest.Call(call["fetch_send"]),
+			hosttest.Call(call["fetch_status"]), numbers(0, 0, 0, 0), hosttest.Call(call["respond"]), hosttest.Drop,
+		}
+	})
+}
