@@ -41,6 +41,47 @@ func TestOwnLimits(t *testing.T) {
 	}
 }
 
+// What a Function sets itself bounds its guests, and not those of others.
+func TestOwnLimitsOfGuests(t *testing.T) {
+	grow := opsGuest(numbers(32), hosttest.MemoryGrow, numbers(-1), hosttest.I32Eq, hosttest.If, hosttest.Unreachable, hosttest.End)
+	tests := []struct {
+		name   string
+		limits deploy.Limits
+		guest  []byte
+		want   int // with the limits
+		before int // without
+	}{
+		{"wall", deploy.Limits{WallMillis: 50}, opsGuest(hosttest.Loop, hosttest.Br(0), hosttest.End), 504, 0},
+		{"memory", deploy.Limits{MemoryMB: 1}, grow, 503, 500}, // 500: it grows, and does not answer
+		{"response", deploy.Limits{ResponseMB: 1}, pagesGuest(), 500, 200},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := start(t, host.Limits{}, map[string][]byte{})
+			if tt.before != 0 {
+				must(s.registry.Deploy(t.Context(), "local", "f", deploy.Upload{Module: tt.guest}))(t)
+				if status, _ := s.get("f", "/"); status != tt.before {
+					t.Errorf("without limits: status %d, want %d", status, tt.before)
+				}
+			}
+			must(s.registry.Deploy(t.Context(), "local", "f", deploy.Upload{Module: tt.guest, Settings: deploy.Settings{Limits: tt.limits}}))(t)
+			if status, _ := s.get("f", "/"); status != tt.want {
+				t.Errorf("with limits: status %d, want %d", status, tt.want)
+			}
+		})
+	}
+}
+
+// pagesGuest answers with 1 MiB and one byte.
+func pagesGuest() []byte {
+	return guest("", func(call map[string]uint32) [][]byte {
+		return [][]byte{
+			numbers(16), hosttest.MemoryGrow, hosttest.Drop,
+			numbers(200, 0, 0, 0, 1<<20+1), hosttest.Call(call["respond"]), hosttest.Drop,
+		}
+	}, "respond")
+}
+
 // everyHost finds one Function for all requests and counts them.
 type everyHost struct {
 	trigger.Table
