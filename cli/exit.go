@@ -126,9 +126,13 @@ func hintFor(err error) string {
 	if e, ok := errors.AsType[*api.UnreachableError](err); ok {
 		return fmt.Sprintf("Is a node running there? Start one with 'mayfly serve', or say where it is with --api or MAYFLY_API (now %s).", e.Base)
 	}
-	if e, ok := errors.AsType[*api.Error](err); ok && e.Status == http.StatusForbidden && e.Has(api.CodeUnauthorized) {
+	e, refused := errors.AsType[*api.Error](err)
+	switch {
+	case refused && e.Has(api.CodeNoRoute):
+		return "Is --api or MAYFLY_API the base URL of a node's API, such as " + defaultAPI + "?"
+	case refused && e.Status == http.StatusForbidden && e.Has(api.CodeUnauthorized):
 		return "The token is one of another account (name its account with --account), or this takes the admin token."
-	} else if errors.Is(err, errNoToken) || ok && e.Status == http.StatusUnauthorized {
+	case refused && e.Status == http.StatusUnauthorized, errors.Is(err, errNoToken):
 		return tokenHint
 	}
 	return ""

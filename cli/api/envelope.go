@@ -36,6 +36,9 @@ func (e *Error) Error() string {
 	return strings.Join(reasons, "; ")
 }
 
+// CodeNoRoute is Cloudflare's for a URL that the API does not have.
+const CodeNoRoute = 7000
+
 // CodeUnauthorized is Cloudflare's for a token that is good, but not for this.
 const CodeUnauthorized = 9109
 
