@@ -41,6 +41,41 @@ func TestOwnLimits(t *testing.T) {
 	}
 }
 
+// A body of unknown length is too large once it is: a guest that gives up then
+// has not failed, but one may answer by itself.
+func TestChunkedBodyTooLarge(t *testing.T) {
+	s := start(t, host.Limits{RequestBody: 100 << 10}, map[string][]byte{"reads": readsGuest(), "answers": bodyGuest()})
+	chunked := func(function string, size int) string {
+		return fmt.Sprintf("POST / HTTP/1.1\r\nHost: %s.localhost\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+			function, size, strings.Repeat("a", size))
+	}
+	for _, tt := range []struct {
+		function string
+		size     int
+		want     int
+	}{
+		{"reads", 100 << 10, 500}, // it never answers
+		{"reads", 100<<10 + 1, 413},
+		{"answers", 100<<10 + 1, 418},
+	} {
+		if got := s.raw(chunked(tt.function, tt.size)); got != tt.want {
+			t.Errorf("%s, %d bytes: status %d, want %d", tt.function, tt.size, got, tt.want)
+		}
+	}
+}
+
+// readsGuest reads the request's body to its end, and does not answer.
+func readsGuest() []byte {
+	return guest("", func(call map[string]uint32) [][]byte {
+		return [][]byte{
+			hosttest.Call(call["request_body"]), hosttest.LocalSet(0),
+			hosttest.Loop,
+			hosttest.LocalGet(0), numbers(bufferAt, bufferSz), hosttest.Call(call["body_read"]), hosttest.LocalSet(1),
+			numbers(0), hosttest.LocalGet(1), hosttest.I32LtS, hosttest.BrIf(0), hosttest.End,
+		}
+	}, "request_body", "body_read")
+}
+
 // What a Function sets itself bounds its guests, and not those of others.
 func TestOwnLimitsOfGuests(t *testing.T) {
 	grow := opsGuest(numbers(32), hosttest.MemoryGrow, numbers(-1), hosttest.I32Eq, hosttest.If, hosttest.Unreachable, hosttest.End)

@@ -29,6 +29,7 @@ var verdicts = map[host.Outcome]verdict{
 
 const (
 	titleNotFound = "There is no function at this address"
+	titleTooLarge = "413 Request Entity Too Large: the request's body is too large"
 	titleLoop     = "The request came back to this node too often"
 )
 

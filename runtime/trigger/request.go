@@ -152,6 +152,16 @@ func (b *requestBody) Read(p []byte) (int, error) {
 
 var errBodyTooLarge = host.Errorf(host.CodeTooLarge, "the request's body exceeds the Function's limit")
 
+// exceeded reports whether the body went beyond its limit while a guest that has
+// ended was reading it. It never waits for a Read. A nil body is none.
+func (b *requestBody) exceeded() bool {
+	if b == nil || !b.mu.TryLock() {
+		return false
+	}
+	defer b.mu.Unlock()
+	return b.left < 0
+}
+
 // shut waits for a Read that is under way and refuses later ones. A Read that
 // is stuck is cut loose, after which fasthttp gives the connection up. A nil
 // body is none.

@@ -91,6 +91,11 @@ func (inv *invocation) head(status int, headers host.Headers) {
 // fail answers in place of a guest that did not, or whose answer doesn't count
 // because it failed afterwards.
 func (inv *invocation) fail(outcome host.Outcome) {
+	if inv.body.exceeded() { // that is the client's fault, not the guest's
+		inv.status = fasthttp.StatusRequestEntityTooLarge
+		page(inv.ctx, inv.status, titleTooLarge, inv.call.ID)
+		return
+	}
 	inv.status = verdicts[outcome].status
 	failurePage(inv.ctx, outcome, inv.call.ID)
 }
