@@ -11,19 +11,19 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/wasm"
 )
 
-// checkImports refuses a module before the engine sees it: only functions may
-// be imported, and only those that the node offers.
-func (r *Runtime) checkImports(data []byte) error {
+// parse refuses a module before the engine sees it: it must be valid, only
+// functions may be imported, and only those that the node offers.
+func (r *Runtime) parse(data []byte) (*wasm.Module, error) {
 	module, err := wasm.Parse(data, wasm.DefaultLimits())
 	if err != nil {
-		return host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
+		return nil, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
 	}
 	for _, i := range module.Imports() {
 		if err := r.checkImport(i); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return module, nil
 }
 
 func (r *Runtime) checkImport(i wasm.Import) error {

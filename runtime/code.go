@@ -1,0 +1,106 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime/wasm"
+	"github.com/tetratelabs/wazero"
+)
+
+// code is one compiled artefact. Modules that differ only in data and initial
+// globals share it.
+type code struct {
+	digest   kv.Digest // of the rewritten module
+	compiled wazero.CompiledModule
+	modules  int // that hold it; guarded by Runtime.mu
+}
+
+// rewriting is what every module undergoes before it is compiled.
+var rewriting = wasm.Options{
+	Meter:         true,
+	ExportGlobals: true,
+	Split:         true,
+	ExportStart:   true,
+	TableLimit:    100_000,
+	DropCustoms:   true,
+	Replace:       map[string]wasm.ImportName{"runtime.rand": {Module: wasm.TickModule, Name: goRandName}},
+}
+
+// rewrite takes a parsed module apart into code that many may share and what is
+// its own. The result refers to data, from which the module was parsed.
+func (r *Runtime) rewrite(m *wasm.Module, data []byte) (*wasm.Rewritten, error) {
+	if r.cfg.Simple {
+		return &wasm.Rewritten{Code: data}, nil
+	}
+	rewritten, err := m.Rewrite(rewriting)
+	if err != nil {
+		return nil, host.Errorf(host.CodeInvalid, "the module can't be run here: %v", err)
+	}
+	return rewritten, nil
+}
+
+// acquireCode compiles code that nobody holds yet, and holds it for a module.
+func (r *Runtime) acquireCode(ctx context.Context, rewritten []byte) (*code, error) {
+	digest := kv.DigestOf(rewritten)
+	if c := r.holdCode(digest); c != nil {
+		return c, nil
+	}
+	v, err, _ := r.flight.Do("code "+string(digest[:]), func() (any, error) {
+		if c := r.codeOf(digest); c != nil {
+			return c, nil
+		}
+		compiled, err := r.engine.CompileModule(ctx, rewritten)
+		if err != nil {
+			return nil, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
+		}
+		return r.addCode(&code{digest: digest, compiled: compiled}), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c := r.holdCode(digest); c != nil {
+		return c, nil
+	}
+	return nil, fmt.Errorf("code %s was dropped while it was compiled", v.(*code).digest)
+}
+
+func (r *Runtime) codeOf(d kv.Digest) *code {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.codes[d]
+}
+
+func (r *Runtime) holdCode(d kv.Digest) *code {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.codes[d]
+	if c != nil {
+		c.modules++
+	}
+	return c
+}
+
+func (r *Runtime) addCode(c *code) *code {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.codes[c.digest] = c
+	return c
+}
+
+// dropCode gives a hold back; the last one frees the code.
+func (r *Runtime) dropCode(ctx context.Context, c *code) error {
+	r.mu.Lock()
+	c.modules--
+	last := c.modules == 0
+	if last {
+		delete(r.codes, c.digest)
+	}
+	r.mu.Unlock()
+	if !last {
+		return nil
+	}
+	return c.compiled.Close(ctx)
+}
