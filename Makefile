@@ -2,7 +2,7 @@
 # make test   everything there is to pass
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS  = -s -w -X main.version=$(VERSION)
+LDFLAGS  = -s -w -X github.com/mayfly-run/mayfly/cli.version=$(VERSION)
 
 .PHONY: all run build test check unit race sdk examples fuzz cross bench clean
 

@@ -29,7 +29,7 @@ It runs the command in [build] of mayfly.toml, if there is one. If main is a
 .wasm file, that is the module. Otherwise the Go package that main names is
 compiled to DIR/NAME.wasm:
 
-    GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags='-s -w' -o NAME.wasm
+    GOOS=wasip1 GOARCH=wasm go build -trimpath -o NAME.wasm
 
 with -buildmode=c-shared if the package imports the Mayfly SDK, directly or not.
 A program that does not import it is a command: it gets each request as CGI.`,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/cli/api"
 	"github.com/mayfly-run/mayfly/cli/internal/build"
+	"github.com/mayfly-run/mayfly/runtime/tomlfile"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -34,7 +35,7 @@ func exitCodesTopic() *cobra.Command {
 
     0  it worked
     1  it failed: a build, a file, or a fault of the node (5xx)
-    2  the command line or mayfly.toml is wrong
+    2  the command line, mayfly.toml or the node's configuration is wrong
     3  the node refused: token, name, module, limits (4xx)
     4  the node can't be reached, or did not answer in time
   130  interrupted; 143 if a second SIGTERM ended a node that was draining`,
@@ -103,6 +104,9 @@ func exitCode(err error) int {
 		return exitUsage
 	}
 	if _, ok := errors.AsType[*build.ManifestError](err); ok || errors.Is(err, errNoToken) {
+		return exitUsage
+	}
+	if _, ok := errors.AsType[*tomlfile.Error](err); ok {
 		return exitUsage
 	}
 	if _, ok := errors.AsType[*api.UnreachableError](err); ok {

@@ -80,7 +80,7 @@ func byTitle(ctx context.Context, client *api.Client, title string) (string, err
 			return ns.ID, nil
 		}
 	}
-	return "", fmt.Errorf("there is no KV namespace %q; 'mayfly kv namespace list' shows those there are", title)
+	return "", fmt.Errorf("there is no KV namespace with the title %q; 'mayfly kv namespace list' shows those there are, and --namespace-id takes an id", title)
 }
 
 // readInput reads a file that the user names; "-" is standard input.

@@ -25,7 +25,7 @@ type nodeFlags struct {
 }
 
 func (n *nodeFlags) register(f *pflag.FlagSet) {
-	f.StringVar(&n.api, "api", "", "base URL of the node's API (MAYFLY_API; default "+defaultAPI+")")
+	f.StringVar(&n.api, "api", "", "base URL of the node's API (MAYFLY_API; default "+defaultAPI+"); its token is taken from MAYFLY_API_TOKEN")
 	f.StringVar(&n.account, "account", "", "account to work in (CLOUDFLARE_ACCOUNT_ID; default "+defaultAccount+")")
 }
 

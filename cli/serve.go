@@ -6,14 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"github.com/mayfly-run/mayfly/runtime/node"
 	"github.com/spf13/cobra"
 )
-
-// drainTime is how long requests may go on after a signal to end.
-const drainTime = 30 * time.Second
 
 type serveCommand struct {
 	stdio                       Stdio
@@ -32,13 +28,14 @@ it prints one line to standard output:
 
 Logs go to standard error. The admin token is made on first start, in
 DIR/admin.token. SIGTERM or an interrupt lets requests that are under way
-finish, for 30 seconds at most; a second one ends the node at once.`,
+finish, for 30 seconds at most (drain_seconds in the configuration); a second
+one ends the node at once.`,
 		Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error { return s.run(c) },
 	}
 	f := c.Flags()
 	f.StringVar(&s.data, "data", "", "directory for everything the node keeps; made if missing")
-	f.StringVar(&s.listen, "listen", "", "address for requests to Functions; port 0 picks one (default 127.0.0.1:8787)")
+	f.StringVar(&s.listen, "listen", "", "address for requests to Functions; port 0 picks one (default 127.0.0.1:8080)")
 	f.StringVar(&s.admin, "admin", "", "address for the API; port 0 picks one (default 127.0.0.1:8788)")
 	f.StringVar(&s.config, "config", "", "the node's configuration file (TOML); flags go before it")
 	return c
@@ -55,7 +52,7 @@ func (s *serveCommand) run(c *cobra.Command) error {
 	}
 	fmt.Fprintf(s.stdio.Out, "ready http=%s admin=%s\n", n.HTTPAddr(), n.AdminAddr())
 	<-c.Context().Done()
-	cfg.Logger.Info("draining", "at_most", drainTime.String())
+	cfg.Logger.Info("draining; a second signal ends the node at once")
 	return drain(n)
 }
 
@@ -67,22 +64,22 @@ func (s *serveCommand) settings(c *cobra.Command) (cfg node.Config, err error) {
 		}
 	}
 	cfg.Data = firstOf(s.data, cfg.Data)
-	cfg.Listen = firstOf(s.listen, cfg.Listen, "127.0.0.1:8787")
+	cfg.Listen = firstOf(s.listen, cfg.Listen)
 	cfg.Admin = firstOf(s.admin, cfg.Admin, "127.0.0.1:8788")
 	cfg.Logger = newLogger(s.stdio.Err)
+	cfg.Version = readBuildInfo().Version
 	if cfg.Data == "" {
 		return cfg, usagef(c, "--data is missing: the directory for everything the node keeps")
 	}
 	return cfg, nil
 }
 
-// drain shuts a node down and waits for requests that are under way.
+// drain shuts a node down and waits for requests that are under way, as long as
+// its configuration says.
 func drain(n *node.Node) error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
-	defer cancel()
-	err := n.Shutdown(ctx)
+	err := n.Shutdown(context.Background())
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("some requests did not end within %v and were cut off", drainTime)
+		return errors.New("some requests did not end in time and were cut off")
 	}
 	return err
 }

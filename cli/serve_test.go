@@ -153,6 +153,7 @@ func TestServeRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
+		{"no port", []string{"--data", t.TempDir(), "--listen", "nonsense"}, `listen on "nonsense" as HOST:PORT`},
 		{"port in use", []string{"--data", t.TempDir(), "--listen", s.web}, "address already in use"},
 		{"admin port in use", []string{"--data", t.TempDir(), "--listen", "127.0.0.1:0", "--admin", s.web}, "address already in use"},
 		{"data in use", []string{"--data", s.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, "in use by process"},

@@ -32,9 +32,7 @@ func (c *Call) Fetch(req *FetchRequest, body []byte, streamed bool) (*Exchange, 
 	c.Usage.Subrequests++
 	c.Usage.BytesOut += int64(size)
 	req.Account, req.Egress = c.Bindings.Account, c.Bindings.Egress
-	if loop, ok := c.Request.Headers.Get("cdn-loop"); ok {
-		req.Loop = string(loop)
-	}
+	req.Loop = c.Request.Headers.joined("cdn-loop")
 	e := &Exchange{}
 	e.ctx, e.cancel = context.WithCancel(c.Context())
 	switch {

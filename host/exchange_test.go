@@ -166,3 +166,31 @@ func TestExchangeHammer(t *testing.T) {
 		t.Errorf("%d bodies are open", n)
 	}
 }
+
+// A loop is counted even where a proxy on the way added a field of its own.
+func TestFetchPassesLoopOn(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		headers host.Headers
+		want    string
+	}{
+		{"none", host.Headers{}.Add("accept", "*/*"), ""},
+		{"one", host.Headers{}.Add("cdn-loop", "a, b"), "a, b"},
+		{"several", host.Headers{}.Add("cdn-loop", "a").Add("x", "y").Add("CDN-Loop", "b").Add("cdn-loop", "c"), "a, b, c"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := begin(t, host.Limits{})
+			c.Request.Headers = tt.headers
+			var got string
+			c.Services.Fetcher = hosttest.Fetcher(func(_ context.Context, req *host.FetchRequest) (*host.FetchResponse, error) {
+				got = req.Loop
+				return nil, host.Errorf(host.CodeUnavailable, "nobody is there")
+			})
+			fetch(t, c, "http://example.com/").Response(c)
+			c.End(nil)
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

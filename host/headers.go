@@ -42,9 +42,24 @@ func (h Headers) Get(name string) (value []byte, ok bool) {
 	return nil, false
 }
 
+// joined is the values of all fields of a name as one (RFC 9110, section 5.3).
+func (h Headers) joined(name string) string {
+	var values []byte
+	for n, v := range h.All() {
+		if !equalFold(n, name) {
+			continue
+		}
+		if len(values) > 0 {
+			values = append(values, ", "...)
+		}
+		values = append(values, v...)
+	}
+	return string(values)
+}
+
 // Check says what is wrong with a block that a guest made, or nil: it has at
-// most MaxHeaders bytes, every name must be a token and every value free of control characters (RFC 9110,
-// sections 5.1 and 5.5).
+// most MaxHeaders bytes, every name must be a token and every value free of
+// control characters (RFC 9110, sections 5.1 and 5.5).
 func (h Headers) Check() *Error {
 	if len(h) > MaxHeaders {
 		return Errorf(CodeTooLarge, "header block of %d bytes exceeds the limit of %d", len(h), MaxHeaders)

@@ -26,7 +26,7 @@ var rewriting = wasm.Options{
 	ExportStart:   true,
 	TableLimit:    100_000,
 	DropCustoms:   true,
-	Replace:       map[string]wasm.ImportName{"runtime.rand": {Module: wasm.TickModule, Name: goRandName}},
+	Replace:       map[string]wasm.Replacement{"runtime.rand": {Module: wasm.TickModule, Name: goRandName, GoUint64: true}},
 }
 
 // rewrite takes a parsed module apart into code that many may share and what is

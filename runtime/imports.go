@@ -14,7 +14,9 @@ import (
 // parse refuses a module before the engine sees it: it must be valid, only
 // functions may be imported, and only those that the node offers.
 func (r *Runtime) parse(data []byte) (*wasm.Module, error) {
-	module, err := wasm.Parse(data, wasm.DefaultLimits())
+	limits := wasm.DefaultLimits()
+	limits.ModuleSize = int(r.cfg.MaxModule)
+	module, err := wasm.Parse(data, limits)
 	if err != nil {
 		return nil, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
 	}

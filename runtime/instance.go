@@ -37,7 +37,11 @@ func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
 	if s.Module.MinMemory > c.Limits.Memory {
 		return nil, host.Errorf(host.CodeTooLarge, "the module needs %d bytes of memory; its limit is %d", s.Module.MinMemory, c.Limits.Memory)
 	}
-	return s.newInstance(c.Limits.Memory)
+	ctx := context.Background()
+	if s.Module.runtime.cfg.Simple {
+		ctx = c.EngineContext() // the start function runs while instantiating
+	}
+	return s.newInstance(ctx, c.Limits.Memory)
 }
 
 // pop takes the instance that was used last, whose memory is the warmest.
@@ -53,13 +57,13 @@ func (s *Snapshot) pop(limit int64) *Instance {
 	return i
 }
 
-func (s *Snapshot) newInstance(limit int64) (*Instance, error) {
+func (s *Snapshot) newInstance(ctx context.Context, limit int64) (*Instance, error) {
 	region, err := memory.NewRegion(s.image, limit)
 	if err != nil {
 		return nil, err
 	}
 	i := &Instance{snapshot: s, limit: limit, region: region}
-	ctx := experimental.WithMemoryAllocator(context.Background(), region)
+	ctx = experimental.WithMemoryAllocator(ctx, region)
 	if i.mod, err = s.Module.engine.InstantiateModule(ctx, s.Module.code.compiled, instanceConfig); err != nil {
 		region.Unmap()
 		return nil, fmt.Errorf("instantiate: %w", err)

@@ -13,7 +13,7 @@ const quantum = 300_000
 func engineModule() *abi.Module {
 	return &abi.Module{Name: wasm.TickModule, Funcs: []abi.Func{
 		{Name: wasm.TickName, Params: []abi.Type{abi.I64}, Results: []abi.Type{abi.I64}, Do: tick},
-		{Name: goRandName, Params: []abi.Type{abi.I32}, Results: []abi.Type{abi.I32}, Do: goRand},
+		{Name: goRandName, Results: []abi.Type{abi.I64}, Do: goRand},
 	}}
 }
 

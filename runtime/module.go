@@ -78,6 +78,7 @@ func (r *Runtime) match(s *abi.Shape) (abi.ABI, abi.Plan, error) {
 		"the module has no entry point: export \"fetch\" (native ABI) or \"_start\" (WASI command)")
 }
 
+// pageSize is the unit in which modules count their memory.
 const pageSize = 64 << 10
 
 // close frees what the module holds. Its Snapshots are closed.

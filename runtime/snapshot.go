@@ -92,7 +92,7 @@ func (m *Module) firstState() (*Snapshot, error) {
 // initialize runs the module's initialisation once, and requests to warm it up,
 // and keeps the result.
 func (s *Snapshot) initialize(ctx context.Context, setup Setup) (*Snapshot, error) {
-	i, err := s.newInstance(setup.Limits.Memory)
+	i, err := s.newInstance(ctx, setup.Limits.Memory)
 	if err != nil {
 		return nil, err
 	}

@@ -16,13 +16,7 @@ import (
 // hold until the host function returns; what is kept longer is copied.
 type Guest struct {
 	*host.Call
-	mem    api.Memory // nil if the module has none
-	module api.Module
-}
-
-// Global is an exported mutable global of the guest, which must have it.
-func (g Guest) Global(name string) api.MutableGlobal {
-	return g.module.ExportedGlobal(name).(api.MutableGlobal)
+	mem api.Memory // nil if the module has none
 }
 
 // guestOf finds the guest that is calling. The engine has a nil pointer of its
@@ -32,7 +26,7 @@ func guestOf(ctx context.Context, m api.Module) Guest {
 	if mem != nil && reflect.ValueOf(mem).IsNil() {
 		mem = nil
 	}
-	return Guest{host.CallFrom(ctx), mem, m}
+	return Guest{host.CallFrom(ctx), mem}
 }
 
 // Fault ends a guest that passed a range outside its memory, as a load of its

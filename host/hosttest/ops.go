@@ -36,6 +36,8 @@ func BrIf(depth uint32) []byte       { return append([]byte{0x0d}, leb(depth)...
 func LocalGet(local uint32) []byte   { return append([]byte{0x20}, leb(local)...) }
 func LocalSet(local uint32) []byte   { return append([]byte{0x21}, leb(local)...) }
 func LocalTee(local uint32) []byte   { return append([]byte{0x22}, leb(local)...) }
+func GlobalGet(global uint32) []byte { return append([]byte{0x23}, leb(global)...) }
+func GlobalSet(global uint32) []byte { return append([]byte{0x24}, leb(global)...) }
 func I32Load(offset uint32) []byte   { return append([]byte{0x28, 2}, leb(offset)...) }
 func I64Load(offset uint32) []byte   { return append([]byte{0x29, 3}, leb(offset)...) }
 func I32Load8U(offset uint32) []byte { return append([]byte{0x2d, 0}, leb(offset)...) }

@@ -3,12 +3,14 @@ package hosttest
 import (
 	"context"
 	"fmt"
+	goruntime "runtime"
 	"strings"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
 )
 
 // Run compiles a guest and lets it answer one request with everything else at
@@ -57,7 +59,7 @@ func load(ctx context.Context, r wazero.Runtime, a abi.ABI, wasm []byte) (*Guest
 			return nil, err
 		}
 	}
-	module, err := r.CompileModule(ctx, wasm)
+	module, err := r.CompileModule(experimental.WithCompilationWorkers(ctx, goruntime.GOMAXPROCS(0)), wasm)
 	if err != nil {
 		return nil, fmt.Errorf("compile guest: %w", err)
 	}

@@ -10,8 +10,8 @@ import (
 //
 // Format: https://www.w3.org/TR/wasm-core-2/#binary-format
 type Module struct {
-	types, imports, funcs, exports, codes, data vector
-	memory                                      []byte
+	types, imports, funcs, globals, exports, codes, data vector
+	memory, start, names                                 []byte
 }
 
 // vector is a sequence of encoded elements.
@@ -54,6 +54,23 @@ func (m *Module) Memory(pages uint32) {
 	m.exports.add(text("memory"), []byte{2, 0})
 }
 
+// Global adds a mutable i32 that begins as v and returns its index.
+func (m *Module) Global(v int32) uint32 { return m.globals.add([]byte{0x7f, 1}, I32Const(v), End) }
+
+// Start has a function without parameters and results run at instantiation.
+func (m *Module) Start(function uint32) { m.start = leb(function) }
+
+// Names gives the module and its functions names, in the name section.
+// Imported functions come first.
+func (m *Module) Names(module string, functions ...string) {
+	var list vector
+	for i, f := range functions {
+		list.add(leb(uint32(i)), text(f))
+	}
+	m.names = unit(text("name"), 0, text(module))
+	m.names = section(m.names, 1, list)
+}
+
 // Data places b in memory when the module is instantiated.
 func (m *Module) Data(offset uint32, b []byte) {
 	m.data.add([]byte{0}, I32Const(int32(offset)), End, leb(uint32(len(b))), b)
@@ -88,9 +105,20 @@ func (m *Module) Bytes() []byte {
 	if m.memory != nil {
 		b = section(b, 5, vector{1, m.memory})
 	}
+	b = section(b, 6, m.globals)
 	b = section(b, 7, m.exports)
+	b = unit(b, 8, m.start)
 	b = section(b, 10, m.codes)
-	return section(b, 11, m.data)
+	b = section(b, 11, m.data)
+	return unit(b, 0, m.names)
+}
+
+// unit appends a section that is no vector.
+func unit(b []byte, id byte, content []byte) []byte {
+	if content == nil {
+		return b
+	}
+	return append(append(append(b, id), leb(uint32(len(content)))...), content...)
 }
 
 func section(b []byte, id byte, v vector) []byte {

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -66,6 +67,9 @@ func (c *convention) Enter(call *host.Call) { call.Env = call.Bindings.Environ }
 // the log even if it lacks a line's end.
 func (c *convention) Leave(call *host.Call, err error) error {
 	wasi.Flush(call)
+	if exit, ok := errors.AsType[abi.Exit](err); ok && exit.Code == 0 {
+		err = nil // the guest ended in its own way
+	}
 	if err != nil {
 		return err
 	}

@@ -291,6 +291,9 @@ func copier() []byte {
 
 // The standard library's CGI server answers through us.
 func TestNetHTTP(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles net/http, which takes a minute under the race detector")
+	}
 	g, err := build("testdata/nethttp")
 	if err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ func openError(dir string, err error) error {
 	if !strings.Contains(err.Error(), "Cannot acquire directory lock") {
 		return fmt.Errorf("open store in %s: %w", dir, err)
 	}
-	return fmt.Errorf("data directory %s is in use by %s; stop it or choose another directory: %w", dir, owner(dir), err)
+	return fmt.Errorf("%s is in use by %s; stop it or choose another directory", dir, owner(dir))
 }
 
 func owner(dir string) string {

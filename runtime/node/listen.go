@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -27,8 +28,11 @@ func (n *Node) listen() (err error) {
 
 func listen(addr string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w (is another program using it? choose another address)", addr, err)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%w: stop the other program or choose another address", err)
+	case err != nil:
+		return nil, fmt.Errorf("listen on %q as HOST:PORT: %w", addr, err)
 	}
 	return ln, nil
 }

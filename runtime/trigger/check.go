@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/valyala/fasthttp"
 )
 
@@ -70,6 +71,24 @@ func (h *HTTP) checkFields(header *fasthttp.RequestHeader) *refusal {
 	}
 	return nil
 }
+
+// checkLimits holds a request against the limits of the Function that it is for.
+// The node's own are smaller or larger than these and were checked before.
+func checkLimits(header *fasthttp.RequestHeader, active *deploy.Active) *refusal {
+	own := &active.Version.Settings.Limits
+	switch {
+	case exceedsKB(header.RequestURI(), own.URLKB):
+		return &refusal{fasthttp.StatusRequestURITooLong, "the URL is too long"}
+	case exceedsKB(header.RawHeaders(), own.HeadersKB):
+		return &refusal{fasthttp.StatusRequestHeaderFieldsTooLarge, "the request's header is too large"}
+	case int64(header.ContentLength()) > active.Limits.RequestBody:
+		return &refusal{fasthttp.StatusRequestEntityTooLarge, "the request's body is too large"}
+	}
+	return nil
+}
+
+// exceedsKB reports whether b is larger than a limit in KiB; 0 is no limit.
+func exceedsKB(b []byte, limit int64) bool { return limit > 0 && int64(len(b)) > limit<<10 }
 
 func checkMethod(method []byte) *refusal {
 	switch string(method) {

@@ -215,9 +215,9 @@ func (h *HTTP) logPanic(id string, v any) {
 }
 
 func (h *HTTP) invoke(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.Active, snapshot *runtime.Snapshot) {
-	if int64(ctx.Request.Header.ContentLength()) > active.Limits.RequestBody {
+	if refused := checkLimits(&ctx.Request.Header, active); refused != nil {
 		snapshot.Done()
-		h.refuse(ctx, &refusal{fasthttp.StatusRequestEntityTooLarge, "the request's body is too large"})
+		h.refuse(ctx, refused)
 		return
 	}
 	inv := h.begin(ctx, t, p, active)

@@ -45,8 +45,8 @@ func (w *rewriter) typeSection(old []byte) []byte {
 func (w *rewriter) importSection(old []byte) []byte {
 	var e encoder
 	for _, i := range w.addedImports {
-		e.name(i.Module)
-		e.name(i.Name)
+		e.name(i.module)
+		e.name(i.name)
 		e.byte(byte(KindFunc))
 		e.u32(i.typ)
 	}

@@ -41,16 +41,6 @@ func (b *bodyWriter) write(f uint32) []byte {
 	return b.code.out
 }
 
-// redirect writes a body that passes its parameters on.
-func (b *bodyWriter) redirect(target uint32) {
-	b.code.byte(0)
-	for i := range b.typ.Params {
-		b.code.op(opLocalGet, uint32(i))
-	}
-	b.code.op(opCall, target)
-	b.code.byte(byte(opEnd))
-}
-
 func (b *bodyWriter) begin(f uint32) {
 	m := b.rewriter.m
 	body := m.bodies[int(f)-m.importedFuncs]

@@ -37,7 +37,7 @@ func (w *rewriter) prepareMeter() {
 		return
 	}
 	w.meter.fuel = uint32(len(w.m.globals))
-	w.meter.tick = w.addImport(ImportName{TickModule, TickName}, w.addType(FuncType{oneType(I64), oneType(I64)}))
+	w.meter.tick = w.addImport(TickModule, TickName, w.addType(FuncType{oneType(I64), oneType(I64)}))
 }
 
 // prepareHelpers adds the functions that keep the checks short. It fixes every

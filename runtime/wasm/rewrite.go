@@ -32,7 +32,7 @@ type Options struct {
 	// Replace makes a function, found by its name in the name section, call an
 	// import of the same type instead. Imported functions and names that are
 	// not found are left out of Rewritten.Replaced.
-	Replace map[string]ImportName
+	Replace map[string]Replacement
 	// ExportGlobals exports every mutable numeric global of the module under
 	// GlobalExport, so that a host can read and set it.
 	ExportGlobals bool
@@ -54,8 +54,13 @@ type Options struct {
 	DropCustoms bool
 }
 
-// ImportName is where a function comes from.
-type ImportName struct{ Module, Name string }
+// Replacement is the import that is called instead of a function.
+type Replacement struct {
+	Module, Name string
+	// GoUint64 says that the function is func() uint64 of a Go guest: the import
+	// is () -> i64, and its result is passed on as Go expects it.
+	GoUint64 bool
+}
 
 // Rewritten is a new module and what was taken out of it.
 type Rewritten struct {
@@ -78,15 +83,21 @@ type rewriter struct {
 	addedTypes   []FuncType
 	addedImports []addedImport
 	helpers      []helper
-	redirected   map[uint32]uint32 // from function to the import that replaces it
-	movesData    bool              // active data leaves the code
+	redirected   map[uint32]redirection
+	movesData    bool // active data leaves the code
 
 	meter meter
 }
 
 type addedImport struct {
-	ImportName
-	typ uint32
+	module, name string
+	typ          uint32
+}
+
+// redirection is the import that replaces a function.
+type redirection struct {
+	index    uint32
+	goUint64 bool
 }
 
 // helper is a function that is appended.
@@ -157,8 +168,8 @@ func (w *rewriter) addType(t FuncType) uint32 {
 }
 
 // addImport appends a function import and returns its index.
-func (w *rewriter) addImport(name ImportName, typ uint32) uint32 {
-	w.addedImports = append(w.addedImports, addedImport{name, typ})
+func (w *rewriter) addImport(module, name string, typ uint32) uint32 {
+	w.addedImports = append(w.addedImports, addedImport{module, name, typ})
 	return uint32(w.m.importedFuncs + len(w.addedImports) - 1)
 }
 
@@ -173,67 +184,64 @@ func (w *rewriter) prepareReplace() {
 	if len(w.options.Replace) == 0 {
 		return
 	}
-	w.redirected = map[uint32]uint32{}
+	w.redirected = map[uint32]redirection{}
 	for _, f := range w.m.functionNames() {
 		target, wanted := w.options.Replace[f.name]
 		if !wanted || f.index < uint32(w.m.importedFuncs) || slices.Contains(w.result.Replaced, f.name) {
 			continue
 		}
-		w.redirected[f.index] = w.addImport(target, w.m.funcs[f.index])
+		if target.GoUint64 && !w.m.followsGo(f.index) {
+			continue
+		}
+		typ := w.m.funcs[f.index]
+		if target.GoUint64 {
+			typ = w.addType(FuncType{Results: oneType(I64)})
+		}
+		w.redirected[f.index] = redirection{w.addImport(target.Module, target.Name, typ), target.GoUint64}
 		w.result.Replaced = append(w.result.Replaced, f.name)
 	}
 	slices.Sort(w.result.Replaced)
 }
 
-// module writes all sections in order.
+// module writes all sections in order, custom ones in their places or, if they
+// are dropped, the names at the end.
 func (w *rewriter) module() {
 	w.out = make([]byte, 0, len(w.m.data)+len(w.m.data)/2)
 	w.raw(w.m.data[:headerSize])
-	bodies := map[byte]span{}
+	old := map[byte]section{}
+	for _, s := range w.m.sections {
+		old[s.id] = s
+	}
+	order := slices.SortedFunc(maps.Keys(sectionWriters), func(a, b byte) int { return cmp.Compare(sectionOrder[a], sectionOrder[b]) })
+	upTo := func(last int) {
+		for len(order) > 0 && sectionOrder[order[0]] <= last {
+			w.write(order[0], old[order[0]])
+			order = order[1:]
+		}
+	}
 	for _, s := range w.m.sections {
 		if s.id != sectionCustom {
-			bodies[s.id] = s.body
-		}
-	}
-	if !w.options.DropCustoms {
-		w.moduleWithCustoms(bodies)
-		return
-	}
-	ids := slices.SortedFunc(maps.Keys(sectionWriters), byOrder)
-	for _, id := range ids {
-		w.write(id, bodies)
-	}
-	w.nameSection()
-}
-
-// moduleWithCustoms keeps custom sections in their places.
-func (w *rewriter) moduleWithCustoms(bodies map[byte]span) {
-	last := 0
-	upTo := func(order int) {
-		for _, id := range slices.SortedFunc(maps.Keys(sectionWriters), byOrder) {
-			if o := sectionOrder[id]; o > last && o <= order {
-				w.write(id, bodies)
-				last = o
-			}
-		}
-	}
-	for _, s := range w.m.sections {
-		if s.id == sectionCustom {
+			upTo(sectionOrder[s.id])
+		} else if !w.options.DropCustoms {
 			w.raw(w.m.data[s.whole.start:s.whole.end])
-			continue
 		}
-		upTo(sectionOrder[s.id])
 	}
-	upTo(sectionOrder[sectionData])
+	upTo(len(sectionOrder))
+	if w.options.DropCustoms {
+		w.nameSection()
+	}
 }
 
-func byOrder(a, b byte) int { return cmp.Compare(sectionOrder[a], sectionOrder[b]) }
-
-// write writes one section, if the new module has it.
-func (w *rewriter) write(id byte, bodies map[byte]span) {
-	old, there := bodies[id]
-	body := sectionWriters[id](w, w.m.data[old.start:old.end])
-	if there && len(body) > 0 || len(body) > 1 {
+// write writes one section, if the new module has it. One that stays is copied
+// with its head: Go pads the size.
+func (w *rewriter) write(id byte, s section) {
+	old := w.m.data[s.body.start:s.body.end]
+	body := sectionWriters[id](w, old)
+	switch {
+	case len(body) == 0:
+	case len(old) == len(body) && &old[0] == &body[0]:
+		w.raw(w.m.data[s.whole.start:s.whole.end])
+	case len(old) > 0 || len(body) > 1:
 		w.section(id, body)
 	}
 }

@@ -14,7 +14,7 @@
 //
 //	func main() {} // required by Go, never called
 //
-//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags='-s -w' -o hello.wasm .
+//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o hello.wasm .
 //
 // # What to know
 //

@@ -34,7 +34,7 @@ func (p *Project) goPackage() string {
 }
 
 func (p *Project) buildGo(ctx context.Context, log io.Writer) error {
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", p.output()}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", p.output()}
 	usesSDK, err := p.importsSDK(ctx, log)
 	if err != nil {
 		return err

@@ -80,7 +80,7 @@ func (s *Session) Run(ctx context.Context, r *deploy.Registry) error {
 	if err != nil {
 		return err
 	}
-	w, err := Watch(watched(p), ignored(p))
+	w, err := Watch(watched(p), ignored(p, s.log))
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 		return err
 	}
 	file, err := p.Build(ctx, s.log)
-	s.left = stampsOf(p)
+	s.left = stampsOf(p, s.log)
 	if err != nil {
 		return err
 	}

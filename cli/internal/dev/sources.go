@@ -1,6 +1,7 @@
 package dev
 
 import (
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -39,11 +40,11 @@ type stamp struct {
 }
 
 // stampsOf looks at all sources of a loose project; of others it returns nil.
-func stampsOf(p *build.Project) stamps {
+func stampsOf(p *build.Project, log io.Writer) stamps {
 	if !loose(p) {
 		return nil
 	}
-	found, ignored := stamps{}, ignored(p)
+	found, ignored := stamps{}, ignored(p, log)
 	filepath.WalkDir(p.Dir, func(path string, d fs.DirEntry, err error) error { //nolint:errcheck // what can't be read is no source
 		switch {
 		case err != nil:
@@ -65,23 +66,38 @@ func stampsOf(p *build.Project) stamps {
 // written, or it would be run for ever. What was saved while it ran can't be
 // told apart from that; watch_dir helps.
 func (s *Session) madeByBuild(p *build.Project) bool {
-	return loose(p) && maps.Equal(s.left, stampsOf(p))
+	return loose(p) && maps.Equal(s.left, stampsOf(p, s.log))
 }
 
 // ignored names what is no source. When the sources are in folders of their
-// own, of the project's folder only its settings count.
-func ignored(p *build.Project) func(string) bool {
+// own, of the project's folder only its settings count. Nor is the log a source,
+// as after "mayfly dev 2>log": each build would cause the next one.
+func ignored(p *build.Project, log io.Writer) func(string) bool {
 	dirs := watched(p)
 	apart := len(dirs) > 1
 	output, built := p.Built()
 	return func(path string) bool {
 		name := filepath.Base(path)
 		// The Go command writes to a longer name first.
-		if !isSource(name) || built && strings.HasPrefix(path, output) {
+		if !isSource(name) || built && strings.HasPrefix(path, output) || isOpen(log, path) {
 			return true
 		}
 		return apart && !isSettings(name) && !below(dirs[:len(dirs)-1], path)
 	}
+}
+
+// isOpen reports whether path is the file that log writes to, if it is one.
+func isOpen(log io.Writer, path string) bool {
+	f, ok := log.(*os.File)
+	if !ok {
+		return false
+	}
+	own, err := f.Stat()
+	if err != nil || !own.Mode().IsRegular() {
+		return false
+	}
+	other, err := os.Stat(path)
+	return err == nil && os.SameFile(own, other)
 }
 
 func isSettings(name string) bool {

@@ -1,6 +1,7 @@
 package dev_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,8 +114,28 @@ func TestSources(t *testing.T) {
 
 func checkIgnored(t *testing.T, p *build.Project, names string, want bool) {
 	t.Helper()
-	ignored := dev.Ignored(p)
+	ignored := dev.Ignored(p, io.Discard)
 	for _, name := range strings.Fields(names) {
+		if got := ignored(filepath.Join(p.Dir, name)); got != want {
+			t.Errorf("%s: ignored %v, want %v", name, got, want)
+		}
+	}
+}
+
+// A log in the project's folder must not be taken for a source: each build
+// writes to it.
+func TestLogIsNoSource(t *testing.T) {
+	p, err := build.Open(mustFiles(t, "-- a.go --\n-- log --\n"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(p.Dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	ignored := dev.Ignored(p, log)
+	for name, want := range map[string]bool{"log": true, "a.go": false} {
 		if got := ignored(filepath.Join(p.Dir, name)); got != want {
 			t.Errorf("%s: ignored %v, want %v", name, got, want)
 		}

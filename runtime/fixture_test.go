@@ -1,0 +1,139 @@
+package runtime_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/host/native"
+	"github.com/mayfly-run/mayfly/host/wagi"
+	"github.com/mayfly-run/mayfly/runtime"
+)
+
+// bothEngines runs a test with snapshots and with the simple engine.
+func bothEngines(t *testing.T, test func(t *testing.T, r *runtime.Runtime)) {
+	for _, simple := range []bool{false, true} {
+		name := "snapshot"
+		if simple {
+			name = "simple"
+		}
+		t.Run(name, func(t *testing.T) { test(t, mustRuntime(t, runtime.Config{Simple: simple})) })
+	}
+}
+
+func mustRuntime(t *testing.T, cfg runtime.Config) *runtime.Runtime {
+	t.Helper()
+	cfg.ABIs = []abi.ABI{native.New(), wagi.New()}
+	r, err := runtime.New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(context.Background()) })
+	return r
+}
+
+func mustLoad(t *testing.T, r *runtime.Runtime, wasm []byte) *runtime.Module {
+	t.Helper()
+	m, err := r.Load(t.Context(), wasm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// result is what became of an Invocation.
+type result struct {
+	*hosttest.Recorder
+	outcome host.Outcome
+	err     error
+	usage   host.Usage
+}
+
+// prepare takes the Snapshot of a module for a test; unset limits are the defaults.
+func prepare(t *testing.T, m *runtime.Module, limits host.Limits, warmup ...host.Request) (*runtime.Snapshot, error) {
+	t.Helper()
+	s, err := m.Prepare(t.Context(), runtime.Setup{
+		Services: hosttest.Services(t), Bindings: &host.Bindings{Function: "test"}, Limits: limits.Or(host.DefaultLimits()), Warmup: warmup})
+	if err == nil {
+		t.Cleanup(func() { s.Close() })
+	}
+	return s, err
+}
+
+func mustPrepare(t *testing.T, m *runtime.Module, limits host.Limits) *runtime.Snapshot {
+	t.Helper()
+	s, err := prepare(t, m, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// ask answers a request for path with a Snapshot; unset limits are the defaults.
+func ask(t *testing.T, s *runtime.Snapshot, path string, limits host.Limits) result {
+	t.Helper()
+	if !s.Use() {
+		t.Fatal("the snapshot was closed")
+	}
+	return askUsed(t, s, path, limits)
+}
+
+// askUsed is ask for a Snapshot that is in use.
+func askUsed(t *testing.T, s *runtime.Snapshot, path string, limits host.Limits) result {
+	t.Helper()
+	r := result{Recorder: new(hosttest.Recorder)}
+	c := &host.Call{
+		ID: "test-request", Services: hosttest.Services(t), Bindings: &host.Bindings{Function: "test"},
+		Limits: limits.Or(host.DefaultLimits()), Request: hosttest.Request("GET", "http://test.localhost"+path, ""), Responder: r.Recorder,
+	}
+	c.Begin(t.Context())
+	r.outcome, r.err = s.Invoke(c)
+	r.usage = c.Usage
+	return r
+}
+
+// invoke prepares a module and answers one request with it. A module that can't
+// be prepared has failed in its first request, as it would without a snapshot.
+func invoke(t *testing.T, m *runtime.Module, limits host.Limits) result {
+	t.Helper()
+	s, err := prepare(t, m, limits)
+	if err != nil {
+		return result{Recorder: new(hosttest.Recorder), outcome: host.OutcomeException, err: err}
+	}
+	return ask(t, s, "/", limits)
+}
+
+// respond imports respond from the native ABI.
+func respond(m *hosttest.Module) (function uint32) {
+	f, _ := native.New().Modules()[0].Find("respond")
+	return m.Import("mayfly", "respond", f.Params, f.Results)
+}
+
+// answer responds with the n bytes at 0.
+func answer(respond uint32, n int32) []byte {
+	var ops []byte
+	for _, v := range []int32{200, 0, 0, 0, n} {
+		ops = append(ops, hosttest.I32Const(v)...)
+	}
+	return append(append(ops, hosttest.Call(respond)...), hosttest.Drop...)
+}
+
+// hello answers every request with text.
+func hello(text string) []byte {
+	var m hosttest.Module
+	f := respond(&m)
+	m.Memory(1)
+	m.Data(0, []byte(text))
+	m.Func("fetch", nil, nil, nil, answer(f, int32(len(text))))
+	return m.Bytes()
+}
+
+// fetches is a module with one page of memory whose fetch is ops.
+func fetches(ops ...[]byte) []byte {
+	var m hosttest.Module
+	m.Memory(1)
+	m.Func("fetch", nil, nil, nil, ops...)
+	return m.Bytes()
+}
