@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
@@ -43,28 +42,34 @@ func (r *Runtime) rewrite(m *wasm.Module, data []byte) (*wasm.Rewritten, error) 
 }
 
 // acquireCode compiles code that nobody holds yet, and holds it for a module.
+// What others compiled may be dropped again before it is held here.
 func (r *Runtime) acquireCode(ctx context.Context, rewritten []byte) (*code, error) {
 	digest := kv.DigestOf(rewritten)
-	if c := r.holdCode(digest); c != nil {
-		return c, nil
-	}
-	v, err, _ := r.flight.Do("code "+string(digest[:]), func() (any, error) {
-		if c := r.codeOf(digest); c != nil {
+	for {
+		if c := r.holdCode(digest); c != nil {
 			return c, nil
 		}
-		compiled, err := r.engine.CompileModule(ctx, rewritten)
+		_, err, _ := r.flight.Do("code "+string(digest[:]), func() (any, error) {
+			return nil, r.compileCode(ctx, digest, rewritten)
+		})
 		if err != nil {
-			return nil, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
+			return nil, err
 		}
-		return r.addCode(&code{digest: digest, compiled: compiled}), nil
-	})
+	}
+}
+
+func (r *Runtime) compileCode(ctx context.Context, digest kv.Digest, rewritten []byte) error {
+	if r.codeOf(digest) != nil {
+		return nil
+	}
+	compiled, err := r.engine.CompileModule(ctx, rewritten)
 	if err != nil {
-		return nil, err
+		return host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
 	}
-	if c := r.holdCode(digest); c != nil {
-		return c, nil
-	}
-	return nil, fmt.Errorf("code %s was dropped while it was compiled", v.(*code).digest)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.codes[digest] = &code{digest: digest, compiled: compiled}
+	return nil
 }
 
 func (r *Runtime) codeOf(d kv.Digest) *code {
@@ -80,13 +85,6 @@ func (r *Runtime) holdCode(d kv.Digest) *code {
 	if c != nil {
 		c.modules++
 	}
-	return c
-}
-
-func (r *Runtime) addCode(c *code) *code {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.codes[c.digest] = c
 	return c
 }
 
