@@ -1,12 +1,14 @@
 #!/bin/sh
-# Runs every fuzz target of the module for FUZZTIME, one after the other.
+# Runs every fuzz target of the module for FUZZTIME, one after the other. What a
+# target finds stays in its testdata/fuzz.
 set -eu
 : "${GO:=go}" "${FUZZTIME:=3s}"
-grep -rl --include='*_test.go' '^func Fuzz' cli host kv runtime | while read -r file; do
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+grep -rl --include='*_test.go' '^func Fuzz' cli host kv runtime | sort | while read -r file; do
 	dir=$(dirname "$file")
 	grep -o '^func Fuzz[A-Za-z0-9_]*' "$file" | cut -d' ' -f2 | while read -r target; do
 		echo "fuzz ./$dir $target"
-		"$GO" test -run='^$' -fuzz="^$target\$" -fuzztime="$FUZZTIME" "./$dir" >/tmp/mayfly-fuzz.$$ 2>&1 || { cat /tmp/mayfly-fuzz.$$; exit 1; }
+		"$GO" test -run='^$' -fuzz="^$target\$" -fuzztime="$FUZZTIME" "./$dir" >"$log" 2>&1 || { cat "$log"; exit 1; }
 	done
 done
-rm -f /tmp/mayfly-fuzz.$$

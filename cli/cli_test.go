@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/cli"
@@ -23,9 +24,24 @@ import (
 
 // TestMain makes the test's own binary the mayfly that tests start.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mayfly": func() {
+	mayfly := func() {
 		os.Exit(cli.Main(os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
-	}})
+	}
+	testscript.Main(m, map[string]func(){
+		"mayfly":              mayfly,
+		"mayfly-unprivileged": func() { becomeNobody(); mayfly() },
+	})
+}
+
+// becomeNobody gives up what root may do beyond others.
+func becomeNobody() {
+	if os.Getuid() != 0 {
+		return
+	}
+	const nobody = 65534
+	if err := errors.Join(syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
+		panic(err)
+	}
 }
 
 // Scripts add to the usual commands:

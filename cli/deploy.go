@@ -79,9 +79,6 @@ func (d *deployCommand) prepare(c *cobra.Command, path string) (file string, m *
 			return "", nil, err
 		}
 		file, m = built, p.Manifest
-		for _, w := range m.Warnings {
-			fmt.Fprintln(d.stdio.Err, "warning:", w)
-		}
 		m.Routes = append([]deploy.Route{}, m.Routes...) // without any, those of before end
 	}
 	m.Name = firstOf(d.name, m.Name)

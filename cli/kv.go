@@ -42,15 +42,22 @@ func (n *namespaceFlags) register(f *pflag.FlagSet) {
 	f.StringVarP(&n.stage, "env", "e", "", "stage in whose bindings to look, as in [env.STAGE]")
 }
 
-// find is the id of the namespace that the flags mean.
-func (n *namespaceFlags) find(c *cobra.Command) (string, error) {
+// check wants one of the flags.
+func (n *namespaceFlags) check(c *cobra.Command) error {
 	switch {
 	case n.id != "" && n.binding != "":
-		return "", usagef(c, "--namespace-id and --binding exclude each other")
-	case n.id != "":
-		return n.id, nil
-	case n.binding == "":
-		return "", usagef(c, "say which namespace: --namespace-id ID, or --binding NAME with a mayfly.toml here")
+		return usagef(c, "--namespace-id and --binding exclude each other")
+	case n.id == "" && n.binding == "":
+		return usagef(c, "say which namespace: --namespace-id ID, or --binding NAME with a mayfly.toml here")
+	}
+	return nil
+}
+
+// find is the id of the namespace that the flags mean. A binding without an id
+// means the one that deploy gave it.
+func (n *namespaceFlags) find(c *cobra.Command, client *api.Client) (string, error) {
+	if err := n.check(c); err != nil || n.id != "" {
+		return n.id, err
 	}
 	p, err := build.Open(".", n.stage)
 	if err != nil {
@@ -58,15 +65,19 @@ func (n *namespaceFlags) find(c *cobra.Command) (string, error) {
 	}
 	var bound []string
 	for _, ns := range p.Manifest.KVNamespaces {
-		if ns.Binding == n.binding && ns.ID != "" {
+		switch {
+		case ns.Binding != n.binding:
+			bound = append(bound, ns.Binding)
+		case ns.ID != "":
 			return ns.ID, nil
+		default:
+			return byTitle(c.Context(), client, provisionedTitle(p.Manifest, ns.Binding))
 		}
-		bound = append(bound, ns.Binding)
 	}
 	if len(bound) == 0 {
 		return "", usagef(c, "mayfly.toml binds no KV namespace here")
 	}
-	return "", usagef(c, "mayfly.toml gives %s no namespace with an id; it binds %s", n.binding, strings.Join(bound, ", "))
+	return "", usagef(c, "mayfly.toml has no KV binding %s; it has %s", n.binding, strings.Join(bound, ", "))
 }
 
 // byTitle is the id of the namespace with this title.

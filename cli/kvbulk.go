@@ -54,11 +54,14 @@ object of their values; what does not exist is null.`,
 }
 
 func (n *kvBulkCommand) open(c *cobra.Command) (*api.Client, string, error) {
-	id, err := n.namespace.find(c)
-	if err != nil {
+	if err := n.namespace.check(c); err != nil {
 		return nil, "", err
 	}
 	client, err := n.node.client(c)
+	if err != nil {
+		return nil, "", err
+	}
+	id, err := n.namespace.find(c, client)
 	return client, id, err
 }
 

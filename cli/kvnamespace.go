@@ -133,7 +133,7 @@ func (n *kvNamespaceCommand) find(c *cobra.Command, title string) (*api.Client, 
 		return nil, "", err
 	}
 	if title == "" {
-		id, err := n.namespace.find(c)
+		id, err := n.namespace.find(c, client)
 		return client, id, err
 	}
 	if n.namespace.id != "" || n.namespace.binding != "" {

@@ -25,7 +25,7 @@ func (d *deployCommand) provision(ctx context.Context, client *api.Client, m *de
 				return err
 			}
 		}
-		title := m.Name + "-" + strings.ToLower(ns.Binding)
+		title := provisionedTitle(m, ns.Binding)
 		if ns.ID = known[title]; ns.ID != "" {
 			continue
 		}
@@ -37,6 +37,11 @@ func (d *deployCommand) provision(ctx context.Context, client *api.Client, m *de
 		fmt.Fprintf(d.stdio.Err, "created the KV namespace %s for %s\n", title, ns.Binding)
 	}
 	return nil
+}
+
+// provisionedTitle is the title of a binding's own namespace.
+func provisionedTitle(m *deploy.Manifest, binding string) string {
+	return m.Name + "-" + strings.ToLower(binding)
 }
 
 func namespaceIDs(ctx context.Context, client *api.Client) (map[string]string, error) {

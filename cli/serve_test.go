@@ -30,13 +30,22 @@ type server struct {
 	web, admin string
 }
 
-func mustServe(t *testing.T) *server {
+// mustServe starts a node; config is the text of its configuration file, if any.
+func mustServe(t *testing.T, config ...string) *server {
 	t.Helper()
 	s := &server{data: filepath.Join(t.TempDir(), "data")}
 	// Whoever waits for its output sees the end of it then.
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
-	s.cmd = exec.CommandContext(ctx, "mayfly", "serve", "--data", s.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	args := []string{"serve", "--data", s.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}
+	for _, text := range config {
+		file := filepath.Join(t.TempDir(), "node.toml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--config", file)
+	}
+	s.cmd = exec.CommandContext(ctx, "mayfly", args...)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -68,17 +77,23 @@ func (s *server) mustLog(t *testing.T, what string) {
 
 func (s *server) mustDeploy(t *testing.T, name string, module []byte) {
 	t.Helper()
-	token, err := os.ReadFile(filepath.Join(s.data, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := api.New(api.Config{Base: "http://" + s.admin + "/client/v4", Account: "local", Token: strings.TrimSpace(string(token))})
+	c, err := api.New(api.Config{Base: "http://" + s.admin + "/client/v4", Account: "local", Token: s.mustToken(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Upload(t.Context(), name, module, api.Metadata{MainModule: name}, nil); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// mustToken is the administrator's.
+func (s *server) mustToken(t *testing.T) string {
+	t.Helper()
+	token, err := os.ReadFile(filepath.Join(s.data, "admin.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(token))
 }
 
 func (s *server) mustSignal(t *testing.T, sig os.Signal) {
@@ -182,5 +197,50 @@ func TestServeInterrupted(t *testing.T) {
 	}
 	if _, err := http.Get("http://" + web); err == nil {
 		t.Error("the node still answers")
+	}
+}
+
+// A user who may not write the data directory is told so, and nothing else is
+// touched.
+func TestServeUnwritable(t *testing.T) {
+	data := t.TempDir()
+	if err := os.Chmod(data, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("mayfly-unprivileged", "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	out, err := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("ended with %d, %v; want 1", code, err)
+	}
+	if got := string(out); !strings.Contains(got, "open data directory "+data) || !strings.Contains(got, "permission denied") || strings.Contains(got, "ready") {
+		t.Errorf("it says %q", got)
+	}
+}
+
+func TestServeRefusesConfiguration(t *testing.T) {
+	for _, test := range []struct {
+		name, text, want string
+	}{
+		{"no TOML", "[node\n", "node.toml:1:"},
+		{"unknown key", "[node]\nlisen = \"127.0.0.1:0\"\n", `node.toml:2:1: unknown key "lisen" in [node]: did you mean "listen"?`},
+		{"a manifest", "name = \"app\"\nmain = \"app.wasm\"\n", `node.toml:1:1: unknown key "name"`},
+		{"wrong type", "[limits]\nmemory_mb = \"much\"\n", "node.toml:2:13: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			config := filepath.Join(dir, "node.toml")
+			if err := os.WriteFile(config, []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			data := filepath.Join(dir, "data")
+			var errs strings.Builder
+			code := cli.Run(t.Context(), []string{"serve", "--data", data, "--config", config}, cli.Stdio{In: strings.NewReader(""), Out: io.Discard, Err: &errs})
+			if code != 2 || !strings.Contains(errs.String(), test.want) {
+				t.Errorf("ended with %d and %q, want 2 and %q", code, errs.String(), test.want)
+			}
+			if _, err := os.Stat(data); !os.IsNotExist(err) {
+				t.Errorf("the data directory was touched: %v", err)
+			}
+		})
 	}
 }

@@ -11,25 +11,18 @@ var (
 	If          = []byte{0x04, 0x40} // without result
 	Else        = []byte{0x05}
 	End         = []byte{0x0b}
-	Return      = []byte{0x0f}
 	Drop        = []byte{0x1a}
 	I32Eqz      = []byte{0x45}
 	I32Eq       = []byte{0x46}
 	I32Ne       = []byte{0x47}
 	I32LtS      = []byte{0x48}
-	I32LtU      = []byte{0x49}
-	I64Eqz      = []byte{0x50}
 	I32Add      = []byte{0x6a}
 	I32Sub      = []byte{0x6b}
-	I64Add      = []byte{0x7c}
-	I32WrapI64  = []byte{0xa7}
-	I64ExtendUI = []byte{0xad} // i64.extend_i32_u
 	MemoryGrow  = []byte{0x40, 0}
 )
 
 // Instructions with an operand.
 func I32Const(v int32) []byte        { return append([]byte{0x41}, signedLEB(int64(v))...) }
-func I64Const(v int64) []byte        { return append([]byte{0x42}, signedLEB(v)...) }
 func Call(function uint32) []byte    { return append([]byte{0x10}, leb(function)...) }
 func Br(depth uint32) []byte         { return append([]byte{0x0c}, leb(depth)...) }
 func BrIf(depth uint32) []byte       { return append([]byte{0x0d}, leb(depth)...) }
@@ -38,9 +31,6 @@ func LocalSet(local uint32) []byte   { return append([]byte{0x21}, leb(local)...
 func LocalTee(local uint32) []byte   { return append([]byte{0x22}, leb(local)...) }
 func GlobalGet(global uint32) []byte { return append([]byte{0x23}, leb(global)...) }
 func GlobalSet(global uint32) []byte { return append([]byte{0x24}, leb(global)...) }
-func I32Load(offset uint32) []byte   { return append([]byte{0x28, 2}, leb(offset)...) }
-func I64Load(offset uint32) []byte   { return append([]byte{0x29, 3}, leb(offset)...) }
 func I32Load8U(offset uint32) []byte { return append([]byte{0x2d, 0}, leb(offset)...) }
 func I32Store(offset uint32) []byte  { return append([]byte{0x36, 2}, leb(offset)...) }
-func I64Store(offset uint32) []byte  { return append([]byte{0x37, 3}, leb(offset)...) }
 func I32Store8(offset uint32) []byte { return append([]byte{0x3a, 0}, leb(offset)...) }

@@ -200,19 +200,9 @@ func getBulk(r *request) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Keys         []string `json:"keys"`
-		Type         string   `json:"type"`
-		WithMetadata bool     `json:"withMetadata"`
-	}
-	if err := r.readJSON(maxJSON, &in); err != nil {
+	in, err := r.readBulkGet()
+	if err != nil {
 		return err
-	}
-	if len(in.Keys) == 0 || len(in.Keys) > maxBulkGet {
-		return badRequest("there are %d keys; 1 to %d are expected", len(in.Keys), maxBulkGet)
-	}
-	if in.Type != "" && in.Type != "text" && in.Type != "json" {
-		return badRequest("type is %q; text or json is expected", in.Type)
 	}
 	values, size := map[string]any{}, 0
 	for i, key := range in.Keys {
@@ -235,6 +225,24 @@ func getBulk(r *request) error {
 		}
 	}
 	return r.ok(map[string]any{"values": values})
+}
+
+type bulkGet struct {
+	Keys         []string `json:"keys"`
+	Type         string   `json:"type"`
+	WithMetadata bool     `json:"withMetadata"`
+}
+
+func (r *request) readBulkGet() (in bulkGet, err error) {
+	switch err = r.readJSON(maxJSON, &in); {
+	case err != nil:
+		return in, err
+	case len(in.Keys) == 0 || len(in.Keys) > maxBulkGet:
+		return in, badRequest("there are %d keys; 1 to %d are expected", len(in.Keys), maxBulkGet)
+	case in.Type != "" && in.Type != "text" && in.Type != "json":
+		return in, badRequest("type is %q; text or json is expected", in.Type)
+	}
+	return in, nil
 }
 
 // bulkValue is an entry as bulk reads show it.

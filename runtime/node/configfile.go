@@ -133,7 +133,7 @@ func (c *configFile) limitsMax(it item) {
 // checkTogether reports keys that each are right, but not beside each other.
 func (c *configFile) checkTogether() {
 	if c.cfg.ProxyProtocol && len(c.cfg.TrustedProxies) == 0 {
-		c.BadKey(c.proxyProtocol, `"proxy_protocol" without "trusted_proxies" would refuse every connection; list the proxies`)
+		c.BadKey(c.proxyProtocol, `"proxy_protocol" without "trusted_proxies" believes nobody; list the proxies`)
 	}
 	inForce := c.cfg.Limits.Or(host.DefaultLimits())
 	for _, it := range c.most {

@@ -191,7 +191,7 @@ func configErrors() []configError {
 			`3:25: entry 5 of "trusted_proxies" wants an address or a prefix such as "10.0.0.0/8", not "fe80::1%eth0"`,
 		}},
 		{"proxy_protocol alone", "[node]\nproxy_protocol = true", []string{
-			`2:1: "proxy_protocol" without "trusted_proxies" would refuse every connection; list the proxies`,
+			`2:1: "proxy_protocol" without "trusted_proxies" believes nobody; list the proxies`,
 		}},
 		{"limits", "[limits]\nmemory_mb = 0\nwall_ms = 900001\nafter_response_ms = 0\ncpu_ms = 300001\nrequest_body_mb = 1025\nresponse_mb = '5'\nsubrequests = 10001\nopen_connections = 1001\nkv_operations = 100001\nlog_kb = 16385\n[limits.max]\nmemory_mb = 4097", []string{
 			`2:13: limits.memory_mb must be between 1 and 4096, not 0`,

@@ -47,8 +47,8 @@ func closeOnce(ln net.Listener) func() error {
 	}
 }
 
-// frontListener understands the PROXY protocol where it is configured: from the
-// trusted proxies, and from nobody else.
+// frontListener understands the PROXY protocol where it is configured: the
+// trusted proxies must speak it, others may not.
 func (n *Node) frontListener() net.Listener {
 	if !n.cfg.ProxyProtocol {
 		return n.frontLn

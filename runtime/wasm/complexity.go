@@ -4,11 +4,10 @@ package wasm
 // lets expect. One unit is about 50 ns of wazero's compiler:
 //
 //   - per function the square of the deepest nesting, over 8: labels and
-//     dominators are walked from every level;
-//   - per loop its depth among loops times the live locals and values that the
-//     loop may carry, times depth again: each level passes them all on;
-//   - per block the values that it takes and gives, times 4, times the locals'
-//     share of a phi;
+//     dominators are walked from every level; and per if its depth times 1.5;
+//   - per loop the square of its depth among loops times the locals and operands
+//     that it may carry, over 16: each level passes them all on;
+//   - per block the square of the values that it takes and gives, over 4;
 //   - per br_table the square of its targets over 64.
 type complexity struct {
 	total              int
@@ -24,6 +23,9 @@ func (c *complexity) open(v *validator, f *frame) {
 	c.deepest = max(c.deepest, len(v.frames))
 	arity := len(f.params) + len(f.results)
 	c.total += arity * arity / 4
+	if f.op == opIf {
+		c.total += len(v.frames) * 3 / 2
+	}
 	if f.op != opLoop {
 		return
 	}

@@ -63,7 +63,7 @@ func DefaultLimits() Limits {
 		LoopNesting:     64,
 		BranchTargets:   65_536, // and has as many targets; the specification's suite has 24,615
 		Stack:           10_000,
-		Complexity:      200_000_000,
-		Customs:         64 << 20, // names and DWARF; Rewrite drops them
+		Complexity:      100_000_000, // about 5 s; a Go guest of 6 MB has 3 million
+		Customs:         64 << 20,    // names and DWARF; Rewrite drops them
 	}
 }

@@ -46,7 +46,7 @@ func (w *rewriter) prepareHelpers() {
 	if !w.options.Meter {
 		return
 	}
-	w.meter.refuel = w.addHelper(FuncType{}, w.refuelBody())
+	w.meter.refuel = w.addHelper(FuncType{Params: oneType(I64)}, w.refuelBody())
 	w.meter.refill = w.addHelper(FuncType{oneType(I64), oneType(I64)}, w.refillBody())
 	for _, f := range w.m.funcs[w.m.importedFuncs:] {
 		if results := w.m.types[f].Results; len(results) > 1 {
@@ -55,18 +55,19 @@ func (w *rewriter) prepareHelpers() {
 	}
 }
 
-// refuelBody: fuel = tick(fuel).
+// refuelBody takes a weight that is to be paid next: fuel = tick(fuel - weight) +
+// weight.
 func (w *rewriter) refuelBody() (e encoder) {
 	e.byte(0)
-	w.callTick(&e)
+	e.op(opGlobalGet, w.meter.fuel)
+	e.op(opLocalGet, 0)
+	e.byte(byte(opI64Sub))
+	e.op(opCall, w.meter.tick)
+	e.op(opLocalGet, 0)
+	e.byte(byte(opI64Add))
+	e.op(opGlobalSet, w.meter.fuel)
 	e.byte(byte(opEnd))
 	return e
-}
-
-func (w *rewriter) callTick(e *encoder) {
-	e.op(opGlobalGet, w.meter.fuel)
-	e.op(opCall, w.meter.tick)
-	e.op(opGlobalSet, w.meter.fuel)
 }
 
 // refillBody takes a credit, which is negative, and returns a new one: fuel +=
@@ -80,7 +81,8 @@ func (w *rewriter) refillBody() (e encoder) {
 	e.byte(byte(opI64Sub))
 	e.op(opGlobalSet, w.meter.fuel)
 	w.ifFuelNegative(&e)
-	w.callTick(&e)
+	e.i64Const(0)
+	e.op(opCall, w.meter.refuel)
 	e.byte(byte(opEnd))
 	e.i64Const(creditUnits)
 	e.byte(byte(opEnd))

@@ -56,9 +56,9 @@ func (b *bodyWriter) exit() {
 // inner one only has a branch that is hardly ever taken:
 //
 //	loop
-//	  if credit < 0 then credit = refill(credit) + weight
+//	  if credit < weight then credit = refill(credit - weight) + weight
 //	  loop
-//	    credit -= weight; if credit < 0 branch to the outer loop
+//	    branch to the outer loop if credit < weight; credit -= weight
 //
 // Around a check with a call in the middle of the loop, engines keep less in
 // registers. Loops with parameters, which are rare, have it nevertheless.
@@ -77,18 +77,31 @@ func (b *bodyWriter) loop() {
 }
 
 func (b *bodyWriter) outerLoop(p point) {
-	get, set, counter, fill := opLocalGet, opLocalSet, b.credit, b.refill
+	b.lessThan(p)
+	b.code.byte(byte(opIf), emptyBlock)
 	if b.plan.paysFuel(p) {
-		get, set, counter, fill = opGlobalGet, opGlobalSet, b.rewriter.meter.fuel, b.refuel
+		b.refuel(p.weight)
+	} else {
+		b.code.op(opLocalGet, b.credit)
+		b.code.i64Const(p.weight)
+		b.code.byte(byte(opI64Sub))
+		b.code.op(opCall, b.rewriter.meter.refill)
+		b.code.i64Const(p.weight)
+		b.code.byte(byte(opI64Add))
+		b.code.op(opLocalSet, b.credit)
 	}
-	b.code.op(get, counter)
-	b.code.ifNegative()
-	fill()
-	b.code.op(get, counter)
-	b.code.i64Const(p.weight)
-	b.code.byte(byte(opI64Add))
-	b.code.op(set, counter)
 	b.code.byte(byte(opEnd))
+}
+
+// lessThan pushes whether the point can't be paid.
+func (b *bodyWriter) lessThan(p point) {
+	if b.plan.paysFuel(p) {
+		b.code.op(opGlobalGet, b.rewriter.meter.fuel)
+	} else {
+		b.code.op(opLocalGet, b.credit)
+	}
+	b.code.i64Const(p.weight)
+	b.code.byte(byte(opI64LtS))
 }
 
 func (b *bodyWriter) hasParams() bool {
@@ -100,6 +113,11 @@ func (b *bodyWriter) pay(p point) {
 	if p.weight == 0 {
 		return
 	}
+	withParams := p.loop && b.hasParams()
+	if p.loop && !withParams {
+		b.lessThan(p)
+		b.code.op(opBrIf, 1)
+	}
 	fuel := b.plan.paysFuel(p)
 	if fuel {
 		b.payFuel(p.weight)
@@ -107,25 +125,11 @@ func (b *bodyWriter) pay(p point) {
 		b.payCredit(p.weight)
 	}
 	switch {
-	case !p.loop:
-	case b.hasParams() && fuel:
+	case withParams && fuel:
 		b.checkFuel()
-	case b.hasParams():
+	case withParams:
 		b.checkCredit()
-	case fuel:
-		b.code.op(opGlobalGet, b.rewriter.meter.fuel)
-		b.toOuterLoop()
-	default:
-		b.code.op(opLocalGet, b.credit)
-		b.toOuterLoop()
 	}
-}
-
-// toOuterLoop branches if the operand is negative.
-func (b *bodyWriter) toOuterLoop() {
-	b.code.i64Const(0)
-	b.code.byte(byte(opI64LtS))
-	b.code.op(opBrIf, 1)
 }
 
 func (b *bodyWriter) payFuel(weight int64) {
@@ -137,11 +141,15 @@ func (b *bodyWriter) payFuel(weight int64) {
 
 func (b *bodyWriter) checkFuel() {
 	b.rewriter.ifFuelNegative(&b.code)
-	b.refuel()
+	b.refuel(0)
 	b.code.byte(byte(opEnd))
 }
 
-func (b *bodyWriter) refuel() { b.code.op(opCall, b.rewriter.meter.refuel) }
+// refuel makes fuel at least the weight.
+func (b *bodyWriter) refuel(weight int64) {
+	b.code.i64Const(weight)
+	b.code.op(opCall, b.rewriter.meter.refuel)
+}
 
 func (b *bodyWriter) payCredit(weight int64) {
 	b.code.op(opLocalGet, b.credit)
@@ -153,14 +161,10 @@ func (b *bodyWriter) payCredit(weight int64) {
 func (b *bodyWriter) checkCredit() {
 	b.code.op(opLocalGet, b.credit)
 	b.code.ifNegative()
-	b.refill()
-	b.code.byte(byte(opEnd))
-}
-
-func (b *bodyWriter) refill() {
 	b.code.op(opLocalGet, b.credit)
 	b.code.op(opCall, b.rewriter.meter.refill)
 	b.code.op(opLocalSet, b.credit)
+	b.code.byte(byte(opEnd))
 }
 
 // A bulk operation's length is its last operand: a number of bytes, of table

@@ -64,6 +64,7 @@ var hostile = []struct{ name, module, want string }{
 	{"100k blocks", oneFunction(nothing, noLocals, nested("\x02\x40", 100_000)), "blocks nested deeper than 16384"},
 	{"30k loops", oneFunction(nothing, noLocals, nested("\x03\x40", 30_000)), "loops nested deeper than 64"},
 	{"100k ifs", oneFunction(nothing, noLocals, nested("\x41\x00\x04\x40", 100_000)), "blocks nested deeper than 16384"},
+	{"16k ifs", oneFunction(nothing, noLocals, nested("\x41\x00\x04\x40", 16_000)), "too complex"},
 	{"64 loops, 10k locals, often", oneFunction(nothing, "\x01"+leb(10_000)+"\x7f", strings.Repeat(nested("\x03\x40", 60), 100)), "too complex"},
 	{"br_table with 1M targets", oneFunction(nothing, noLocals, "\x41\x00\x0e"+leb(1_000_000)+strings.Repeat("\x00", 1_000_001)), "1000000 br_table targets, the limit is 65536"},
 	{"1000 values through blocks", header + section(1, vec("\x60\x00"+leb(1000)+strings.Repeat("\x7f", 1000))), "1000 results, the limit is 64"},

@@ -26,9 +26,12 @@ func (e *Failed) Unwrap() error { return e.Err }
 
 // Build runs the manifest's build command, if any, and then compiles the Go
 // package that main names, unless main is a module already. It returns the
-// module's file. Compilers write to log as they go; the error of one that
-// failed is *Failed.
+// module's file. The manifest's warnings go to log, and what compilers write as
+// they go; the error of one that failed is *Failed.
 func (p *Project) Build(ctx context.Context, log io.Writer) (string, error) {
+	for _, w := range p.Manifest.Warnings {
+		fmt.Fprintln(log, "warning:", w)
+	}
 	if command := p.Manifest.Build.Command; command != "" {
 		cmd := exec.CommandContext(ctx, "sh", "-c", command)
 		cmd.Dir = filepath.Join(p.Dir, filepath.FromSlash(p.Manifest.Build.Cwd))

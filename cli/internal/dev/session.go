@@ -19,9 +19,6 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Account is the one that a Session deploys to.
-const Account = "local"
-
 // Config of a Session.
 type Config struct {
 	Project *build.Project
@@ -143,6 +140,6 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.Deploy(ctx, Account, s.name, deploy.Upload{Module: module, Settings: settings})
+	_, err = r.Deploy(ctx, deploy.Local, s.name, deploy.Upload{Module: module, Settings: settings})
 	return err
 }

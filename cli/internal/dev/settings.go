@@ -66,7 +66,7 @@ func namespace(ctx context.Context, r *deploy.Registry, ns deploy.KVNamespace) (
 	} else if ns.ID != "" {
 		title = ns.ID
 	}
-	all, err := r.Namespaces(Account)
+	all, err := r.Namespaces(deploy.Local)
 	if err != nil {
 		return "", fmt.Errorf("list KV namespaces: %w", err)
 	}
@@ -75,7 +75,7 @@ func namespace(ctx context.Context, r *deploy.Registry, ns deploy.KVNamespace) (
 			return n.ID, nil
 		}
 	}
-	made, err := r.CreateNamespace(ctx, Account, title)
+	made, err := r.CreateNamespace(ctx, deploy.Local, title)
 	if err != nil {
 		return "", fmt.Errorf("make KV namespace %s: %w", title, err)
 	}
