@@ -67,7 +67,7 @@ func TestUnitsAreDeterministic(t *testing.T) {
 	m.Func("fetch", nil, nil, []byte{0x7f},
 		hosttest.Loop,
 		hosttest.LocalGet(i), hosttest.I32Const(1), hosttest.I32Add, hosttest.LocalTee(i),
-		hosttest.I32Const(loop), hosttest.I32LtU, hosttest.BrIf(0), hosttest.End,
+		hosttest.I32Const(loop), hosttest.I32LtS, hosttest.BrIf(0), hosttest.End,
 		answer(f, 0))
 	s := mustPrepare(t, mustLoad(t, mustRuntime(t, runtime.Config{}), m.Bytes()), host.Limits{})
 	for range 3 {
