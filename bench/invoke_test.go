@@ -28,15 +28,22 @@ func BenchmarkInvoke(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			invoke(b, module, g)
+			services := hosttest.Services(b)
+			snapshot, err := module.Prepare(b.Context(), runtime.Setup{Services: services, Bindings: bindings, Limits: host.DefaultLimits()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer snapshot.Close()
+			invoke(b, snapshot, services, g)
 		})
 	}
 }
 
-func invoke(b *testing.B, module *runtime.Module, g guest) {
+var bindings = &host.Bindings{Account: "local", Function: "bench", Version: "1"}
+
+func invoke(b *testing.B, snapshot *runtime.Snapshot, services *host.Services, g guest) {
 	var c host.Call
-	services, recorder, body := hosttest.Services(b), &answer{}, strings.NewReader("")
-	bindings := &host.Bindings{Account: "local", Function: "bench", Version: "1"}
+	recorder, body := &answer{}, strings.NewReader("")
 	request := g.request()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -47,10 +54,10 @@ func invoke(b *testing.B, module *runtime.Module, g guest) {
 		c.Reset()
 		c.Services, c.Bindings, c.Limits, c.Request, c.Responder = services, bindings, host.DefaultLimits(), request, recorder
 		c.Begin(context.Background())
-		if !module.Use() {
-			b.Fatal("module was unloaded")
+		if !snapshot.Use() {
+			b.Fatal("the snapshot was closed")
 		}
-		if outcome, err := module.Invoke(&c); outcome != host.OutcomeOK {
+		if outcome, err := snapshot.Invoke(&c); outcome != host.OutcomeOK {
 			b.Fatalf("%v: %v", outcome, err)
 		}
 	}

@@ -28,6 +28,7 @@ import (
 type benchColdCommand struct {
 	stdio    Stdio
 	requests int
+	engine   string
 	json     bool
 }
 
@@ -42,11 +43,14 @@ func newBenchCold(stdio Stdio) *cobra.Command {
 requests for "/" one after the other without a network, each in a fresh sandbox:
 
     compile      make machine code of the module, once
-    instantiate  make an instance
-    initialise   run the module's own initialisation
+    snapshot     initialise the module and keep its memory, once
+    instantiate  get an instance
+    initialise   run the module's own initialisation, where there is no snapshot
     call         answer the request
-    release      end the instance
-    total        what a request pays: all but compile
+    release      put the instance back into its first state
+    total        what a request pays: all but compile and snapshot
+
+--engine simple makes and initialises an instance for each request instead.
 
 Variables are those of mayfly.toml; its KV namespaces are empty and in memory.
 Durations are in microseconds. All requests count, the first as well.`,
@@ -54,6 +58,7 @@ Durations are in microseconds. All requests count, the first as well.`,
 		RunE: func(c *cobra.Command, args []string) error { return b.run(c, args[0]) },
 	}
 	c.Flags().IntVar(&b.requests, "requests", 1000, "how many requests")
+	c.Flags().StringVar(&b.engine, "engine", "snapshot", "snapshot or simple")
 	c.Flags().BoolVar(&b.json, "json", false, "print JSON")
 	return c
 }
@@ -61,6 +66,9 @@ Durations are in microseconds. All requests count, the first as well.`,
 func (b *benchColdCommand) run(c *cobra.Command, path string) error {
 	if b.requests < 1 || b.requests > maxColdRequests {
 		return usagef(c, "--requests wants 1 to %d, not %d", maxColdRequests, b.requests)
+	}
+	if b.engine != "snapshot" && b.engine != "simple" {
+		return usagef(c, "--engine wants snapshot or simple, not %q", b.engine)
 	}
 	file, m, err := moduleAt(c.Context(), b.stdio, path)
 	if err != nil {
@@ -98,7 +106,7 @@ func moduleAt(ctx context.Context, stdio Stdio, path string) (string, *deploy.Ma
 }
 
 func (b *benchColdCommand) measure(ctx context.Context, module []byte, m *deploy.Manifest) (result measure.ColdResult, err error) {
-	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}})
+	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}, Simple: b.engine == "simple"})
 	if err != nil {
 		return result, fmt.Errorf("start engine: %w", err)
 	}
@@ -163,7 +171,7 @@ func (b *benchColdCommand) print(r measure.ColdResult) error {
 		name string
 		p    measure.Percentiles
 	}{
-		{"compile", r.Phases.Compile}, {"instantiate", r.Phases.Instantiate}, {"initialise", r.Phases.Initialise},
+		{"compile", r.Phases.Compile}, {"snapshot", r.Phases.Snapshot}, {"instantiate", r.Phases.Instantiate}, {"initialise", r.Phases.Initialise},
 		{"call", r.Phases.Call}, {"release", r.Phases.Release}, {"total", r.Total},
 	}
 	return table(b.stdio.Out, "microseconds\tp50\tp90\tp99\tmax", len(rows), func(i int) string {

@@ -149,22 +149,24 @@ func (s *server) refusesRequests(t *testing.T) {
 	s.mustAnswer(t, "good", 200)
 }
 
-// A deploy does not run a guest, so that one that loops can't hang it.
+// A guest that fails while it is initialised is refused at deploy, where one that
+// loops is stopped as in a request; one that fails later fails by itself.
 func (s *server) survivesGuests(t *testing.T) {
-	starting := func(ops ...[]byte) []byte {
-		var m hosttest.Module
-		m.Memory(1)
-		m.Start(m.Func("", nil, nil, nil, ops...))
-		m.Func("fetch", nil, nil, nil)
-		return m.Bytes()
+	for name, tt := range map[string][2]string{
+		"start traps": {string(starting(hosttest.Unreachable)), "initialisation failed: wasm error: unreachable"},
+		"start loops": {string(starting(hosttest.Loop, hosttest.Br(0), hosttest.End)), "wall time limit exceeded"},
+	} {
+		status, body := s.call(t, s.mustToken(t), http.MethodPut, script, tt[0])
+		if status != 400 || !strings.Contains(body, tt[1]) {
+			t.Errorf("%s: got %d %s, want 400 and %q", name, status, body, tt[1])
+		}
+		s.mustAnswer(t, "good", 200)
 	}
 	for _, tt := range []struct {
 		name   string
 		module []byte
 		want   int
 	}{
-		{"start-traps", starting(hosttest.Unreachable), 500},
-		{"start-loops", starting(hosttest.Loop, hosttest.Br(0), hosttest.End), 504},
 		{"loops", endless(), 504},
 		{"large-answer", large(33 << 20), 500},
 	} {
@@ -172,6 +174,15 @@ func (s *server) survivesGuests(t *testing.T) {
 		s.mustAnswer(t, tt.name, tt.want)
 		s.mustAnswer(t, "good", 200)
 	}
+}
+
+// starting does ops when it is instantiated.
+func starting(ops ...[]byte) []byte {
+	var m hosttest.Module
+	m.Memory(1)
+	m.Start(m.Func("", nil, nil, nil, ops...))
+	m.Func("fetch", nil, nil, nil)
+	return m.Bytes()
 }
 
 func (s *server) refusesTokens(t *testing.T) {

@@ -39,6 +39,7 @@ type Call struct {
 	Handles   Handles
 
 	started  time.Time
+	running  time.Time // since when the guest runs; zero while it waits
 	parent   context.Context
 	inflight sync.WaitGroup // goroutines of Start and of Exchanges
 	held     atomic.Int64   // bytes, see Hold
@@ -55,6 +56,7 @@ type Call struct {
 func (c *Call) Begin(parent context.Context) {
 	c.parent = parent
 	c.started = time.Now()
+	c.running = c.started
 	c.life.deadline = c.started.Add(c.Limits.Wall)
 	if c.wake == nil {
 		c.wake = make(chan struct{}, 1)
@@ -64,6 +66,7 @@ func (c *Call) Begin(parent context.Context) {
 // End closes every handle, cancels what is under way and waits for it. err is
 // what ended the guest, if it failed. Usage is complete afterwards.
 func (c *Call) End(err error) {
+	c.Pause()
 	c.Handles.closeAll(err)
 	c.life.end()
 	c.inflight.Wait()

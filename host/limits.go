@@ -78,9 +78,11 @@ func or[T comparable](field *T, otherwise T) {
 // Usage is what one Invocation used.
 type Usage struct {
 	Wall         time.Duration
-	PeakMemory   int64 // bytes of linear memory
-	BytesIn      int64 // of request and fetched bodies read
-	BytesOut     int64 // of response and uploaded bodies written
+	CPU          time.Duration // the guest ran, measured
+	Units        int64         // of metered guest work: the same on any machine; 0 without metering
+	PeakMemory   int64         // bytes of linear memory
+	BytesIn      int64         // of request and fetched bodies read
+	BytesOut     int64         // of response and uploaded bodies written
 	Subrequests  int
 	KVOperations int
 	LogBytes     int64

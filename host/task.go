@@ -49,9 +49,11 @@ func (t Task) Ready(*Call) bool {
 
 // Wait blocks until the task is finished or the Invocation's time is over.
 func (t Task) Wait(c *Call) *Error {
-	if t.done == nil {
+	if t.Ready(c) {
 		return nil
 	}
+	c.Pause()
+	defer c.Resume()
 	select {
 	case <-t.done:
 		return nil
@@ -74,14 +76,26 @@ func (c *Call) WaitAny(ws []Waitable, timeout time.Duration) (int, *Error) {
 		if timeout == 0 {
 			return -1, nil
 		}
-		select {
-		case <-c.wake:
-		case <-expired:
+		if c.sleep(expired) {
 			timeout = 0 // one last look
-		case <-c.Done():
+		}
+		if c.life.over(c.parent) != nil {
 			return -1, timeOver(c)
 		}
 	}
+}
+
+// sleep waits for a task's end or for expired, and reports whether it was that.
+func (c *Call) sleep(expired <-chan time.Time) bool {
+	c.Pause()
+	defer c.Resume()
+	select {
+	case <-expired:
+		return true
+	case <-c.wake:
+	case <-c.Done():
+	}
+	return false
 }
 
 func after(d time.Duration) (<-chan time.Time, func() bool) {

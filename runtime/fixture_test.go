@@ -12,6 +12,17 @@ import (
 	"github.com/mayfly-run/mayfly/runtime"
 )
 
+// bothEngines runs a test with snapshots and with the simple engine.
+func bothEngines(t *testing.T, test func(t *testing.T, r *runtime.Runtime)) {
+	for _, simple := range []bool{false, true} {
+		name := "snapshot"
+		if simple {
+			name = "simple"
+		}
+		t.Run(name, func(t *testing.T) { test(t, mustRuntime(t, runtime.Config{Simple: simple})) })
+	}
+}
+
 func mustRuntime(t *testing.T, cfg runtime.Config) *runtime.Runtime {
 	t.Helper()
 	cfg.ABIs = []abi.ABI{native.New(), wagi.New()}
@@ -40,27 +51,58 @@ type result struct {
 	usage   host.Usage
 }
 
-// invoke answers one request with a module; unset limits are the defaults.
-func invoke(t *testing.T, m *runtime.Module, limits host.Limits) result {
+// prepare takes the Snapshot of a module for a test; unset limits are the defaults.
+func prepare(t *testing.T, m *runtime.Module, limits host.Limits, warmup ...host.Request) (*runtime.Snapshot, error) {
 	t.Helper()
-	if !m.Use() {
-		t.Fatal("the module was unloaded")
+	s, err := m.Prepare(t.Context(), runtime.Setup{
+		Services: hosttest.Services(t), Bindings: &host.Bindings{Function: "test"}, Limits: limits.Or(host.DefaultLimits()), Warmup: warmup})
+	if err == nil {
+		t.Cleanup(func() { s.Close() })
 	}
-	return invokeUsed(t, m, limits)
+	return s, err
 }
 
-// invokeUsed is invoke for a module that is in use.
-func invokeUsed(t *testing.T, m *runtime.Module, limits host.Limits) result {
+func mustPrepare(t *testing.T, m *runtime.Module, limits host.Limits) *runtime.Snapshot {
+	t.Helper()
+	s, err := prepare(t, m, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// ask answers a request for path with a Snapshot; unset limits are the defaults.
+func ask(t *testing.T, s *runtime.Snapshot, path string, limits host.Limits) result {
+	t.Helper()
+	if !s.Use() {
+		t.Fatal("the snapshot was closed")
+	}
+	return askUsed(t, s, path, limits)
+}
+
+// askUsed is ask for a Snapshot that is in use.
+func askUsed(t *testing.T, s *runtime.Snapshot, path string, limits host.Limits) result {
 	t.Helper()
 	r := result{Recorder: new(hosttest.Recorder)}
 	c := &host.Call{
 		ID: "test-request", Services: hosttest.Services(t), Bindings: &host.Bindings{Function: "test"},
-		Limits: limits.Or(host.DefaultLimits()), Request: hosttest.Request("GET", "http://test.localhost/", ""), Responder: r.Recorder,
+		Limits: limits.Or(host.DefaultLimits()), Request: hosttest.Request("GET", "http://test.localhost"+path, ""), Responder: r.Recorder,
 	}
 	c.Begin(t.Context())
-	r.outcome, r.err = m.Invoke(c)
+	r.outcome, r.err = s.Invoke(c)
 	r.usage = c.Usage
 	return r
+}
+
+// invoke prepares a module and answers one request with it. A module that can't
+// be prepared has failed in its first request, as it would without a snapshot.
+func invoke(t *testing.T, m *runtime.Module, limits host.Limits) result {
+	t.Helper()
+	s, err := prepare(t, m, limits)
+	if err != nil {
+		return result{Recorder: new(hosttest.Recorder), outcome: host.OutcomeException, err: err}
+	}
+	return ask(t, s, "/", limits)
 }
 
 // respond imports respond from the native ABI.

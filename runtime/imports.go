@@ -11,21 +11,21 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/wasm"
 )
 
-// check refuses a module before the engine sees it: only functions may be
-// imported, and only those that the node offers.
-func (r *Runtime) check(data []byte) (wasm.Facts, error) {
+// parse refuses a module before the engine sees it: it must be valid, only
+// functions may be imported, and only those that the node offers.
+func (r *Runtime) parse(data []byte) (*wasm.Module, error) {
 	limits := wasm.DefaultLimits()
 	limits.ModuleSize = int(r.cfg.MaxModule)
 	module, err := wasm.Parse(data, limits)
 	if err != nil {
-		return wasm.Facts{}, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
+		return nil, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
 	}
 	for _, i := range module.Imports() {
 		if err := r.checkImport(i); err != nil {
-			return wasm.Facts{}, err
+			return nil, err
 		}
 	}
-	return module.Facts(), nil
+	return module, nil
 }
 
 func (r *Runtime) checkImport(i wasm.Import) error {

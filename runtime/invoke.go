@@ -7,44 +7,45 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 )
 
-// Invoke answers the Call's request with a fresh Instance. The module is in use
-// and the Call has begun; Invoke ends both. The error tells the log, never a
-// client, why the Outcome is not ok.
-func (m *Module) Invoke(c *host.Call) (host.Outcome, error) {
-	defer m.Done()
-	m.ABI.Enter(c)
-	outcome, err := m.run(c)
+// Invoke answers the Call's request with an Instance in its first-ever state.
+// The Snapshot is in use and the Call has begun; Invoke ends both. The error tells
+// the log, never a client, why the Outcome is not ok.
+func (s *Snapshot) Invoke(c *host.Call) (host.Outcome, error) {
+	defer s.Done()
+	s.Module.ABI.Enter(c)
+	i, err := s.Acquire(c)
+	if err != nil {
+		outcome := host.OutcomeInternalError
+		if s.Module.runtime.cfg.Simple { // its start function has run
+			outcome = judge(c, false, err)
+		}
+		c.End(err)
+		return outcome, err
+	}
+	if err = i.Initialize(c); err == nil {
+		err = i.Run(c)
+	}
+	outcome := host.OutcomeOK
+	if err = s.Module.ABI.Leave(c, err); err != nil {
+		outcome = judge(c, i.region.Refused, err)
+	}
+	i.Release(c, outcome)
 	c.End(err)
 	return outcome, err
 }
 
-func (m *Module) run(c *host.Call) (host.Outcome, error) {
-	i, err := m.Acquire(c)
-	if i == nil {
-		return host.OutcomeInternalError, err
-	}
-	defer i.Release(c)
-	if err == nil {
-		err = i.Initialize(c)
-	}
-	if err == nil {
-		err = i.Run(c)
-	}
-	if err = m.ABI.Leave(c, err); err == nil {
-		return host.OutcomeOK, nil
-	}
-	return judge(c, i, err), err
-}
-
-// judge finds the Outcome of an Invocation that failed.
-func judge(c *host.Call, i *Instance, err error) host.Outcome {
-	stopped := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+// judge finds the Outcome of an Invocation that failed; refused says whether the
+// guest was refused memory.
+func judge(c *host.Call, refused bool, err error) host.Outcome {
+	cause := context.Cause(c.Context())
 	switch {
-	case errors.Is(context.Cause(c.Context()), host.ErrWallTime):
+	case errors.Is(cause, host.ErrWallTime):
 		return host.OutcomeExceededWallTime
-	case stopped:
+	case errors.Is(cause, host.ErrCPUTime):
+		return host.OutcomeExceededCPU
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return host.OutcomeCanceled
-	case i.memory.Refused:
+	case refused:
 		return host.OutcomeExceededMemory
 	}
 	return host.OutcomeException

@@ -41,42 +41,51 @@ func TestLoadOnce(t *testing.T) {
 	}
 }
 
-// Unload waits for those who use the module; nobody can begin to meanwhile.
-func TestUnloadInUse(t *testing.T) {
+// Close waits for those who use the Snapshot; nobody can begin to meanwhile.
+func TestCloseInUse(t *testing.T) {
 	r := mustRuntime(t, runtime.Config{})
-	m := mustLoad(t, r, hello("hello"))
-	if !m.Use() {
-		t.Fatal("a module just loaded is not there")
+	s := mustPrepare(t, mustLoad(t, r, hello("hello")), host.Limits{})
+	if !s.Use() {
+		t.Fatal("a snapshot just taken is not there")
 	}
-	unloaded := make(chan error, 1)
-	go func() { unloaded <- r.Unload(t.Context(), m.Digest) }()
-	for m.Use() {
-		m.Done()
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	for s.Use() {
+		s.Done()
 		goruntime.Gosched()
 	}
 	select {
-	case err := <-unloaded:
-		t.Fatalf("unloaded in use: %v", err)
+	case err := <-closed:
+		t.Fatalf("closed in use: %v", err)
 	default:
 	}
-	if got := invokeUsed(t, m, host.Limits{}); got.outcome != host.OutcomeOK || string(got.Body) != "hello" {
-		t.Errorf("while Unload waits: %v %q, %v", got.outcome, got.Body, got.err)
+	if got := askUsed(t, s, "/", host.Limits{}); got.outcome != host.OutcomeOK || string(got.Body) != "hello" {
+		t.Errorf("while Close waits: %v %q, %v", got.outcome, got.Body, got.err)
 	}
-	if err := <-unloaded; err != nil {
+	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if m.Use() {
-		t.Error("an unloaded module can be used")
+	if s.Use() {
+		t.Error("a closed snapshot can be used")
 	}
-	again := mustLoad(t, r, hello("hello"))
-	if got := invoke(t, again, host.Limits{}); string(got.Body) != "hello" {
-		t.Errorf("loaded again: %v %q, %v", got.outcome, got.Body, got.err)
-	}
-	if err := r.Unload(t.Context(), again.Digest); err != nil {
-		t.Error(err)
-	}
-	if err := r.Unload(t.Context(), again.Digest); err != nil {
-		t.Errorf("unload what is not there: %v", err)
+}
+
+// A module that was unloaded can be loaded again.
+func TestUnload(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	for range 2 {
+		m := mustLoad(t, r, hello("hello"))
+		s := mustPrepare(t, m, host.Limits{})
+		if got := ask(t, s, "/", host.Limits{}); string(got.Body) != "hello" {
+			t.Errorf("%v %q, %v", got.outcome, got.Body, got.err)
+		}
+		s.Close()
+		if err := r.Unload(t.Context(), m.Digest); err != nil {
+			t.Error(err)
+		}
+		if err := r.Unload(t.Context(), m.Digest); err != nil {
+			t.Errorf("unload what is not there: %v", err)
+		}
 	}
 }
 

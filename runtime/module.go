@@ -3,19 +3,17 @@ package runtime
 import (
 	"context"
 	"errors"
-	"sync"
+	"slices"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime/wasm"
 	"github.com/tetratelabs/wazero"
 )
 
-// ErrUnloaded: the module's code is being freed; load it again.
-var ErrUnloaded = errors.New("module was unloaded")
-
-// Module is compiled code. It never runs; its Instances do. It is safe for
-// concurrent use.
+// Module is a module that can be run: code, and what it begins with. It never
+// runs; Instances do. It is safe for concurrent use.
 type Module struct {
 	Digest kv.Digest
 	ABI    abi.ABI
@@ -23,48 +21,43 @@ type Module struct {
 	// MinMemory is what an Instance needs at least, in bytes.
 	MinMemory int64
 
-	engine   wazero.Runtime
-	compiled wazero.CompiledModule
-
-	// inUse is read-locked while the module is in use, so that close waits.
-	inUse  sync.RWMutex
-	closed bool // guarded by inUse
+	runtime *Runtime
+	engine  wazero.Runtime
+	code    *code
+	facts   wasm.Facts
+	image   wasm.Image // refers to the bytes that were loaded
 }
 
-// Use keeps the module's code in memory until Done, and reports whether it still
-// is there. It does not wait.
-func (m *Module) Use() bool {
-	if !m.inUse.TryRLock() {
-		return false
-	}
-	if m.closed {
-		m.inUse.RUnlock()
-		return false
-	}
-	return true
-}
-
-// Done ends what Use began.
-func (m *Module) Done() { m.inUse.RUnlock() }
-
+// compile makes a Module of its bytes, which it keeps.
 func (r *Runtime) compile(ctx context.Context, digest kv.Digest, data []byte) (*Module, error) {
-	facts, err := r.check(data)
+	parsed, err := r.parse(data)
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := r.engine.CompileModule(ctx, data)
+	rewritten, err := r.rewrite(parsed, data)
 	if err != nil {
-		return nil, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
-	}
-	m := &Module{Digest: digest, engine: r.engine, compiled: compiled, MinMemory: int64(facts.Memory.Min) * pageSize}
-	if m.ABI, m.Plan, err = r.match(abi.ShapeOf(compiled)); err != nil {
-		compiled.Close(ctx)
 		return nil, err
+	}
+	c, err := r.acquireCode(ctx, rewritten.Code)
+	if err != nil {
+		return nil, err
+	}
+	m := &Module{Digest: digest, runtime: r, engine: r.engine, code: c,
+		facts: parsed.Facts(), image: rewritten.Image, MinMemory: int64(parsed.Facts().Memory.Min) * pageSize}
+	if m.ABI, m.Plan, err = r.match(guestShape(c.compiled)); err != nil {
+		return nil, errors.Join(err, r.dropCode(ctx, c))
 	}
 	r.mu.Lock()
 	r.modules[digest] = m
 	r.mu.Unlock()
 	return m, nil
+}
+
+// guestShape is what the module's author sees of it.
+func guestShape(compiled wazero.CompiledModule) *abi.Shape {
+	s := abi.ShapeOf(compiled)
+	s.Imports = slices.DeleteFunc(s.Imports, func(i abi.Signature) bool { return i.Module == wasm.TickModule })
+	return s
 }
 
 // match finds the ABI that a module follows.
@@ -88,9 +81,7 @@ func (r *Runtime) match(s *abi.Shape) (abi.ABI, abi.Plan, error) {
 // pageSize is the unit in which modules count their memory.
 const pageSize = 64 << 10
 
+// close frees what the module holds. Its Snapshots are closed.
 func (m *Module) close(ctx context.Context) error {
-	m.inUse.Lock()
-	defer m.inUse.Unlock()
-	m.closed = true
-	return m.compiled.Close(ctx)
+	return m.runtime.dropCode(ctx, m.code)
 }

@@ -19,6 +19,10 @@ const DefaultMaxModule = 64 << 20
 type Config struct {
 	ABIs      []abi.ABI // in the order in which modules are offered to them
 	MaxModule int64     // bytes; DefaultMaxModule if 0
+	// Simple runs modules as they are, with an instance made for each request
+	// and the engine's own checks of deadlines: the reference that everything
+	// else is measured against.
+	Simple bool
 }
 
 // Runtime compiles modules, each content once, and owns what runs them. It is
@@ -29,8 +33,9 @@ type Runtime struct {
 	offered map[string]*abi.Module
 	flight  singleflight.Group
 
-	mu      sync.Mutex // guards modules
+	mu      sync.Mutex // guards the maps
 	modules map[kv.Digest]*Module
+	codes   map[kv.Digest]*code // by the digest of the rewritten module
 }
 
 // New starts a Runtime. Close it when no Module of it is in use any more.
@@ -40,9 +45,14 @@ func New(ctx context.Context, cfg Config) (*Runtime, error) {
 	}
 	r := &Runtime{
 		cfg:     cfg,
-		engine:  wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCloseOnContextDone(true)),
+		engine:  wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCloseOnContextDone(cfg.Simple)),
 		offered: map[string]*abi.Module{},
 		modules: map[kv.Digest]*Module{},
+		codes:   map[kv.Digest]*code{},
+	}
+	if err := abi.Register(ctx, r.engine, engineModule()); err != nil {
+		r.engine.Close(ctx)
+		return nil, err
 	}
 	for _, a := range cfg.ABIs {
 		if err := r.offer(ctx, a); err != nil {
@@ -96,8 +106,8 @@ func (r *Runtime) loaded(d kv.Digest) *Module {
 	return r.modules[d]
 }
 
-// Unload forgets a module and frees its code once its running Invocations have
-// ended. Loading the same bytes again compiles them again.
+// Unload forgets a module, whose Snapshots are closed. Loading the same bytes
+// again compiles them again, unless other modules have the same code.
 func (r *Runtime) Unload(ctx context.Context, d kv.Digest) error {
 	r.mu.Lock()
 	m := r.modules[d]

@@ -99,7 +99,9 @@ func bodyRead(g abi.Guest, a abi.Args) int64 {
 	if len(p) == 0 {
 		return failed(g, host.Errorf(host.CodeInvalid, "body_read needs room for at least one byte"))
 	}
+	g.Pause()
 	n, readErr := b.read(g.Call, p[:min(len(p), math.MaxInt32)])
+	g.Resume()
 	g.Usage.BytesIn += int64(n)
 	if readErr != nil && readErr != io.EOF {
 		return failed(g, readErr)
@@ -119,7 +121,9 @@ func bodyWrite(g abi.Guest, a abi.Args) int64 {
 	case len(p) > math.MaxInt32:
 		return failed(g, host.Errorf(host.CodeTooLarge, "body_write takes at most %d bytes", math.MaxInt32))
 	}
+	g.Pause()
 	n, writeErr := w.Write(p)
+	g.Resume()
 	g.Usage.BytesOut += int64(n)
 	if writeErr != nil {
 		return failed(g, canceledUnless(writeErr))

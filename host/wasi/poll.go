@@ -150,6 +150,8 @@ func sleep(c *host.Call, d time.Duration) {
 	if d == 0 {
 		return
 	}
+	c.Pause()
+	defer c.Resume()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

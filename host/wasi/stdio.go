@@ -41,6 +41,8 @@ func readStream(c *host.Call, b []byte) (int, error) {
 	if c.Stdin == nil || len(b) == 0 {
 		return 0, nil
 	}
+	c.Pause()
+	defer c.Resume()
 	for {
 		n, err := c.Stdin.Read(b)
 		if n > 0 || err == io.EOF {

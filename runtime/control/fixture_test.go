@@ -55,7 +55,7 @@ func newFixture(t testing.TB, o options) *fixture {
 	t.Cleanup(func() { rt.Close(context.Background()) })
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	registry, err := deploy.NewRegistry(t.Context(), deploy.Config{
-		Store: o.store, Blobs: memkv.NewBlobs(), Runtime: rt, Domain: "localhost", Logger: logger})
+		Store: o.store, Blobs: memkv.NewBlobs(), Runtime: rt, Services: hosttest.Services(t), Domain: "localhost", Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

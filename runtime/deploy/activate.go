@@ -5,6 +5,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/router"
 )
 
@@ -37,6 +38,7 @@ func (r *Registry) activate(s *snapshot, f Function, v Version) (*deployed, erro
 		blobs:    r.cfg.Blobs, code: r.code, digest: digest,
 		loading: make(chan struct{}, 1),
 	}
+	a.setup = runtime.Setup{Services: r.cfg.Services, Bindings: a.Bindings, Limits: a.Limits}
 	r.code.hold(digest)
 	return &deployed{Function: f, host: own, active: a}, nil
 }

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -23,20 +24,21 @@ type Active struct {
 	blobs  kv.Blobs
 	code   *code
 	digest kv.Digest
-	module atomic.Pointer[runtime.Module]
-	// loading has room for the one caller that loads the module.
+	setup  runtime.Setup
+	ready  atomic.Pointer[runtime.Snapshot]
+	// loading has room for the one caller that loads.
 	loading chan struct{}
 	// retired is set before the Active's hold on the module is given back.
 	retired atomic.Bool
 }
 
-// Module returns the compiled module. It compiles it if this is the first use
-// since the node started. The error is runtime.ErrUnloaded once another Version
-// has taken over. Where the module's Use then returns false, one has as well. In
-// both cases Lookup again.
-func (a *Active) Module(ctx context.Context) (*runtime.Module, error) {
-	if m := a.module.Load(); m != nil {
-		return m, nil
+// Snapshot returns what the Version's Invocations begin with. It is made if this
+// is the first use since the node started. The error is runtime.ErrClosed once
+// another Version has taken over. Where the Snapshot's Use then returns false,
+// one has as well. In both cases Lookup again.
+func (a *Active) Snapshot(ctx context.Context) (*runtime.Snapshot, error) {
+	if s := a.ready.Load(); s != nil {
+		return s, nil
 	}
 	select {
 	case a.loading <- struct{}{}:
@@ -44,20 +46,20 @@ func (a *Active) Module(ctx context.Context) (*runtime.Module, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if m := a.module.Load(); m != nil {
-		return m, nil
+	if s := a.ready.Load(); s != nil {
+		return s, nil
 	}
 	return a.load(ctx)
 }
 
 // load holds the module by itself meanwhile, because the Active may be retired
 // at any moment.
-func (a *Active) load(ctx context.Context) (*runtime.Module, error) {
+func (a *Active) load(ctx context.Context) (*runtime.Snapshot, error) {
 	a.code.hold(a.digest)
 	defer a.code.drop(a.digest)
 	data, err := a.blobs.Get(ctx, a.digest)
 	if a.retired.Load() {
-		return nil, runtime.ErrUnloaded // the module may have been removed
+		return nil, runtime.ErrClosed // the module may have been removed
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read module of %s/%s: %w", a.Account, a.Function, err)
@@ -66,13 +68,31 @@ func (a *Active) load(ctx context.Context) (*runtime.Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load module of %s/%s: %w", a.Account, a.Function, err)
 	}
-	a.module.Store(m)
-	return m, nil
+	s, err := a.prepare(ctx, m)
+	if err == nil && a.retired.Load() {
+		return nil, errors.Join(runtime.ErrClosed, s.Close())
+	}
+	return s, err
 }
 
-// retire gives the module back. The Active is not looked up any more, but may
-// be in use.
+// prepare takes the Snapshot of a module that the caller holds.
+func (a *Active) prepare(ctx context.Context, m *runtime.Module) (*runtime.Snapshot, error) {
+	s, err := m.Prepare(ctx, a.setup)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s/%s: %w", a.Account, a.Function, err)
+	}
+	a.ready.Store(s)
+	return s, nil
+}
+
+// retire frees the Snapshot and gives the module back once the Invocations under
+// way have ended. The Active is not looked up any more.
 func (a *Active) retire() {
 	a.retired.Store(true)
-	a.code.drop(a.digest)
+	a.code.work.Go(func() {
+		if s := a.ready.Load(); s != nil {
+			s.Close()
+		}
+		a.code.drop(a.digest)
+	})
 }

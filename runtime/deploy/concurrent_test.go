@@ -130,15 +130,15 @@ func use(t *testing.T, r *deploy.Registry, name string) bool {
 		if !ok {
 			return false
 		}
-		m, err := a.Module(t.Context())
-		if errors.Is(err, runtime.ErrUnloaded) || err == nil && !m.Use() {
+		m, err := a.Snapshot(t.Context())
+		if errors.Is(err, runtime.ErrClosed) || err == nil && !m.Use() {
 			continue
 		}
 		if err != nil {
 			t.Error(err)
 			return false
 		}
-		if got := m.Digest.String(); got != a.Version.Digest || a.Function != name || a.VersionID != a.Bindings.Version {
+		if got := m.Module.Digest.String(); got != a.Version.Digest || a.Function != name || a.VersionID != a.Bindings.Version {
 			t.Errorf("%s: got module %s of version %+v", name, got, a.Version)
 		}
 		m.Done()
@@ -152,7 +152,7 @@ func TestModuleInUse(t *testing.T) {
 	r := newNode(t).open(t)
 	mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(1)})
 	a, _ := r.Lookup([]byte("http"), []byte("hello.localhost"), []byte("/"))
-	m, err := a.Module(t.Context())
+	m, err := a.Snapshot(t.Context())
 	if err != nil || !m.Use() {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func checkServes(t *testing.T, r *deploy.Registry, before, after []byte) []byte 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Module(t.Context()); err != nil {
+	if _, err := a.Snapshot(t.Context()); err != nil {
 		t.Error(err)
 	}
 	switch {

@@ -147,7 +147,10 @@ func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, v *Ve
 	if err != nil {
 		return nil, err
 	}
-	d.active.module.Store(m)
+	if _, err := d.active.prepare(ctx, m); err != nil {
+		d.active.retire()
+		return nil, err
+	}
 	if d.revision, err = r.record(ctx, s, d, up.Module); err != nil {
 		d.active.retire()
 		return nil, err

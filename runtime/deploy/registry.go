@@ -14,11 +14,13 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/router"
 )
 
-// Config of a Registry. Store, Blobs, Runtime and Domain are required.
+// Config of a Registry. Store, Blobs, Runtime, Services and Domain are required.
 type Config struct {
 	Store   kv.Store // records of the node and the users' entries
 	Blobs   kv.Blobs // modules
 	Runtime *runtime.Runtime
+	// Services are for the initialisation of modules, which reaches only some.
+	Services *host.Services
 	// Domain is what Functions get their own hosts below: <function>.<domain>
 	// in account local, <function>.<account>.<domain> in others.
 	Domain string
@@ -98,6 +100,9 @@ func setDefaults(cfg *Config) error {
 func (r *Registry) Close() error {
 	r.stop()
 	r.work.Wait()
+	for _, f := range r.current.Load().functions {
+		f.active.retire()
+	}
 	r.code.work.Wait()
 	return nil
 }
@@ -172,7 +177,7 @@ func (r *Registry) warm(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if _, err := f.active.Module(ctx); err != nil && !f.active.retired.Load() && ctx.Err() == nil {
+		if _, err := f.active.Snapshot(ctx); err != nil && !f.active.retired.Load() && ctx.Err() == nil {
 			r.cfg.Logger.Error("warm module", "account", f.Account, "function", f.Name, "err", err)
 		}
 	}

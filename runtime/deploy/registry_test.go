@@ -53,6 +53,7 @@ func (n node) tryOpen(t testing.TB, cfg deploy.Config) (*deploy.Registry, error)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
+	cfg.Services = hosttest.Services(t)
 	r, err := deploy.NewRegistry(t.Context(), cfg)
 	if err == nil {
 		t.Cleanup(func() { r.Close() })
@@ -162,7 +163,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	found := true
 	allocs := testing.AllocsPerRun(100, func() {
 		a, ok := r.Lookup(scheme, host, path)
-		m, err := a.Module(t.Context())
+		m, err := a.Snapshot(t.Context())
 		found = found && ok && m != nil && err == nil
 	})
 	if allocs != 0 || !found {

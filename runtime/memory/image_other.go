@@ -59,11 +59,14 @@ func (r *Region) Free() {}
 // Size is how much the guest sees, in bytes.
 func (r *Region) Size() int { return len(r.mem) }
 
+// Bytes is what the guest sees.
+func (r *Region) Bytes() []byte { return r.mem }
+
 // Grown reports whether the guest has more than the image.
 func (r *Region) Grown() bool { return len(r.mem) > len(r.image.data) }
 
 // Reset puts the image back.
-func (r *Region) Reset() (copied int, err error) { return copy(r.mem, r.image.data), nil }
+func (r *Region) Reset() (copied int) { return copy(r.mem, r.image.data) }
 
 // Unmap gives the memory back.
 func (r *Region) Unmap() error {

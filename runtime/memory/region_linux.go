@@ -71,17 +71,22 @@ func (r *Region) Free() {}
 // Size is how much the guest sees, in bytes.
 func (r *Region) Size() int { return r.size }
 
+// Bytes is what the guest sees.
+func (r *Region) Bytes() []byte { return r.space[:r.size] }
+
 // Grown reports whether the guest has more than the image.
 func (r *Region) Grown() bool { return r.size > len(r.image.data) }
 
-// Reset puts the image back, page by page where the guest has written, and
-// reports how many bytes it copied. The Region must not have grown.
-func (r *Region) Reset() (copied int, err error) {
-	image := r.image.data
-	if len(image) <= wholeCopyMax {
-		return copy(r.space, image), nil
+// Reset puts the image back: page by page where the guest has written, or as a
+// whole where that is cheaper or the kernel can't tell. It reports how many bytes
+// it copied. The Region must not have grown.
+func (r *Region) Reset() (copied int) {
+	if image := r.image.data; len(image) > wholeCopyMax {
+		if copied, err := r.resetDirty(); err == nil {
+			return copied
+		}
 	}
-	return r.resetDirty()
+	return copy(r.space, r.image.data)
 }
 
 // Unmap gives the address space back. Nothing may use the memory any more.

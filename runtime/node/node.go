@@ -117,14 +117,36 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.closers = append(n.closers, func() error { return engine.Close(context.Background()) })
+	id, err := nodeID(filepath.Join(n.cfg.Data, "node.id"))
+	if err != nil {
+		return err
+	}
+	services, err := n.openServices(id)
+	if err != nil {
+		return err
+	}
 	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
-		Store: store, Blobs: blobs, Runtime: engine, Domain: n.cfg.Domain,
+		Store: store, Blobs: blobs, Runtime: engine, Services: services, Domain: n.cfg.Domain,
 		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
 	n.closers = append(n.closers, n.registry.Close)
-	return n.openFaces(ctx)
+	n.front = trigger.NewHTTP(n.frontConfig(services, id))
+	if n.adminLn == nil {
+		return nil
+	}
+	return n.openAdmin(ctx)
+}
+
+// openServices makes what guests reach the outside by.
+func (n *Node) openServices(id string) (*host.Services, error) {
+	fetcher, err := fetch.New(fetch.Config{NodeID: id, Policy: n.cfg.egressPolicy, Listeners: n.ownAddrs})
+	if err != nil {
+		return nil, err
+	}
+	n.closers = append(n.closers, fetcher.Close)
+	return &host.Services{Fetcher: fetcher, Log: n.cfg.GuestLog, Logger: n.cfg.Logger, Now: time.Now, Random: rand.Reader}, nil
 }
 
 func (n *Node) openAccessLog() error {
@@ -138,25 +160,6 @@ func (n *Node) openAccessLog() error {
 	n.closers = append(n.closers, f.Close)
 	n.cfg.AccessLog = f
 	return nil
-}
-
-// openFaces makes what answers on the two listeners.
-func (n *Node) openFaces(ctx context.Context) error {
-	id, err := nodeID(filepath.Join(n.cfg.Data, "node.id"))
-	if err != nil {
-		return err
-	}
-	fetcher, err := fetch.New(fetch.Config{NodeID: id, Policy: n.cfg.egressPolicy, Listeners: n.ownAddrs})
-	if err != nil {
-		return err
-	}
-	n.closers = append(n.closers, fetcher.Close)
-	services := &host.Services{Fetcher: fetcher, Log: n.cfg.GuestLog, Logger: n.cfg.Logger, Now: time.Now, Random: rand.Reader}
-	n.front = trigger.NewHTTP(n.frontConfig(services, id))
-	if n.adminLn == nil {
-		return nil
-	}
-	return n.openAdmin(ctx)
 }
 
 func (n *Node) frontConfig(services *host.Services, id string) trigger.HTTPConfig {

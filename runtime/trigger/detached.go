@@ -7,16 +7,16 @@ import (
 
 // serveDetached runs a guest that may go on after its answer began on a
 // goroutine of its own, and returns when the answer can be sent.
-func (h *HTTP) serveDetached(inv *invocation, module *runtime.Module) {
+func (h *HTTP) serveDetached(inv *invocation, snapshot *runtime.Snapshot) {
 	handedBack := make(chan struct{})
 	inv.handedBack = handedBack
-	h.live.Go(func() { h.runDetached(inv, module) })
+	h.live.Go(func() { h.runDetached(inv, snapshot) })
 	<-handedBack
 }
 
-func (h *HTTP) runDetached(inv *invocation, module *runtime.Module) {
+func (h *HTTP) runDetached(inv *invocation, snapshot *runtime.Snapshot) {
 	defer h.surviveDetached(inv)
-	outcome, err := module.Invoke(&inv.call)
+	outcome, err := snapshot.Invoke(&inv.call)
 	if inv.ctx != nil {
 		if outcome != host.OutcomeOK {
 			inv.fail(outcome)

@@ -60,16 +60,17 @@ func start(t *testing.T, limits host.Limits, guests map[string][]byte, edit ...f
 	s := &server{t: t, guestLog: new(hosttest.Log), log: new(syncBuffer)}
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	engine := must(runtime.New(t.Context(), runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}}))(t)
-	s.registry = must(deploy.NewRegistry(t.Context(), deploy.Config{
-		Store: memkv.New(memkv.Config{}), Blobs: memkv.NewBlobs(), Runtime: engine, Domain: "localhost", Limits: limits, Logger: logger}))(t)
-	for name, wasm := range guests {
-		must(s.registry.Deploy(t.Context(), "local", name, deploy.Upload{Module: wasm}))(t)
-	}
 	fetcher := must(fetch.New(fetch.Config{NodeID: "test", Policy: func(string) fetch.Policy {
 		return fetch.Policy{AllowPrivate: true, HighPorts: true}
 	}, OwnAddrs: func() ([]netip.Addr, error) { return nil, nil }}))(t)
+	services := &host.Services{Fetcher: fetcher, Log: s.guestLog, Logger: logger, Now: time.Now, Random: rand.Reader}
+	s.registry = must(deploy.NewRegistry(t.Context(), deploy.Config{
+		Store: memkv.New(memkv.Config{}), Blobs: memkv.NewBlobs(), Runtime: engine, Services: services, Domain: "localhost", Limits: limits, Logger: logger}))(t)
+	for name, wasm := range guests {
+		must(s.registry.Deploy(t.Context(), "local", name, deploy.Upload{Module: wasm}))(t)
+	}
 	cfg := trigger.HTTPConfig{
-		Services: &host.Services{Fetcher: fetcher, Log: s.guestLog, Logger: logger, Now: time.Now, Random: rand.Reader},
+		Services: services,
 		Table:    s.registry,
 		Loops:    func(field string) int { return fetch.LoopCount(field, "test") },
 		Logger:   logger,

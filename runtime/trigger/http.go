@@ -161,7 +161,7 @@ func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
 		h.turnAway(ctx, fasthttp.StatusLoopDetected, titleLoop)
 		return
 	}
-	active, module, err := h.find(p, t)
+	active, snapshot, err := h.find(p, t)
 	switch {
 	case err != nil:
 		id := newID()
@@ -170,7 +170,7 @@ func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
 	case active == nil:
 		h.turnAway(ctx, fasthttp.StatusNotFound, titleNotFound)
 	default:
-		h.invoke(ctx, t, p, active, module)
+		h.invoke(ctx, t, p, active, snapshot)
 	}
 }
 
@@ -182,19 +182,19 @@ func (h *HTTP) loops(ctx *fasthttp.RequestCtx) (n int) {
 	return n
 }
 
-// find looks up what serves a request and takes its module into use. Where a
+// find looks up what serves a request and takes it into use. Where a
 // deploy has just replaced what was found, it looks again.
-func (h *HTTP) find(p peer, t target) (*deploy.Active, *runtime.Module, error) {
+func (h *HTTP) find(p peer, t target) (*deploy.Active, *runtime.Snapshot, error) {
 	for {
 		active, ok := h.cfg.Table.Lookup([]byte(p.scheme()), t.host, t.path)
 		if !ok {
 			return nil, nil, nil
 		}
-		module, err := active.Module(h.base)
-		if err == nil && module.Use() {
-			return active, module, nil
+		snapshot, err := active.Snapshot(h.base)
+		if err == nil && snapshot.Use() {
+			return active, snapshot, nil
 		}
-		if err != nil && !errors.Is(err, runtime.ErrUnloaded) {
+		if err != nil && !errors.Is(err, runtime.ErrClosed) {
 			return active, nil, err
 		}
 	}
@@ -214,22 +214,22 @@ func (h *HTTP) logPanic(id string, v any) {
 	h.cfg.Logger.Error("panic while serving", "request", id, "panic", v, "stack", string(debug.Stack()))
 }
 
-func (h *HTTP) invoke(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.Active, module *runtime.Module) {
+func (h *HTTP) invoke(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.Active, snapshot *runtime.Snapshot) {
 	if refused := checkLimits(&ctx.Request.Header, active); refused != nil {
-		module.Done()
+		snapshot.Done()
 		h.refuse(ctx, refused)
 		return
 	}
 	inv := h.begin(ctx, t, p, active)
-	if module.Plan.Detached {
-		h.serveDetached(inv, module)
+	if snapshot.Module.Plan.Detached {
+		h.serveDetached(inv, snapshot)
 	} else {
-		h.serveInline(inv, module)
+		h.serveInline(inv, snapshot)
 	}
 }
 
-func (h *HTTP) serveInline(inv *invocation, module *runtime.Module) {
-	outcome, err := module.Invoke(&inv.call)
+func (h *HTTP) serveInline(inv *invocation, snapshot *runtime.Snapshot) {
+	outcome, err := snapshot.Invoke(&inv.call)
 	if outcome != host.OutcomeOK {
 		inv.fail(outcome)
 	}

@@ -21,6 +21,7 @@ type ColdResult struct {
 // Phases are in the order in which they happen.
 type Phases struct {
 	Compile     Percentiles `json:"compile"`
+	Snapshot    Percentiles `json:"snapshot"` // taken once
 	Instantiate Percentiles `json:"instantiate"`
 	Initialise  Percentiles `json:"initialise"`
 	Call        Percentiles `json:"call"`
@@ -45,16 +46,19 @@ func Cold(ctx context.Context, r *runtime.Runtime, g Guest, requests int, tick f
 		return ColdResult{}, err
 	}
 	s := samples{compile: []time.Duration{time.Since(start)}}
-	if !m.Use() {
-		return ColdResult{}, runtime.ErrUnloaded
+	start = time.Now()
+	snapshot, err := m.Prepare(ctx, runtime.Setup{Services: g.Services, Bindings: g.Bindings, Limits: g.Limits})
+	if err != nil {
+		return ColdResult{}, err
 	}
-	defer m.Done()
+	defer snapshot.Close()
+	s.snapshot = []time.Duration{time.Since(start)}
 	var c host.Call
 	for i := range requests {
 		if err := ctx.Err(); err != nil {
 			return ColdResult{}, err
 		}
-		if err := s.invoke(ctx, m, g, &c); err != nil {
+		if err := s.invoke(ctx, snapshot, g, &c); err != nil {
 			return ColdResult{}, fmt.Errorf("request %d: %w", i+1, err)
 		}
 		tick(i + 1)
@@ -64,31 +68,30 @@ func Cold(ctx context.Context, r *runtime.Runtime, g Guest, requests int, tick f
 
 // samples are the durations of each phase, and of all but compile together.
 type samples struct {
-	compile, instantiate, initialise, call, release, total []time.Duration
+	compile, snapshot, instantiate, initialise, call, release, total []time.Duration
 }
 
-// invoke goes through the steps of runtime.Module.Invoke with a clock.
-func (s *samples) invoke(ctx context.Context, m *runtime.Module, g Guest, c *host.Call) error {
+// invoke goes through the steps of runtime.Snapshot.Invoke with a clock.
+func (s *samples) invoke(ctx context.Context, snapshot *runtime.Snapshot, g Guest, c *host.Call) error {
 	prepare(c, g)
 	c.Begin(ctx)
-	m.ABI.Enter(c)
+	a := snapshot.Module.ABI
+	a.Enter(c)
 	start := time.Now()
-	i, err := m.Acquire(c)
-	if i == nil {
+	i, err := snapshot.Acquire(c)
+	if err != nil {
 		c.End(err)
 		return fmt.Errorf("instantiate: %w", err)
 	}
 	acquired := time.Now()
-	if err == nil {
-		err = i.Initialize(c)
-	}
+	err = i.Initialize(c)
 	initialised := time.Now()
 	if err == nil {
 		err = i.Run(c)
 	}
-	err = m.ABI.Leave(c, err)
+	err = a.Leave(c, err)
 	called := time.Now()
-	i.Release(c)
+	i.Release(c, outcomeOf(err))
 	released := time.Now()
 	c.End(err)
 	if err != nil {
@@ -102,12 +105,20 @@ func (s *samples) invoke(ctx context.Context, m *runtime.Module, g Guest, c *hos
 	return nil
 }
 
+func outcomeOf(err error) host.Outcome {
+	if err != nil {
+		return host.OutcomeException
+	}
+	return host.OutcomeOK
+}
+
 func add(to *[]time.Duration, from, until time.Time) { *to = append(*to, until.Sub(from)) }
 
 func (s *samples) result() ColdResult {
 	return ColdResult{
 		Phases: Phases{
 			Compile:     percentilesOf(s.compile),
+			Snapshot:    percentilesOf(s.snapshot),
 			Instantiate: percentilesOf(s.instantiate),
 			Initialise:  percentilesOf(s.initialise),
 			Call:        percentilesOf(s.call),

@@ -101,7 +101,7 @@ func checkJSON(t *testing.T, r measure.ColdResult) {
 		}
 	}
 	distribution := " p50_us p90_us p99_us max_us"
-	want := "phases compile" + distribution + " instantiate" + distribution + " initialise" + distribution +
+	want := "phases compile" + distribution + " snapshot" + distribution + " instantiate" + distribution + " initialise" + distribution +
 		" call" + distribution + " release" + distribution + " total" + distribution
 	if got := strings.Join(kept, " "); got != want {
 		t.Errorf("JSON has %s, want %s", got, want)

@@ -1,0 +1,59 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrCPUTime is the cause of an Invocation's end at Limits.CPU.
+var ErrCPUTime = errors.New("CPU time limit exceeded")
+
+// Spend accounts for units of guest work, and for the time since the guest
+// began to run, and reports why the Invocation is over, or nil. The engine calls
+// it from time to time while the guest runs.
+func (c *Call) Spend(units int64) error {
+	c.Usage.Units += units
+	now := time.Now()
+	if !c.running.IsZero() {
+		c.Usage.CPU += now.Sub(c.running)
+	}
+	c.running = now
+	switch {
+	case c.Usage.CPU > c.Limits.CPU:
+		c.Cancel(ErrCPUTime)
+	case c.life.passed(now):
+		c.Cancel(ErrWallTime)
+	}
+	return c.life.over(c.parent)
+}
+
+// Pause stops the clock of Usage.CPU while a guest waits for somebody else;
+// Resume starts it again. Every host function that blocks calls them.
+func (c *Call) Pause() {
+	if !c.running.IsZero() {
+		c.Usage.CPU += time.Since(c.running)
+		c.running = time.Time{}
+	}
+}
+
+func (c *Call) Resume() { c.running = time.Now() }
+
+func (l *lifetime) passed(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return now.After(l.deadline)
+}
+
+// over is the cause of the end, if it has come.
+func (l *lifetime) over(parent context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.cause != nil:
+		return l.cause
+	case l.ctx != nil:
+		return context.Cause(l.ctx)
+	}
+	return parent.Err()
+}

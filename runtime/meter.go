@@ -1,0 +1,27 @@
+package runtime
+
+import (
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/runtime/wasm"
+)
+
+// quantum is how many units a guest runs between two looks at its limits: about
+// 100 microseconds of guest work.
+const quantum = 300_000
+
+// engineModule is what rewritten modules import beside what their authors do.
+func engineModule() *abi.Module {
+	return &abi.Module{Name: wasm.TickModule, Funcs: []abi.Func{
+		{Name: wasm.TickName, Params: []abi.Type{abi.I64}, Results: []abi.Type{abi.I64}, Do: tick},
+		{Name: goRandName, Results: []abi.Type{abi.I64}, Do: goRand},
+	}}
+}
+
+// tick is where a running guest meets its limits, and where Go's scheduler and
+// garbage collector get hold of its thread. It grants the next quantum.
+func tick(g abi.Guest, a abi.Args) int64 {
+	if cause := g.Spend(quantum - a.I64(0)); cause != nil {
+		panic(cause)
+	}
+	return quantum
+}

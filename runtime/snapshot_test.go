@@ -1,0 +1,136 @@
+package runtime_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/runtime"
+)
+
+// goState builds the Go guest in testdata/state.
+func goState(t *testing.T) []byte {
+	t.Helper()
+	wasm, err := hosttest.BuildGo("testdata/state", "-buildmode=c-shared", "-ldflags=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wasm
+}
+
+// A Go guest that scribbles over its variables, exits, panics or grows leaves
+// nothing of it to the next request.
+func TestGoStartsAfresh(t *testing.T) {
+	s := mustPrepare(t, mustLoad(t, mustRuntime(t, runtime.Config{}), goState(t)), host.Limits{})
+	for n, between := range []string{"", "/state", "/exit", "/panic", "/grow", "/state"} {
+		if between != "" {
+			ask(t, s, between, host.Limits{})
+		}
+		got := ask(t, s, "/state", host.Limits{})
+		if want := "requests=1 seen=1 dirty=0 sink=0\n"; string(got.Body) != want {
+			t.Errorf("request %d, after %q: got %q, %v; want %q", n, between, got.Body, got.err, want)
+		}
+	}
+}
+
+// Whatever a Go guest draws in a request differs from what it draws in others.
+func TestGoRandomDiffers(t *testing.T) {
+	s := mustPrepare(t, mustLoad(t, mustRuntime(t, runtime.Config{}), goState(t)), host.Limits{})
+	seen := map[string]int{}
+	const requests = 4
+	for range requests {
+		got := ask(t, s, "/random", host.Limits{})
+		lines := strings.Split(strings.TrimSpace(string(got.Body)), "\n")
+		if len(lines) != 5 {
+			t.Fatalf("got %q, %v", got.Body, got.err)
+		}
+		for _, line := range lines {
+			seen[line]++
+		}
+	}
+	for line, n := range seen {
+		if n > 1 && !strings.HasPrefix(line, "crypto/rand") { // the test's source of it is the same each time
+			t.Errorf("%d requests drew %s", n, line)
+		}
+	}
+}
+
+// The same input costs the same units, on every instance and every machine.
+func TestUnitsAreDeterministic(t *testing.T) {
+	var m hosttest.Module
+	f := respond(&m)
+	m.Memory(1)
+	const i, loop, want = 0, 1000, 8029
+	m.Func("fetch", nil, nil, []byte{0x7f},
+		hosttest.Loop,
+		hosttest.LocalGet(i), hosttest.I32Const(1), hosttest.I32Add, hosttest.LocalTee(i),
+		hosttest.I32Const(loop), hosttest.I32LtS, hosttest.BrIf(0), hosttest.End,
+		answer(f, 0))
+	s := mustPrepare(t, mustLoad(t, mustRuntime(t, runtime.Config{}), m.Bytes()), host.Limits{})
+	for range 3 {
+		if got := ask(t, s, "/", host.Limits{}).usage.Units; got != want {
+			t.Errorf("%d units, want %d", got, want)
+		}
+	}
+}
+
+// CPU time is limited, whatever the guest spends it on.
+func TestCPULimit(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	for name, wasm := range map[string][]byte{
+		"loop": fetches(hosttest.Loop, hosttest.Br(0), hosttest.End),
+		"calls": func() []byte {
+			var m hosttest.Module
+			m.Memory(1)
+			// f(n): f(n-1); f(n-1), a tree of calls without a loop
+			m.Func("", []byte{0x7f}, nil, nil, hosttest.LocalGet(0), hosttest.If,
+				hosttest.LocalGet(0), hosttest.I32Const(1), hosttest.I32Sub, hosttest.Call(0),
+				hosttest.LocalGet(0), hosttest.I32Const(1), hosttest.I32Sub, hosttest.Call(0), hosttest.End)
+			m.Func("fetch", nil, nil, nil, hosttest.I32Const(60), hosttest.Call(0))
+			return m.Bytes()
+		}(),
+	} {
+		got := invoke(t, mustLoad(t, r, wasm), host.Limits{CPU: 20_000_000})
+		if got.outcome != host.OutcomeExceededCPU || got.usage.Units == 0 {
+			t.Errorf("%s: %v, %v, %d units", name, got.outcome, got.err, got.usage.Units)
+		}
+	}
+}
+
+// During initialisation and warm-up nothing secret can be seen, and nothing that
+// others hold can be reached.
+func TestInitialisationIsSealed(t *testing.T) {
+	m := mustLoad(t, mustRuntime(t, runtime.Config{}), goState(t))
+	s, err := prepare(t, m, host.Limits{}, hosttest.Request("GET", "http://test.localhost/state", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, s, "/state", host.Limits{}); string(got.Body) != "requests=2 seen=2 dirty=16711680 sink=0\n" {
+		t.Errorf("after a warm-up request: %q, %v", got.Body, got.err)
+	}
+	if _, err := prepare(t, m, host.Limits{}, hosttest.Request("GET", "http://test.localhost/panic", "")); err == nil || !strings.Contains(err.Error(), "the warm-up request GET http://test.localhost/panic failed") {
+		t.Errorf("a warm-up request that panics: %v", err)
+	}
+}
+
+// Many requests at once, each with an Instance of its own.
+func TestManyAtOnce(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	var all sync.WaitGroup
+	for n := range 4 {
+		s := mustPrepare(t, mustLoad(t, r, hello(fmt.Sprint("text ", n))), host.Limits{})
+		for range 4 {
+			all.Go(func() {
+				for range 200 {
+					if got := ask(t, s, "/", host.Limits{}); string(got.Body) != fmt.Sprint("text ", n) {
+						t.Errorf("got %q, %v", got.Body, got.err)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+}
