@@ -38,6 +38,11 @@ type Call struct {
 	LastError *Error // the newest error that a host function returned
 	Handles   Handles
 
+	// Turn is what a long-running guest holds while it runs; nil otherwise. The
+	// engine gives it, and it ends as soon as the guest waits.
+	Turn      Turn
+	TurnSince time.Time
+
 	started  time.Time
 	running  time.Time // since when the guest runs; zero while it waits
 	parent   context.Context
@@ -85,6 +90,7 @@ func (c *Call) Reset() {
 	c.WASI.reset()
 	c.Usage, c.LastError, c.faults = Usage{}, nil, 0
 	c.Responded, c.Detached, c.BodyTaken = false, false, false
+	c.Turn, c.TurnSince = nil, time.Time{}
 	c.started, c.parent = time.Time{}, nil
 	c.held.Store(0)
 	c.life.reset()

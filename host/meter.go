@@ -28,9 +28,21 @@ func (c *Call) Spend(units int64) error {
 	return c.life.over(c.parent)
 }
 
+// Turn is a place among the guests that may run for long.
+type Turn interface{ EndTurn() }
+
+// EndTurn gives the turn back, if the guest holds one.
+func (c *Call) EndTurn() {
+	if c.Turn != nil {
+		c.Turn.EndTurn()
+		c.Turn = nil
+	}
+}
+
 // Pause stops the clock of Usage.CPU while a guest waits for somebody else;
 // Resume starts it again. Every host function that blocks calls them.
 func (c *Call) Pause() {
+	c.EndTurn()
 	if !c.running.IsZero() {
 		c.Usage.CPU += time.Since(c.running)
 		c.running = time.Time{}

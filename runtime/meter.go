@@ -10,18 +10,21 @@ import (
 const quantum = 300_000
 
 // engineModule is what rewritten modules import beside what their authors do.
-func engineModule() *abi.Module {
+func engineModule(t *turns) *abi.Module {
 	return &abi.Module{Name: wasm.TickModule, Funcs: []abi.Func{
-		{Name: wasm.TickName, Params: []abi.Type{abi.I64}, Results: []abi.Type{abi.I64}, Do: tick},
+		{Name: wasm.TickName, Params: []abi.Type{abi.I64}, Results: []abi.Type{abi.I64}, Do: t.tick},
 		{Name: goRandName, Results: []abi.Type{abi.I64}, Do: goRand},
 	}}
 }
 
 // tick is where a running guest meets its limits, and where Go's scheduler and
 // garbage collector get hold of its thread. It grants the next quantum.
-func tick(g abi.Guest, a abi.Args) int64 {
+func (t *turns) tick(g abi.Guest, a abi.Args) int64 {
 	if cause := g.Spend(quantum - a.I64(0)); cause != nil {
 		panic(cause)
+	}
+	if g.Usage.Units > freeUnits {
+		t.take(g.Call)
 	}
 	return quantum
 }

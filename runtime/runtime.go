@@ -50,7 +50,7 @@ func New(ctx context.Context, cfg Config) (*Runtime, error) {
 		modules: map[kv.Digest]*Module{},
 		codes:   map[kv.Digest]*code{},
 	}
-	if err := abi.Register(ctx, r.engine, engineModule()); err != nil {
+	if err := abi.Register(ctx, r.engine, engineModule(newTurns())); err != nil {
 		r.engine.Close(ctx)
 		return nil, err
 	}

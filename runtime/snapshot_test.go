@@ -134,3 +134,25 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// Guests without end take turns, and leave short requests their place: those are
+// all answered while the others run, and the others all end at their limits.
+func TestLongGuestsTakeTurns(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	long := mustPrepare(t, mustLoad(t, r, fetches(hosttest.Loop, hosttest.Br(0), hosttest.End)), host.Limits{})
+	short := mustPrepare(t, mustLoad(t, r, hello("hello")), host.Limits{})
+	var ended sync.WaitGroup
+	for range 8 {
+		ended.Go(func() {
+			if got := ask(t, long, "/", host.Limits{CPU: 50_000_000}); got.outcome != host.OutcomeExceededCPU {
+				t.Errorf("got %v, %v", got.outcome, got.err)
+			}
+		})
+	}
+	for range 500 {
+		if got := ask(t, short, "/", host.Limits{}); string(got.Body) != "hello" {
+			t.Errorf("got %q, %v", got.Body, got.err)
+		}
+	}
+	ended.Wait()
+}
