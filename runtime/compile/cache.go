@@ -36,14 +36,17 @@ var ErrClosed = errors.New("compile cache is closed")
 
 // Limits bounds one child process.
 type Limits struct {
-	CPU    time.Duration // rounded up to whole seconds; default 30 s
-	Wall   time.Duration // without the wait for a free child; default 60 s
-	Memory int64         // address space beyond what the program has at its start, bytes; default 1 GiB
+	CPU  time.Duration // rounded up to whole seconds; default 60 s
+	Wall time.Duration // without the wait for a free child; default 120 s
+	// Memory is address space beyond what the program has at its start, in
+	// bytes; default 1 GiB. Go takes 64 MiB at a time: 128 MiB is the least that
+	// works, and enough for a module of 3 MB.
+	Memory int64
 }
 
 const (
-	defaultCPU      = 30 * time.Second
-	defaultWall     = 60 * time.Second
+	defaultCPU      = 60 * time.Second
+	defaultWall     = 120 * time.Second
 	defaultMemory   = 1 << 30
 	defaultMaxBytes = 1 << 30
 )

@@ -168,45 +168,37 @@ func TestForeignManifest(t *testing.T) {
 // Whatever a manifest or an entry holds, only what was recorded is taken.
 func FuzzFiles(f *testing.F) {
 	dir := f.TempDir()
-	cfg, _ := counted(dir)
-	c, err := compile.Open(cfg)
-	if err != nil {
-		f.Fatal(err)
-	}
+	recorded := false
+	c := mustOpen(f, compile.Config{Dir: dir, Logger: quiet, Command: func(ctx context.Context) *exec.Cmd {
+		if recorded {
+			return exec.CommandContext(ctx, filepath.Join(dir, "nothing"))
+		}
+		return child(ctx)
+	}})
 	mustEnsure(f, c, answers(3))
-	if err := c.Close(); err != nil {
-		f.Fatal(err)
-	}
+	recorded = true
 	entry, manifest := mustCode(f, dir)
-	goodEntry, err := os.ReadFile(entry)
-	if err != nil {
-		f.Fatal(err)
-	}
-	goodManifest, err := os.ReadFile(manifest)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(goodEntry, goodManifest)
-	f.Add(goodEntry[:20], goodManifest)
-	f.Add(goodEntry, goodManifest[:136])
+	good := map[string]string{entry: mustRead(f, entry), manifest: mustRead(f, manifest)}
+	f.Add([]byte(good[entry]), []byte(good[manifest]))
+	f.Add([]byte(good[entry][:20]), []byte(good[manifest]))
+	f.Add([]byte(good[entry]), []byte(good[manifest][:136]))
 	f.Add([]byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, e, m []byte) {
-		dir := t.TempDir()
-		c := mustOpen(t, compile.Config{Dir: dir, Logger: quiet, Command: func(ctx context.Context) *exec.Cmd {
-			return exec.CommandContext(ctx, filepath.Join(dir, "nothing"))
-		}})
-		folder := filepath.Join(dir, filepath.Base(filepath.Dir(entry)))
-		if err := os.MkdirAll(folder, 0o700); err != nil {
+		if err := firstErr(os.WriteFile(entry, e, 0o600), os.WriteFile(manifest, m, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		for path, data := range map[string][]byte{filepath.Base(entry): e, filepath.Base(manifest): m} {
-			if err := os.WriteFile(filepath.Join(folder, path), data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
 		got := c.Ensure(t.Context(), answers(3)) == nil
-		if want := string(e) == string(goodEntry) && string(m) == string(goodManifest); got != want {
+		if want := string(e) == good[entry] && string(m) == good[manifest]; got != want {
 			t.Errorf("taken is %v, want %v", got, want)
 		}
 	})
+}
+
+func mustRead(t testing.TB, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

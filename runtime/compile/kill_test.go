@@ -29,6 +29,19 @@ func fill(dir string) error {
 	}
 }
 
+// wait compiles with a child that never ends and that keeps standard output open.
+func wait(dir string) error {
+	c, err := compile.Open(compile.Config{Dir: dir, Logger: quiet, Command: func(ctx context.Context) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, "/bin/sh", "-c", "echo started >&3; exec sleep 100000", "sh")
+		cmd.ExtraFiles = []*os.File{os.Stdout}
+		return cmd
+	}})
+	if err != nil {
+		return err
+	}
+	return c.Ensure(context.Background(), answers(1))
+}
+
 // A server that is killed at any moment leaves a directory that the next one can
 // use, beside another one that is still running.
 func TestKilledServer(t *testing.T) {

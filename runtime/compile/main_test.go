@@ -24,6 +24,7 @@ const (
 	roleServe = "play-serve" // loads the module on stdin, runs it, prints the answer
 	roleFill  = "play-fill"  // compiles module after module until it is killed
 	roleFlips = "play-flips" // see damage_test.go
+	roleWait  = "play-wait"  // see kill_test.go
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +39,8 @@ func TestMain(m *testing.M) {
 		exitWith(serve(os.Args[2]))
 	case roleFill:
 		exitWith(fill(os.Args[2]))
+	case roleWait:
+		exitWith(wait(os.Args[2]))
 	case roleFlips:
 		exitWith(flips(os.Args[2], os.Args[3]))
 	}
