@@ -40,7 +40,7 @@ func (r *Runtime) checkImport(i wasm.Import) error {
 		return host.Errorf(host.CodeInvalid, "the module imports %s.%s, which this node does not offer%s", i.Module, i.Name, nearest(offered, i.Name))
 	}
 	if base, version, versioned := strings.Cut(i.Module, "@"); versioned && r.offered[base] != nil {
-		return host.Errorf(host.CodeInvalid, "the module imports %s.%s and so needs version %s of the %s ABI; this node offers 1.0: upgrade the node, or build with an older SDK", i.Module, i.Name, version, base)
+		return host.Errorf(host.CodeInvalid, "the module imports %s.%s and so needs version %s of the %s ABI; this node offers %s: upgrade the node, or build with an older SDK", i.Module, i.Name, version, base, r.offered[base].Version)
 	}
 	return host.Errorf(host.CodeInvalid, "the module imports %s %s.%s; this node offers functions from %s only", i.Kind, i.Module, i.Name, r.offers())
 }

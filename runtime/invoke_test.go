@@ -142,13 +142,20 @@ func TestExit(t *testing.T) {
 		m.Memory(1)
 		m.Data(0, []byte("x"))
 		m.Func("fetch", nil, nil, nil, answer(f, 1), hosttest.I32Const(tt.code), hosttest.Call(exit), hosttest.Unreachable)
-		got := invoke(t, mustLoad(t, r, m.Bytes()), host.Limits{})
-		if got.outcome != tt.want || string(got.Body) != "x" {
-			t.Errorf("exit %d: %v %q, want %v", tt.code, got.outcome, got.Body, tt.want)
+		s := mustPrepare(t, mustLoad(t, r, m.Bytes()), host.Limits{})
+		for range 3 { // an instance that ended well is used again
+			checkExit(t, ask(t, s, "/", host.Limits{}), tt.code, tt.want, tt.text)
 		}
-		if tt.text != "" && (got.err == nil || !strings.Contains(got.err.Error(), tt.text)) {
-			t.Errorf("exit %d: %v, want %q", tt.code, got.err, tt.text)
-		}
+	}
+}
+
+func checkExit(t *testing.T, got result, code int32, want host.Outcome, text string) {
+	t.Helper()
+	if got.outcome != want || string(got.Body) != "x" {
+		t.Errorf("exit %d: %v %q, want %v", code, got.outcome, got.Body, want)
+	}
+	if text != "" && (got.err == nil || !strings.Contains(got.err.Error(), text)) {
+		t.Errorf("exit %d: %v, want %q", code, got.err, text)
 	}
 }
 

@@ -22,8 +22,9 @@ const (
 
 // Module is a host module that guests may import functions from.
 type Module struct {
-	Name  string
-	Funcs []Func
+	Name    string
+	Version string // that this node offers; empty if there is only one
+	Funcs   []Func
 }
 
 // Func is one host function.

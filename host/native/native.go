@@ -18,7 +18,7 @@ const (
 
 // table joins the areas into the host module.
 func table() *abi.Module {
-	return &abi.Module{Name: Name, Funcs: slices.Concat(
+	return &abi.Module{Name: Name, Version: Version, Funcs: slices.Concat(
 		requestFuncs, responseFuncs, bodyFuncs, fetchFuncs, kvFuncs, envFuncs, logFuncs, timeFuncs, waitFuncs)}
 }
 
