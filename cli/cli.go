@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,10 @@ import (
 type Stdio struct {
 	In       io.Reader
 	Out, Err io.Writer
+	// Self starts this program again, with more arguments to follow: nodes
+	// compile in a process of its own. Nil where the program is something else,
+	// as in tests that call Run; then they compile in the node.
+	Self func(ctx context.Context) *exec.Cmd
 }
 
 // Run runs one command line, without the program's name, and returns its exit

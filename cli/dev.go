@@ -113,6 +113,7 @@ func (d *devCommand) start(ctx context.Context, p *build.Project, s *dev.Session
 		Dev:       true,
 		Single:    p.Manifest.Name,
 		Intercept: s.Intercept,
+		Compile:   d.stdio.Self,
 		Logger:    quietLogger(d.stdio.Err),
 		GuestLog:  dev.NewLog(d.stdio.Err),
 	})

@@ -46,6 +46,7 @@ func (s *serveCommand) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	cfg.Compile = s.stdio.Self
 	n, err := node.Start(c.Context(), cfg)
 	if err != nil {
 		return err

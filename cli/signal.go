@@ -3,13 +3,21 @@ package cli
 import (
 	"context"
 	"os"
+	"os/exec"
 	"os/signal"
+	"runtime"
 	"syscall"
+
+	"github.com/mayfly-run/mayfly/runtime/compile"
 )
 
 // Main is Run for a process: the first interrupt or SIGTERM ends the context,
 // the second the process.
 func Main(args []string, stdio Stdio) int {
+	if len(args) > 0 && args[0] == compileChild {
+		return compile.Child(stdio.In, stdio.Out, stdio.Err, args[1:])
+	}
+	stdio.Self = self
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	// Room for both, so that none is lost however close they come.
@@ -22,4 +30,19 @@ func Main(args []string, stdio Stdio) int {
 		os.Exit(exitSignal + int(second.(syscall.Signal)))
 	}()
 	return Run(ctx, args, stdio)
+}
+
+// compileChild is the argument with which a node starts the process that
+// compiles. It is not for people.
+const compileChild = "compile-child"
+
+// self starts the program that is running, even if its file was replaced since.
+func self(ctx context.Context) *exec.Cmd {
+	path := "/proc/self/exe"
+	if runtime.GOOS != "linux" {
+		path, _ = os.Executable() // an empty path fails when it is started
+	}
+	cmd := exec.CommandContext(ctx, path)
+	cmd.Args = []string{os.Args[0], compileChild}
+	return cmd
 }

@@ -62,14 +62,25 @@ func (r *Runtime) compileCode(ctx context.Context, digest kv.Digest, rewritten [
 	if r.codeOf(digest) != nil {
 		return nil
 	}
-	compiled, err := r.engine.CompileModule(ctx, rewritten)
+	compiled, err := r.compileBytes(ctx, rewritten)
 	if err != nil {
-		return host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.codes[digest] = &code{digest: digest, compiled: compiled}
 	return nil
+}
+
+func (r *Runtime) compileBytes(ctx context.Context, rewritten []byte) (wazero.CompiledModule, error) {
+	if r.cfg.Code != nil {
+		return r.cfg.Code.Load(ctx, r.engine, rewritten)
+	}
+	compiled, err := r.engine.CompileModule(ctx, rewritten)
+	if err != nil {
+		return nil, host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %v", err)
+	}
+	return compiled, nil
 }
 
 func (r *Runtime) codeOf(d kv.Digest) *code {

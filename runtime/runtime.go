@@ -8,6 +8,7 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/tetratelabs/wazero"
 	"golang.org/x/sync/singleflight"
 )
@@ -23,6 +24,16 @@ type Config struct {
 	// and the engine's own checks of deadlines: the reference that everything
 	// else is measured against.
 	Simple bool
+	// Code compiles in another process and keeps the result on disk. Nil compiles
+	// here. Not with Simple.
+	Code *compile.Cache
+}
+
+func (c *Config) engine() wazero.RuntimeConfig {
+	if c.Code != nil {
+		return c.Code.RuntimeConfig()
+	}
+	return wazero.NewRuntimeConfig().WithCloseOnContextDone(c.Simple)
 }
 
 // Runtime compiles modules, each content once, and owns what runs them. It is
@@ -45,7 +56,7 @@ func New(ctx context.Context, cfg Config) (*Runtime, error) {
 	}
 	r := &Runtime{
 		cfg:     cfg,
-		engine:  wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCloseOnContextDone(cfg.Simple)),
+		engine:  wazero.NewRuntimeWithConfig(ctx, cfg.engine()),
 		offered: map[string]*abi.Module{},
 		modules: map[kv.Digest]*Module{},
 		codes:   map[kv.Digest]*code{},

@@ -1,10 +1,12 @@
 package node
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/netip"
 	"os"
+	"os/exec"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -35,6 +37,10 @@ type Config struct {
 
 	Egress        fetch.Policy            // where Functions may connect
 	AccountEgress map[string]fetch.Policy // by account, instead of Egress
+
+	// Compile starts this program as the process that compiles modules, which
+	// calls compile.Child; nil compiles in the node and keeps no code.
+	Compile func(ctx context.Context) *exec.Cmd
 
 	Version string // of the software, for clients of the API
 

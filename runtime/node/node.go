@@ -24,6 +24,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv/badgerkv"
 	"github.com/mayfly-run/mayfly/kv/fileblob"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/mayfly-run/mayfly/runtime/control"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
@@ -112,7 +113,11 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open data directory %s: %w", n.cfg.Data, err)
 	}
-	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule})
+	code, err := n.openCode()
+	if err != nil {
+		return err
+	}
+	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule, Code: code})
 	if err != nil {
 		return err
 	}
@@ -147,6 +152,23 @@ func (n *Node) openServices(id string) (*host.Services, error) {
 	}
 	n.closers = append(n.closers, fetcher.Close)
 	return &host.Services{Fetcher: fetcher, Log: n.cfg.GuestLog, Logger: n.cfg.Logger, Now: time.Now, Random: rand.Reader}, nil
+}
+
+// openCode makes the cache of compiled code, where there is a compiler.
+func (n *Node) openCode() (*compile.Cache, error) {
+	if n.cfg.Compile == nil {
+		return nil, nil
+	}
+	c, err := compile.Open(compile.Config{Dir: filepath.Join(n.cfg.Data, "code"), Command: n.cfg.Compile, Logger: n.cfg.Logger})
+	if errors.Is(err, errors.ErrUnsupported) {
+		n.cfg.Logger.Warn("guests are interpreted: there is no compiler for this processor")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open code cache: %w", err)
+	}
+	n.closers = append(n.closers, c.Close)
+	return c, nil
 }
 
 func (n *Node) openAccessLog() error {
