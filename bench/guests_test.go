@@ -62,7 +62,7 @@ func goGuest(dir string) func(testing.TB) []byte {
 
 func buildGo(t testing.TB, dir string) []byte {
 	out := filepath.Join(os.TempDir(), "mayfly-bench-"+strings.ReplaceAll(filepath.Base(dir), "/", "-")+".wasm")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildmode=c-shared", "-ldflags=-s -w", "-o", out, ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildmode=c-shared", "-o", out, ".")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if text, err := cmd.CombinedOutput(); err != nil {

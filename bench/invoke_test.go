@@ -14,37 +14,43 @@ import (
 	"github.com/mayfly-run/mayfly/runtime"
 )
 
-// BenchmarkInvoke is one Invocation without a network: acquire, initialise,
-// call, release.
+// BenchmarkInvoke is one Invocation without a network: acquire, call, release.
+// The simple engine instantiates and initialises as well; the warm one answered
+// the same request once before its snapshot was taken.
 func BenchmarkInvoke(b *testing.B) {
-	engine, err := runtime.New(b.Context(), runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { engine.Close(context.Background()) })
-	for _, g := range guests {
-		b.Run("guest="+g.name, func(b *testing.B) {
-			module, err := engine.Load(b.Context(), g.wasm(b))
-			if err != nil {
-				b.Fatal(err)
-			}
-			services := hosttest.Services(b)
-			snapshot, err := module.Prepare(b.Context(), runtime.Setup{Services: services, Bindings: bindings, Limits: host.DefaultLimits()})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer snapshot.Close()
-			invoke(b, snapshot, services, g)
-		})
+	for _, engine := range []string{"simple", "snapshot", "warm"} {
+		r, err := runtime.New(b.Context(), runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}, Simple: engine == "simple"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, g := range guests {
+			b.Run("engine="+engine+"/guest="+g.name, func(b *testing.B) { invoke(b, r, g, engine == "warm") })
+		}
+		r.Close(context.Background())
 	}
 }
 
-var bindings = &host.Bindings{Account: "local", Function: "bench", Version: "1"}
+func invoke(b *testing.B, r *runtime.Runtime, g guest, warm bool) {
+	module, err := r.Load(b.Context(), g.wasm(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	setup := runtime.Setup{Services: hosttest.Services(b), Limits: host.DefaultLimits(),
+		Bindings: &host.Bindings{Account: "local", Function: "bench", Version: "1"}}
+	if warm {
+		setup.Warmup = []host.Request{g.request()}
+	}
+	snapshot, err := module.Prepare(b.Context(), setup)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer snapshot.Close()
+	repeat(b, snapshot, setup, g)
+}
 
-func invoke(b *testing.B, snapshot *runtime.Snapshot, services *host.Services, g guest) {
+func repeat(b *testing.B, snapshot *runtime.Snapshot, setup runtime.Setup, g guest) {
 	var c host.Call
-	recorder, body := &answer{}, strings.NewReader("")
-	request := g.request()
+	recorder, body, request := &answer{}, strings.NewReader(""), g.request()
 	b.ReportAllocs()
 	for b.Loop() {
 		if g.body != "" {
@@ -52,11 +58,9 @@ func invoke(b *testing.B, snapshot *runtime.Snapshot, services *host.Services, g
 			request.Body = io.Reader(body)
 		}
 		c.Reset()
-		c.Services, c.Bindings, c.Limits, c.Request, c.Responder = services, bindings, host.DefaultLimits(), request, recorder
+		c.Services, c.Bindings, c.Limits, c.Request, c.Responder = setup.Services, setup.Bindings, setup.Limits, request, recorder
 		c.Begin(context.Background())
-		if !snapshot.Use() {
-			b.Fatal("the snapshot was closed")
-		}
+		snapshot.Use()
 		if outcome, err := snapshot.Invoke(&c); outcome != host.OutcomeOK {
 			b.Fatalf("%v: %v", outcome, err)
 		}

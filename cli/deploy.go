@@ -116,7 +116,9 @@ func metadataOf(m *deploy.Manifest) api.Metadata {
 			Routes []deploy.Route `json:"routes"` // null leaves them as they are
 			Limits deploy.Limits  `json:"limits,omitzero"`
 			Egress *deploy.Egress `json:"egress,omitempty"`
-		}{m.Routes, m.Limits, m.Egress},
+
+			Snapshot deploy.SnapshotOptions `json:"snapshot,omitzero"`
+		}{m.Routes, m.Limits, m.Egress, m.Snapshot},
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Vars)) {
 		metadata.Bindings = append(metadata.Bindings, varBinding(name, m.Vars[name]))

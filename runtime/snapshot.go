@@ -57,6 +57,8 @@ type Setup struct {
 	Services *host.Services
 	Bindings *host.Bindings
 	Limits   host.Limits
+	// Fresh takes no Snapshot: the module is initialised in each request.
+	Fresh bool
 	// Warmup are requests that the module answers before the Snapshot is taken,
 	// so that what it does once is done. Their answers are dropped. KV and fetch
 	// refuse during them, as during initialisation.
@@ -71,7 +73,7 @@ func (m *Module) Prepare(ctx context.Context, setup Setup) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.runtime.cfg.Simple || !m.facts.Resettable() {
+	if m.runtime.cfg.Simple || setup.Fresh || !m.facts.Resettable() {
 		return first, nil
 	}
 	s, err := first.initialize(ctx, setup)

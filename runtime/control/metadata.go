@@ -31,6 +31,8 @@ type mayflyJSON struct {
 	Routes []routeJSON    `json:"routes"` // null leaves those of the Function as they are
 	Limits deploy.Limits  `json:"limits"`
 	Egress *deploy.Egress `json:"egress"`
+
+	Snapshot deploy.SnapshotOptions `json:"snapshot"`
 }
 
 // UnmarshalJSON refuses unknown keys: what is not ours is a mistake here.
@@ -99,6 +101,7 @@ func (m *metadata) upload() (up deploy.Upload, err error) {
 		CompatibilityDate: m.CompatibilityDate,
 		Limits:            m.Mayfly.Limits.Or(m.Limits),
 		Egress:            m.Mayfly.Egress,
+		Snapshot:          m.Mayfly.Snapshot,
 		Vars:              map[string]deploy.Var{},
 	}
 	for _, b := range m.Bindings {

@@ -38,7 +38,11 @@ func (r *Registry) activate(s *snapshot, f Function, v Version) (*deployed, erro
 		blobs:    r.cfg.Blobs, code: r.code, digest: digest,
 		loading: make(chan struct{}, 1),
 	}
-	a.setup = runtime.Setup{Services: r.cfg.Services, Bindings: a.Bindings, Limits: a.Limits}
+	a.setup = runtime.Setup{
+		Services: r.cfg.Services, Bindings: a.Bindings, Limits: a.Limits,
+		Fresh:  v.Settings.Snapshot.Disabled,
+		Warmup: v.Settings.Snapshot.requests(r.Host(f.Account, f.Name)),
+	}
 	r.code.hold(digest)
 	return &deployed{Function: f, host: own, active: a}, nil
 }

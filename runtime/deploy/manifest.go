@@ -35,15 +35,16 @@ type Manifest struct {
 	Stage string `json:"stage,omitempty"` // the stage that was asked for
 	Main  string `json:"main,omitempty"`  // module or source, relative to the file
 	// CompatibilityDate is YYYY-MM-DD. It is kept and has no effect.
-	CompatibilityDate string         `json:"compatibility_date,omitempty"`
-	AccountID         string         `json:"account_id,omitempty"`
-	Routes            []Route        `json:"routes,omitempty"`
-	Vars              map[string]Var `json:"vars,omitempty"`
-	KVNamespaces      []KVNamespace  `json:"kv_namespaces,omitempty"`
-	Limits            Limits         `json:"limits,omitzero"`
-	Build             Build          `json:"build,omitzero"`
-	Dev               Dev            `json:"dev,omitzero"`
-	Egress            *Egress        `json:"egress,omitempty"` // nil: nothing is narrowed
+	CompatibilityDate string          `json:"compatibility_date,omitempty"`
+	AccountID         string          `json:"account_id,omitempty"`
+	Routes            []Route         `json:"routes,omitempty"`
+	Vars              map[string]Var  `json:"vars,omitempty"`
+	KVNamespaces      []KVNamespace   `json:"kv_namespaces,omitempty"`
+	Limits            Limits          `json:"limits,omitzero"`
+	Build             Build           `json:"build,omitzero"`
+	Dev               Dev             `json:"dev,omitzero"`
+	Egress            *Egress         `json:"egress,omitempty"` // nil: nothing is narrowed
+	Snapshot          SnapshotOptions `json:"snapshot,omitzero"`
 	// Warnings tell which keys of the file have no effect, each with its
 	// position: "wrangler.toml:3:1: workers_dev is Cloudflare's and has no
 	// effect here". As with errors they are those of all stages, at most 20.
@@ -102,6 +103,15 @@ type Egress struct {
 	// Allow has host names in lower case; "*.example.com" stands for the
 	// subdomains of example.com. Empty, not nil: no host.
 	Allow []string `json:"allow"`
+}
+
+// SnapshotOptions say how the state is made that every request begins with.
+type SnapshotOptions struct {
+	// Disabled initialises the module in each request instead.
+	Disabled bool `json:"disabled,omitempty"`
+	// Warmup are requests such as "GET /" that the Function answers before the
+	// snapshot is taken, so that what it does only once is done.
+	Warmup []string `json:"warmup,omitempty"`
 }
 
 // LoadManifest reads mayfly.toml in dir, or wrangler.toml if there is none.

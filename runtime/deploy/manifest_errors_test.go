@@ -28,7 +28,7 @@ func manifestErrors() map[string]struct {
 			`2:1: unknown key "memory" in [limits]: did you mean "memory_mb"?`,
 		}},
 		"unknown, nothing near": {"frobnicate = 1\n[build]\nupload = 1", []string{
-			`1:1: unknown key "frobnicate" at the top level, which may have account_id, build, compatibility_date, dev, egress, env, kv_namespaces, limits, main, name, route, routes, vars`,
+			`1:1: unknown key "frobnicate" at the top level, which may have account_id, build, compatibility_date, dev, egress, env, kv_namespaces, limits, main, name, route, routes, snapshot, vars`,
 			`3:1: unknown key "upload" in [build], which may have command, cwd, watch_dir`,
 		}},
 		"unknown in the second element": {"[[kv_namespaces]]\nbinding = 'A'\n\n[[kv_namespaces]]\nbinding = 'B'\n  idd = 'x'", []string{

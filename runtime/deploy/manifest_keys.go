@@ -25,6 +25,7 @@ func newDecoder(f *tomlfile.File) *decoder {
 	d.Belongs("build", d.build(&Build{}))
 	d.Belongs("dev", d.dev(&Dev{}))
 	d.Belongs("egress", d.egress(&Egress{}))
+	d.Belongs("snapshot", d.snapshot(&SnapshotOptions{}))
 	return d
 }
 
@@ -123,6 +124,32 @@ func (d *decoder) stageFields(m *Manifest) fields {
 			m.Egress = &Egress{}
 			d.Table(it, d.egress(m.Egress))
 			d.Required(it, "allow")
+		},
+		"snapshot": func(it item) {
+			m.Snapshot = SnapshotOptions{}
+			d.Table(it, d.snapshot(&m.Snapshot))
+		},
+	}
+}
+
+func (d *decoder) snapshot(s *SnapshotOptions) fields {
+	return fields{
+		"enabled": func(it item) {
+			enabled := true
+			d.BoolTo(&enabled)(it)
+			s.Disabled = !enabled
+		},
+		"warmup": func(it item) {
+			for _, entry := range d.Elements(it, "requests") {
+				text, ok := d.Text(entry)
+				if !ok {
+					continue
+				}
+				if _, _, err := parseWarmup(text); err != nil {
+					d.BadValue(entry, "%v", err)
+				}
+				s.Warmup = append(s.Warmup, text)
+			}
 		},
 	}
 }

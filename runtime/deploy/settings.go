@@ -15,11 +15,12 @@ import (
 // Settings are what a Version gives to its module, beside Routes, which belong
 // to the Function. They are the part of a Manifest that a node needs.
 type Settings struct {
-	CompatibilityDate string         `json:"compatibility_date,omitempty"` // kept, without effect
-	Vars              map[string]Var `json:"vars,omitempty"`
-	KVNamespaces      []KVNamespace  `json:"kv_namespaces,omitempty"`
-	Limits            Limits         `json:"limits,omitzero"`
-	Egress            *Egress        `json:"egress,omitempty"` // nil: nothing is narrowed
+	CompatibilityDate string          `json:"compatibility_date,omitempty"` // kept, without effect
+	Vars              map[string]Var  `json:"vars,omitempty"`
+	KVNamespaces      []KVNamespace   `json:"kv_namespaces,omitempty"`
+	Limits            Limits          `json:"limits,omitzero"`
+	Egress            *Egress         `json:"egress,omitempty"` // nil: nothing is narrowed
+	Snapshot          SnapshotOptions `json:"snapshot,omitzero"`
 }
 
 // check refuses settings that no node could use. It does not trust that they
@@ -33,10 +34,12 @@ func (s *Settings) check() error {
 	if err := s.checkBindings(); err != nil {
 		return err
 	}
-	if s.Egress == nil {
-		return nil
+	if s.Egress != nil {
+		if err := s.Egress.check(); err != nil {
+			return err
+		}
 	}
-	return s.Egress.check()
+	return s.Snapshot.check()
 }
 
 func (s *Settings) checkBindings() error {

@@ -22,6 +22,7 @@ func settingsOf(ctx context.Context, r *deploy.Registry, p *build.Project) (depl
 		Vars:              maps.Clone(m.Vars),
 		Limits:            m.Limits,
 		Egress:            m.Egress,
+		Snapshot:          m.Snapshot,
 	}
 	secrets, err := devVars(p.Dir)
 	if err != nil {
