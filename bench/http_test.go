@@ -17,8 +17,12 @@ import (
 // the ceiling, and against a node.
 func BenchmarkHTTP(b *testing.B) {
 	b.Run("server=fasthttp", func(b *testing.B) { ask(b, bareServer(b), guests[0]) })
-	for _, g := range guests {
-		b.Run("server=mayfly/guest="+g.name, func(b *testing.B) { ask(b, startNode(b, g), g) })
+	for _, engine := range []string{"simple", "snapshot"} {
+		for _, g := range guests {
+			b.Run("server=mayfly/engine="+engine+"/guest="+g.name, func(b *testing.B) {
+				ask(b, startNode(b, g, engine == "simple"), g)
+			})
+		}
 	}
 }
 
@@ -33,9 +37,9 @@ func bareServer(b *testing.B) string {
 	return ln.Addr().String()
 }
 
-func startNode(b *testing.B, g guest) string {
+func startNode(b *testing.B, g guest, simple bool) string {
 	n, err := node.Start(b.Context(), node.Config{
-		Data: filepath.Join(b.TempDir(), "data"), Listen: "127.0.0.1:0", Single: "bench", Logger: slog.New(slog.DiscardHandler)})
+		Data: filepath.Join(b.TempDir(), "data"), Listen: "127.0.0.1:0", Single: "bench", Simple: simple, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

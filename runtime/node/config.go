@@ -42,6 +42,9 @@ type Config struct {
 	// calls compile.Child; nil compiles in the node and keeps no code.
 	Compile func(ctx context.Context) *exec.Cmd
 
+	// Simple runs the reference engine; see runtime.Config.
+	Simple bool
+
 	Version string // of the software, for clients of the API
 
 	Logger   *slog.Logger // default: text on standard error

@@ -117,7 +117,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule, Code: code})
+	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule, Simple: n.cfg.Simple, Code: code})
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (n *Node) openServices(id string) (*host.Services, error) {
 
 // openCode makes the cache of compiled code, where there is a compiler.
 func (n *Node) openCode() (*compile.Cache, error) {
-	if n.cfg.Compile == nil {
+	if n.cfg.Compile == nil || n.cfg.Simple {
 		return nil, nil
 	}
 	c, err := compile.Open(compile.Config{Dir: filepath.Join(n.cfg.Data, "code"), Command: n.cfg.Compile, Logger: n.cfg.Logger})

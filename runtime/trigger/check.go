@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
@@ -163,7 +164,7 @@ func validHost(b []byte) bool {
 
 func allIn(b []byte, set string) bool {
 	for _, c := range b {
-		if bytes.IndexByte([]byte(set), c) < 0 {
+		if strings.IndexByte(set, c) < 0 {
 			return false
 		}
 	}

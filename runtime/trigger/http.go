@@ -186,7 +186,7 @@ func (h *HTTP) loops(ctx *fasthttp.RequestCtx) (n int) {
 // deploy has just replaced what was found, it looks again.
 func (h *HTTP) find(p peer, t target) (*deploy.Active, *runtime.Snapshot, error) {
 	for {
-		active, ok := h.cfg.Table.Lookup([]byte(p.scheme()), t.host, t.path)
+		active, ok := h.cfg.Table.Lookup(p.scheme(), t.host, t.path)
 		if !ok {
 			return nil, nil, nil
 		}

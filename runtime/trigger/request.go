@@ -64,11 +64,14 @@ func (h *HTTP) forwardedFor(fields [][]byte, peer netip.Addr) netip.Addr {
 	return peer
 }
 
-func (p peer) scheme() string {
+var schemeHTTP, schemeHTTPS = []byte("http"), []byte("https")
+
+// scheme must not be written to.
+func (p peer) scheme() []byte {
 	if p.https {
-		return "https"
+		return schemeHTTPS
 	}
-	return "http"
+	return schemeHTTP
 }
 
 // describe fills in what the guest sees of a request. Everything is copied into
