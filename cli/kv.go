@@ -31,6 +31,19 @@ func newKV(stdio Stdio) *cobra.Command {
 	return parent
 }
 
+// open makes the client and finds the namespace that the flags mean.
+func (k *kvCommand) open(c *cobra.Command, namespace *namespaceFlags) (*api.Client, string, error) {
+	if err := namespace.check(c); err != nil {
+		return nil, "", err
+	}
+	client, err := k.node.client(c)
+	if err != nil {
+		return nil, "", err
+	}
+	id, err := namespace.find(c, client)
+	return client, id, err
+}
+
 // namespaceFlags say which namespace a command works with.
 type namespaceFlags struct {
 	id, binding, stage string

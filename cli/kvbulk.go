@@ -53,20 +53,8 @@ object of their values; what does not exist is null.`,
 	return parent
 }
 
-func (n *kvBulkCommand) open(c *cobra.Command) (*api.Client, string, error) {
-	if err := n.namespace.check(c); err != nil {
-		return nil, "", err
-	}
-	client, err := n.node.client(c)
-	if err != nil {
-		return nil, "", err
-	}
-	id, err := n.namespace.find(c, client)
-	return client, id, err
-}
-
 func (n *kvBulkCommand) put(c *cobra.Command, path string) error {
-	client, id, err := n.open(c)
+	client, id, err := n.open(c, &n.namespace)
 	if err != nil {
 		return err
 	}
@@ -106,7 +94,7 @@ func batches(pairs []api.Pair) iter.Seq[[]api.Pair] {
 }
 
 func (n *kvBulkCommand) get(c *cobra.Command, path string) error {
-	client, id, err := n.open(c)
+	client, id, err := n.open(c, &n.namespace)
 	if err != nil {
 		return err
 	}
@@ -126,7 +114,7 @@ func (n *kvBulkCommand) get(c *cobra.Command, path string) error {
 }
 
 func (n *kvBulkCommand) remove(c *cobra.Command, path string) error {
-	client, id, err := n.open(c)
+	client, id, err := n.open(c, &n.namespace)
 	if err != nil {
 		return err
 	}

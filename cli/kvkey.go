@@ -65,20 +65,8 @@ func (n *kvKeyCommand) checkPut(c *cobra.Command, args []string) error {
 	return atMost(2)(c, args)
 }
 
-func (n *kvKeyCommand) open(c *cobra.Command) (*api.Client, string, error) {
-	if err := n.namespace.check(c); err != nil {
-		return nil, "", err
-	}
-	client, err := n.node.client(c)
-	if err != nil {
-		return nil, "", err
-	}
-	id, err := n.namespace.find(c, client)
-	return client, id, err
-}
-
 func (n *kvKeyCommand) put(c *cobra.Command, args []string) error {
-	client, id, err := n.open(c)
+	client, id, err := n.open(c, &n.namespace)
 	if err != nil {
 		return err
 	}
@@ -96,7 +84,7 @@ func (n *kvKeyCommand) put(c *cobra.Command, args []string) error {
 }
 
 func (n *kvKeyCommand) get(c *cobra.Command, key string) error {
-	client, id, err := n.open(c)
+	client, id, err := n.open(c, &n.namespace)
 	if err != nil {
 		return err
 	}
@@ -111,7 +99,7 @@ func (n *kvKeyCommand) get(c *cobra.Command, key string) error {
 }
 
 func (n *kvKeyCommand) list(c *cobra.Command) error {
-	client, id, err := n.open(c)
+	client, id, err := n.open(c, &n.namespace)
 	if err != nil {
 		return err
 	}
@@ -135,7 +123,7 @@ func (n *kvKeyCommand) list(c *cobra.Command) error {
 }
 
 func (n *kvKeyCommand) remove(c *cobra.Command, key string) error {
-	client, id, err := n.open(c)
+	client, id, err := n.open(c, &n.namespace)
 	if err != nil {
 		return err
 	}
