@@ -64,7 +64,7 @@ func (s *Snapshot) newInstance(ctx context.Context, limit int64) (*Instance, err
 	}
 	i := &Instance{snapshot: s, limit: limit, region: region}
 	ctx = experimental.WithMemoryAllocator(ctx, region)
-	if i.mod, err = s.Module.engine.InstantiateModule(ctx, s.Module.code.compiled, instanceConfig); err != nil {
+	if i.mod, err = s.Module.runtime.engine.InstantiateModule(ctx, s.Module.code.compiled, instanceConfig); err != nil {
 		region.Unmap()
 		return nil, fmt.Errorf("instantiate: %w", err)
 	}

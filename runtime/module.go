@@ -22,7 +22,6 @@ type Module struct {
 	MinMemory int64
 
 	runtime *Runtime
-	engine  wazero.Runtime
 	code    *code
 	facts   wasm.Facts
 	image   wasm.Image // refers to the bytes that were loaded
@@ -42,7 +41,7 @@ func (r *Runtime) compile(ctx context.Context, digest kv.Digest, data []byte) (*
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{Digest: digest, runtime: r, engine: r.engine, code: c,
+	m := &Module{Digest: digest, runtime: r, code: c,
 		facts: parsed.Facts(), image: rewritten.Image, MinMemory: int64(parsed.Facts().Memory.Min) * pageSize}
 	if m.ABI, m.Plan, err = r.match(guestShape(c.compiled)); err != nil {
 		return nil, errors.Join(err, r.dropCode(ctx, c))

@@ -69,6 +69,9 @@ type Setup struct {
 // can't be put back, there is none: each Instance is made anew and initialised
 // in its request.
 func (m *Module) Prepare(ctx context.Context, setup Setup) (*Snapshot, error) {
+	if m.Plan.Once && len(setup.Warmup) > 0 {
+		return nil, host.Errorf(host.CodeInvalid, "a WASI command can't be warmed up: each request runs its main from the beginning")
+	}
 	first, err := m.firstState()
 	if err != nil {
 		return nil, err

@@ -156,3 +156,15 @@ func TestLongGuestsTakeTurns(t *testing.T) {
 	}
 	ended.Wait()
 }
+
+// A WASI command runs from its beginning in each request, and can't be warmed up.
+func TestCommandIsNotWarmedUp(t *testing.T) {
+	var m hosttest.Module
+	m.Memory(1)
+	m.Func("_start", nil, nil, nil)
+	module := mustLoad(t, mustRuntime(t, runtime.Config{}), m.Bytes())
+	_, err := prepare(t, module, host.Limits{}, hosttest.Request("GET", "http://test.localhost/", ""))
+	if host.CodeOf(err) != host.CodeInvalid || !strings.Contains(err.Error(), "can't be warmed up") {
+		t.Errorf("got %v", err)
+	}
+}

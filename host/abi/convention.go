@@ -28,4 +28,7 @@ type Plan struct {
 	// Detached: the guest may go on after its answer was sent, or streams it,
 	// and therefore runs on a goroutine of its own.
 	Detached bool
+	// Once: the entry point is a program from its beginning to its end, and can't
+	// run a second time in an instance. So it can't be warmed up.
+	Once bool
 }

@@ -29,7 +29,7 @@ func (c *convention) Match(s *abi.Shape) (abi.Plan, bool, error) {
 	if !ok || importsNative(s) {
 		return abi.Plan{}, false, nil
 	}
-	return abi.Plan{Entry: entry}, true, complaint(s, start)
+	return abi.Plan{Entry: entry, Once: true}, true, complaint(s, start)
 }
 
 func importsNative(s *abi.Shape) bool {

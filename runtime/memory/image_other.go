@@ -66,7 +66,10 @@ func (r *Region) Bytes() []byte { return r.mem }
 func (r *Region) Grown() bool { return len(r.mem) > len(r.image.data) }
 
 // Reset puts the image back.
-func (r *Region) Reset() (copied int) { return copy(r.mem, r.image.data) }
+func (r *Region) Reset() (copied int) {
+	r.Refused = false
+	return copy(r.mem, r.image.data)
+}
 
 // Unmap gives the memory back.
 func (r *Region) Unmap() error {

@@ -1,3 +1,6 @@
+// Package memory provides the linear memory of instances: an Image that many
+// share, and a Region for each, which begins with the Image and can be put back
+// to it.
 package memory
 
 import "os"

@@ -81,6 +81,7 @@ func (r *Region) Grown() bool { return r.size > len(r.image.data) }
 // whole where that is cheaper or the kernel can't tell. It reports how many bytes
 // it copied. The Region must not have grown.
 func (r *Region) Reset() (copied int) {
+	r.Refused = false
 	if image := r.image.data; len(image) > wholeCopyMax {
 		if copied, err := r.resetDirty(); err == nil {
 			return copied

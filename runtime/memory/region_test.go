@@ -94,6 +94,18 @@ func TestGrow(t *testing.T) {
 	}
 }
 
+// That one request was refused memory says nothing about the next.
+func TestRefusalIsForgotten(t *testing.T) {
+	r := mustRegion(t, mustImage(t, pattern(64<<10)), 128<<10)
+	r.Reallocate(0)
+	if r.Reallocate(1<<20) != nil || !r.Refused {
+		t.Fatal("it was not refused")
+	}
+	if r.Reset(); r.Refused {
+		t.Error("still refused after Reset")
+	}
+}
+
 func BenchmarkReset(b *testing.B) {
 	for _, size := range []int{64 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20, 3 << 20} {
 		for _, dirty := range []int{1, 8, 46} {
