@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mayfly-run/mayfly/bench/guests"
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/host/hosttest"
@@ -23,22 +24,22 @@ func BenchmarkInvoke(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for _, g := range guests {
-			b.Run("engine="+engine+"/guest="+g.name, func(b *testing.B) { invoke(b, r, g, engine == "warm") })
+		for _, g := range all {
+			b.Run("engine="+engine+"/guest="+g.Name, func(b *testing.B) { invoke(b, r, g, engine == "warm") })
 		}
 		r.Close(context.Background())
 	}
 }
 
-func invoke(b *testing.B, r *runtime.Runtime, g guest, warm bool) {
-	module, err := r.Load(b.Context(), g.wasm(b))
+func invoke(b *testing.B, r *runtime.Runtime, g guests.Guest, warm bool) {
+	module, err := r.Load(b.Context(), mustModule(b, g))
 	if err != nil {
 		b.Fatal(err)
 	}
 	setup := runtime.Setup{Services: hosttest.Services(b), Limits: host.DefaultLimits(),
 		Bindings: &host.Bindings{Account: "local", Function: "bench", Version: "1"}}
 	if warm {
-		setup.Warmup = []host.Request{g.request()}
+		setup.Warmup = []host.Request{g.Request()}
 	}
 	snapshot, err := module.Prepare(b.Context(), setup)
 	if err != nil {
@@ -48,13 +49,13 @@ func invoke(b *testing.B, r *runtime.Runtime, g guest, warm bool) {
 	repeat(b, snapshot, setup, g)
 }
 
-func repeat(b *testing.B, snapshot *runtime.Snapshot, setup runtime.Setup, g guest) {
+func repeat(b *testing.B, snapshot *runtime.Snapshot, setup runtime.Setup, g guests.Guest) {
 	var c host.Call
-	recorder, body, request := &answer{}, strings.NewReader(""), g.request()
+	recorder, body, request := &answer{}, strings.NewReader(""), g.Request()
 	b.ReportAllocs()
 	for b.Loop() {
-		if g.body != "" {
-			body.Reset(g.body)
+		if g.Body != "" {
+			body.Reset(g.Body)
 			request.Body = io.Reader(body)
 		}
 		c.Reset()
@@ -65,8 +66,8 @@ func repeat(b *testing.B, snapshot *runtime.Snapshot, setup runtime.Setup, g gue
 			b.Fatalf("%v: %v", outcome, err)
 		}
 	}
-	if recorder.status != 200 || recorder.size == 0 {
-		b.Fatalf("the guest answered %d with %d bytes", recorder.status, recorder.size)
+	if recorder.status != 200 || recorder.size != len(g.Answer) {
+		b.Fatalf("the guest answered %d with %d bytes, want 200 with %d", recorder.status, recorder.size, len(g.Answer))
 	}
 }
 
