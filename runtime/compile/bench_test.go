@@ -72,7 +72,7 @@ func benchmark(b *testing.B, code []byte) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			compiled.Close(context.Background())
+			compiled.Module.Close(context.Background())
 		}
 	})
 }

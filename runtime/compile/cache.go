@@ -14,6 +14,7 @@
 //	wazero-<version>-*/      of wazero's own naming
 //	    <64 digits>          machine code, in wazero's format
 //	    <64 digits>.manifest says which of them belongs to a module, and its digest
+//	    <64 digits>.module   the module, so that its code can be found by its digest
 package compile
 
 import (
@@ -145,7 +146,7 @@ func (c *Cache) start() (err error) {
 
 // format is part of all keys. Raise it when the manifest, RuntimeConfig, or what
 // is handed to the compiler changes its meaning.
-const format = 1
+const format = 2
 
 // fingerprint tells apart whatever makes wazero produce or look for other code:
 // its version, the platform and the features of the processor. wazero shows them
@@ -167,9 +168,9 @@ func (c *Cache) fingerprint() ([]byte, error) {
 	return fmt.Appendf(nil, "mayfly compile %d %s/%x ", format, folder, entry), nil
 }
 
-func (c *Cache) key(code []byte) key {
-	sum := sha256.Sum256(code)
-	return sha256.Sum256(append(c.seed[:len(c.seed):len(c.seed)], sum[:]...))
+// key takes the digest of a module.
+func (c *Cache) key(digest [sha256.Size]byte) key {
+	return sha256.Sum256(append(c.seed[:len(c.seed):len(c.seed)], digest[:]...))
 }
 
 // Close ends running children and waits for them. Close the wazero.Runtime first.

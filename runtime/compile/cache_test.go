@@ -2,6 +2,7 @@ package compile_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"os"
 	"os/exec"
@@ -252,6 +253,9 @@ func TestEviction(t *testing.T) {
 	for _, f := range append(entries, manifests...) {
 		size += mustSize(t, f)
 	}
+	for _, m := range manifests {
+		size += mustSize(t, moduleOf(m))
+	}
 	mustEnsure(t, c, answers(0)) // now it is the one used last, then 1, 3, 2
 
 	cfg.MaxBytes = size * 3 / 4
@@ -309,6 +313,28 @@ func wantKept(t testing.TB, manifests []string, want ...bool) {
 		if _, err := os.Stat(m); (err == nil) != want[n] {
 			t.Errorf("module %d is on disk: %v, want %v", n, err == nil, want[n])
 		}
+	}
+}
+
+// Code comes back by its digest alone, also to another process, as long as it is
+// kept; what was never there, or went, is ErrNotKept.
+func TestRecall(t *testing.T) {
+	cfg, children := counted(t.TempDir())
+	mustEnsure(t, mustOpen(t, cfg), answers(5))
+	c := mustOpen(t, cfg)
+	engine := mustEngine(t, c)
+	compiled, err := c.Recall(t.Context(), engine, sha256.Sum256(answers(5)))
+	if err != nil || compiled.Size == 0 {
+		t.Fatalf("%d bytes, %v", compiled.Size, err)
+	}
+	if got, err := runCompiled(engine, compiled); err != nil || got != 5 {
+		t.Errorf("got %d, %v", got, err)
+	}
+	if _, err := c.Recall(t.Context(), engine, sha256.Sum256(answers(6))); !errors.Is(err, compile.ErrNotKept) {
+		t.Errorf("what was never compiled: %v", err)
+	}
+	if got := children.Load(); got != 1 {
+		t.Errorf("%d children ran, want 1", got)
 	}
 }
 

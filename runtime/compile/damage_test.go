@@ -13,7 +13,7 @@ import (
 	"github.com/tetratelabs/wazero"
 )
 
-// Every bit position of a byte, over every byte of entry and manifest: damaged
+// Every bit position of a byte, over every byte of entry, manifest and module: damaged
 // code is compiled again and never loaded. It happens in a process of its own, as
 // wazero crashes over some of these.
 func TestFlippedBits(t *testing.T) {
@@ -66,7 +66,7 @@ func flips(dir, step string) error {
 				return err
 			}
 			flipped++
-			if got, err := run(c, engine, answers(9)); err != nil || got != 9 {
+			if got, err := recall(c, engine, answers(9)); err != nil || got != 9 {
 				return fmt.Errorf("byte %d of %s: got %d, %v", i, file, got, err)
 			}
 		}
@@ -109,17 +109,19 @@ func TestDamage(t *testing.T) {
 		"dangling": func(file string) error { return firstErr(remove(file), os.Symlink("nowhere", file)) },
 		"pipe":     func(file string) error { return firstErr(remove(file), exec.Command("mkfifo", file).Run()) },
 	} {
-		for _, which := range []string{"entry", "manifest"} {
+		for _, which := range []string{"entry", "manifest", "module"} {
 			t.Run(name+" "+which, func(t *testing.T) {
 				dir := t.TempDir()
 				cfg, children := counted(dir)
 				c := mustOpen(t, cfg)
 				mustEnsure(t, c, answers(3))
 				entry, manifest := mustCode(t, dir)
-				if err := damage(map[string]string{"entry": entry, "manifest": manifest}[which]); err != nil {
+				if err := damage(map[string]string{"entry": entry, "manifest": manifest, "module": moduleOf(manifest)}[which]); err != nil {
 					t.Fatal(err)
 				}
-				wantRun(t, c, mustEngine(t, c), 3)
+				if got, err := recall(c, mustEngine(t, c), answers(3)); err != nil || got != 3 {
+					t.Fatalf("got %d, %v", got, err)
+				}
 				if got := children.Load(); got != 2 {
 					t.Errorf("%d children ran, want 2", got)
 				}

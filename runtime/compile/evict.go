@@ -12,7 +12,7 @@ import (
 // kept is compiled code with its manifest.
 type kept struct {
 	key   key
-	paths [2]string // manifest, entry: the order in which they are removed
+	paths [3]string // manifest, entry, module: the order in which they are removed
 	bytes int64
 	used  time.Time
 }
@@ -64,7 +64,9 @@ func tidy(folder string) ([]kept, error) {
 	for _, f := range files {
 		if k, ok := readKept(folder, f.Name()); ok {
 			all = append(all, k)
-			known[filepath.Base(k.paths[0])], known[filepath.Base(k.paths[1])] = true, true
+			for _, p := range k.paths {
+				known[filepath.Base(p)] = true
+			}
 		}
 	}
 	var stray []string
@@ -86,15 +88,18 @@ func readKept(folder, name string) (k kept, ok bool) {
 	if err != nil || hex.EncodeToString(m.key[:]) != digits {
 		return k, false
 	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return k, false
+	k = kept{key: m.key, paths: [3]string{path, entryPath(folder, m), filepath.Join(folder, digits+moduleSuffix)}}
+	for _, p := range k.paths {
+		info, err := os.Lstat(p)
+		if err != nil {
+			return k, false
+		}
+		k.bytes += info.Size()
+		if p == path {
+			k.used = info.ModTime()
+		}
 	}
-	code, err := os.Lstat(entryPath(folder, m))
-	if err != nil {
-		return k, false
-	}
-	return kept{m.key, [2]string{path, entryPath(folder, m)}, code.Size() + info.Size(), info.ModTime()}, true
+	return k, true
 }
 
 func removeFiles(paths []string) error {

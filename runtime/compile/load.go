@@ -2,6 +2,7 @@ package compile
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,27 +33,61 @@ func (c *Cache) RuntimeConfig() wazero.RuntimeConfig {
 // there a moment ago.
 const loadAttempts = 3
 
+// Compiled is machine code in memory.
+type Compiled struct {
+	Module wazero.CompiledModule
+	Size   int64 // bytes of machine code
+}
+
 // Load ensures that code is compiled and loads it into engine, which must have
 // been made with RuntimeConfig. It never compiles in this process. Its errors are
 // those of Ensure. Don't call engine.CompileModule beside it.
-func (c *Cache) Load(ctx context.Context, engine wazero.Runtime, code []byte) (wazero.CompiledModule, error) {
-	k := c.key(code)
+func (c *Cache) Load(ctx context.Context, engine wazero.Runtime, code []byte) (Compiled, error) {
+	k := c.key(sha256.Sum256(code))
 	p := c.store.pin(k)
 	defer c.store.unpin(k)
 	var err error
 	for range loadAttempts {
-		if err := c.ensure(ctx, k, code); err != nil {
-			return nil, err
+		var size int64
+		if size, err = c.ensure(ctx, k, code); err != nil {
+			return Compiled{}, err
 		}
 		var m wazero.CompiledModule
 		if m, err = p.load(ctx, engine, code); err == nil {
-			return m, nil
+			return Compiled{m, size}, nil
 		}
 	}
 	if errors.Is(err, context.Canceled) { // see loadOnly
 		err = errors.New("the child's code is not what this process looks for")
 	}
-	return nil, fmt.Errorf("load compiled code: %w", err)
+	return Compiled{}, fmt.Errorf("load compiled code: %w", err)
+}
+
+// ErrNotKept: there is no whole code of that digest on disk.
+var ErrNotKept = errors.New("compiled code is not kept")
+
+// Recall loads code of which only the digest is known, from what an earlier Load
+// left. The error is ErrNotKept if that is gone or damaged: Load it then.
+func (c *Cache) Recall(ctx context.Context, engine wazero.Runtime, digest [sha256.Size]byte) (Compiled, error) {
+	k := c.key(digest)
+	c.store.pin(k)
+	defer c.store.unpin(k)
+	code, err := c.store.module(k)
+	if err == nil && sha256.Sum256(code) != digest {
+		err = errors.New("the module does not agree with its digest")
+	}
+	if err != nil {
+		c.logDamage(k, err)
+		return Compiled{}, errors.Join(ErrNotKept, c.store.remove(k))
+	}
+	return c.Load(ctx, engine, code)
+}
+
+// logDamage tells of files that are there, but not as they were.
+func (c *Cache) logDamage(k key, err error) {
+	if !errors.Is(err, fs.ErrNotExist) {
+		c.cfg.Logger.Warn("compiled code is damaged, compiling it again", "key", k.String(), "err", err)
+	}
 }
 
 // load excludes others that load the same code: wazero 1.12 shows what it reads
@@ -81,59 +116,60 @@ func loadOnly(ctx context.Context) context.Context {
 // The error is a *host.Error with host.CodeInvalid if the module is to blame:
 // wazero refuses it, or compiling it takes more than Limits.
 func (c *Cache) Ensure(ctx context.Context, code []byte) error {
-	return c.ensure(ctx, c.key(code), code)
+	_, err := c.ensure(ctx, c.key(sha256.Sum256(code)), code)
+	return err
 }
 
-func (c *Cache) ensure(ctx context.Context, k key, code []byte) error {
+// ensure returns the size of the code.
+func (c *Cache) ensure(ctx context.Context, k key, code []byte) (int64, error) {
 	done := c.flight.DoChan(string(k[:]), func() (any, error) {
 		if err := c.begin(); err != nil {
-			return nil, err
+			return int64(0), err
 		}
 		defer c.live.Done()
-		return nil, c.provide(k, code)
+		return c.provide(k, code)
 	})
 	select {
 	case r := <-done:
-		return r.Err
+		return r.Val.(int64), r.Err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return 0, context.Cause(ctx)
 	}
 }
 
 // provide verifies what is on disk, each time: a digest that was right earlier
 // says nothing about a disk that returns other bytes now, which changes neither
 // time nor inode. It costs less than what wazero does to load the same bytes.
-func (c *Cache) provide(k key, code []byte) error {
-	err := c.store.verify(k)
+func (c *Cache) provide(k key, code []byte) (size int64, err error) {
+	size, err = c.store.verify(k)
 	if err == nil {
-		return nil
+		return size, nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		c.cfg.Logger.Warn("compiled code is damaged, compiling it again", "key", k.String(), "err", err)
-	}
+	c.logDamage(k, err)
 	if err := c.store.remove(k); err != nil {
-		return fmt.Errorf("remove compiled code: %w", err)
+		return 0, fmt.Errorf("remove compiled code: %w", err)
 	}
 	return c.build(k, code)
 }
 
-func (c *Cache) build(k key, code []byte) error {
+// build returns the size of the code that it made.
+func (c *Cache) build(k key, code []byte) (size int64, err error) {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-c.base.Done():
-		return ErrClosed
+		return 0, ErrClosed
 	}
 	dir, err := c.store.tempDir()
 	if err != nil {
-		return fmt.Errorf("compile: %w", err)
+		return 0, fmt.Errorf("compile: %w", err)
 	}
 	defer removeAll(dir)
 	if err := c.runChild(dir, code); err != nil {
-		return err
+		return 0, err
 	}
-	if err := c.store.install(k, dir); err != nil {
-		return fmt.Errorf("keep compiled code: %w", err)
+	if size, err = c.store.install(k, dir, code); err != nil {
+		return 0, fmt.Errorf("keep compiled code: %w", err)
 	}
-	return nil
+	return size, nil
 }

@@ -3,6 +3,8 @@ package compile_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -106,13 +108,17 @@ func mustEnsure(t testing.TB, c *compile.Cache, code []byte) {
 
 // run loads a module and calls its export "run".
 func run(c *compile.Cache, engine wazero.Runtime, code []byte) (answer uint64, err error) {
-	ctx := context.Background()
-	compiled, err := c.Load(ctx, engine, code)
+	compiled, err := c.Load(context.Background(), engine, code)
 	if err != nil {
 		return 0, err
 	}
-	defer compiled.Close(ctx)
-	instance, err := engine.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(""))
+	return runCompiled(engine, compiled)
+}
+
+func runCompiled(engine wazero.Runtime, compiled compile.Compiled) (answer uint64, err error) {
+	ctx := context.Background()
+	defer compiled.Module.Close(ctx)
+	instance, err := engine.InstantiateModule(ctx, compiled.Module, wazero.NewModuleConfig().WithName(""))
 	if err != nil {
 		return 0, err
 	}
@@ -122,6 +128,19 @@ func run(c *compile.Cache, engine wazero.Runtime, code []byte) (answer uint64, e
 		return 0, err
 	}
 	return results[0], nil
+}
+
+// recall is run for code of which only the digest is known, or run where that is
+// not kept.
+func recall(c *compile.Cache, engine wazero.Runtime, code []byte) (answer uint64, err error) {
+	compiled, err := c.Recall(context.Background(), engine, sha256.Sum256(code))
+	if errors.Is(err, compile.ErrNotKept) {
+		return run(c, engine, code)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return runCompiled(engine, compiled)
 }
 
 func wantRun(t testing.TB, c *compile.Cache, engine wazero.Runtime, n int) {
@@ -160,7 +179,8 @@ func wantServed(t testing.TB, dir string, n int) {
 	}
 }
 
-// files of the cache that have compiled code, and their manifests.
+// files of the cache that have compiled code, and their manifests. Modules are
+// beside their manifests, see moduleOf.
 func listCode(t testing.TB, dir string) (entries, manifests []string) {
 	t.Helper()
 	all, err := filepath.Glob(filepath.Join(dir, "wazero-*", "*"))
@@ -168,14 +188,18 @@ func listCode(t testing.TB, dir string) (entries, manifests []string) {
 		t.Fatal(err)
 	}
 	for _, f := range all {
-		if strings.HasSuffix(f, ".manifest") {
+		switch filepath.Ext(f) {
+		case ".manifest":
 			manifests = append(manifests, f)
-		} else {
+		case ".module":
+		default:
 			entries = append(entries, f)
 		}
 	}
 	return entries, manifests
 }
+
+func moduleOf(manifest string) string { return strings.TrimSuffix(manifest, ".manifest") + ".module" }
 
 func mustCode(t testing.TB, dir string) (entry, manifest string) {
 	t.Helper()

@@ -13,7 +13,10 @@ import (
 	"time"
 )
 
-const manifestSuffix = ".manifest"
+const (
+	manifestSuffix = ".manifest"
+	moduleSuffix   = ".module"
+)
 
 // store is the directory of a Cache.
 type store struct {
@@ -71,6 +74,8 @@ func (s *store) tempDir() (string, error) { return os.MkdirTemp(s.work.Name(), "
 
 func (s *store) manifestPath(k key) string { return filepath.Join(s.folder, k.String()+manifestSuffix) }
 
+func (s *store) modulePath(k key) string { return filepath.Join(s.folder, k.String()+moduleSuffix) }
+
 func entryPath(folder string, m manifest) string {
 	return filepath.Join(folder, hex.EncodeToString(m.entry[:]))
 }
@@ -103,25 +108,42 @@ func (s *store) pinned(k key) bool {
 }
 
 // verify reads the whole entry of k, compares its digest, and notes that it was
-// used. The error is fs.ErrNotExist if there is none.
-func (s *store) verify(k key) error {
+// used. It returns the entry's size in bytes. The error is fs.ErrNotExist if there
+// is none.
+func (s *store) verify(k key) (size int64, err error) {
 	path := s.manifestPath(k)
 	m, err := readManifest(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if m.key != k {
-		return errManifest
+		return 0, errManifest
 	}
 	size, digest, err := digestOf(entryPath(s.folder, m), m.size)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if size != m.size || digest != m.digest {
-		return errors.New("compiled code does not agree with its digest")
+		return 0, errors.New("compiled code does not agree with its digest")
 	}
 	now := time.Now()
-	return os.Chtimes(path, now, now)
+	return size, os.Chtimes(path, now, now)
+}
+
+// module reads the module of k. It is for the caller to see that it is the one.
+func (s *store) module(k key) ([]byte, error) {
+	f, err := openRegular(s.modulePath(k))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, info.Size())
+	_, err = io.ReadFull(f, data)
+	return data, err
 }
 
 func readManifest(path string) (m manifest, err error) {
@@ -161,51 +183,55 @@ func (s *store) remove(k key) error {
 		if removeErr := os.RemoveAll(path); removeErr != nil || err != nil {
 			return removeErr // damaged: install replaces the entry, or evict finds it
 		}
-		return os.RemoveAll(entryPath(s.folder, m))
+		return removeFiles([]string{entryPath(s.folder, m), s.modulePath(k)})
 	})
 }
 
-// install takes what a child left in dir as the code of k.
-func (s *store) install(k key, dir string) error {
+// install takes what a child left in dir as the code of k, and keeps the module.
+// It returns the size of the code.
+func (s *store) install(k key, dir string, module []byte) (size int64, err error) {
 	folder, entry, err := produced(dir)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if folder != filepath.Base(s.folder) {
-		return fmt.Errorf("the child compiled for %s", folder)
+		return 0, fmt.Errorf("the child compiled for %s", folder)
 	}
 	m := manifest{key: k, entry: entry}
 	from := entryPath(filepath.Join(dir, folder), m)
 	if m.size, m.digest, err = digestOf(from, 1<<62); err != nil {
-		return err
+		return 0, err
 	}
 	if err := syncFile(from); err != nil {
-		return err
+		return 0, err
 	}
-	return s.place(m, from, filepath.Join(dir, "manifest"))
+	source, record := filepath.Join(dir, "module"), filepath.Join(dir, "manifest")
+	if err := writeSynced(source, module); err != nil {
+		return 0, err
+	}
+	if err := writeSynced(record, m.encode()); err != nil {
+		return 0, err
+	}
+	return m.size, s.place(m.key, [][2]string{{from, entryPath(s.folder, m)}, {source, s.modulePath(k)}, {record, s.manifestPath(k)}})
 }
 
-// place moves the entry, then the manifest: at any moment before the last step
-// there is no manifest that agrees with the entry, and the code is compiled again.
-func (s *store) place(m manifest, entry, tmp string) error {
-	if err := writeSynced(tmp, m.encode()); err != nil {
-		return err
-	}
+// place moves files, the manifest last: at any moment before that there is no
+// manifest that agrees with the entry, and the code is compiled again.
+func (s *store) place(k key, files [][2]string) error {
 	return s.lock.do(func() error {
 		if err := os.MkdirAll(s.folder, 0o700); err != nil {
 			return err
 		}
-		if err := replace(entry, entryPath(s.folder, m)); err != nil {
-			return err
-		}
-		if err := replace(tmp, s.manifestPath(m.key)); err != nil {
-			return err
+		for _, f := range files {
+			if err := replace(f[0], f[1]); err != nil {
+				return err
+			}
 		}
 		if err := syncFile(s.folder); err != nil {
 			return err
 		}
-		s.pin(m.key)
-		defer s.unpin(m.key)
+		s.pin(k)
+		defer s.unpin(k)
 		return s.evict()
 	})
 }
