@@ -10,9 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wholeCopyMax is the largest image that is cheaper to copy whole than to look
-// for what was written. BenchmarkReset shows where the two cross.
-const wholeCopyMax = 128 << 10
+const (
+	// wholeCopyMax is the largest image that is cheaper to copy whole than to look
+	// for what was written. BenchmarkReset shows where the two cross.
+	wholeCopyMax = 64 << 10
+	// keepMax is how much of what was written, in bytes, is copied back and so stays
+	// in memory for the next request. Pages beyond it are given back: one request
+	// that wrote everywhere must not make all later ones pay, nor hold on to memory.
+	keepMax = 1 << 20
+)
 
 // PAGEMAP_SCAN and its argument, from linux/fs.h (Linux 6.7).
 const pagemapScan = 0xc0606610
@@ -38,8 +44,8 @@ var pagemap = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/s
 // errNoScan: the kernel is older than 6.7 or forbids the scan.
 var errNoScan = errors.New("PAGEMAP_SCAN is not available")
 
-// resetDirty copies back the pages that were copied on write: those that are
-// here, or swapped out, and no longer the file's.
+// resetDirty puts back the pages that were copied on write: those that are here,
+// or swapped out, and no longer the file's.
 func (r *Region) resetDirty() (copied int, err error) {
 	image := r.image.data
 	base := uint64(uintptr(unsafe.Pointer(&r.space[0])))
@@ -50,11 +56,21 @@ func (r *Region) resetDirty() (copied int, err error) {
 			return copied, err
 		}
 		for _, p := range regions[:n] {
-			copied += copy(r.space[p.start-base:p.end-base], image[p.start-base:p.end-base])
+			from, to := p.start-base, min(p.end-base, p.start-base+keepMax-uint64(copied))
+			copied += copy(r.space[from:to], image[from:to])
+			if copied == keepMax {
+				return copied, r.giveBack(to, uint64(len(image)))
+			}
 		}
 		at = end - base
 	}
 	return copied, nil
+}
+
+// giveBack drops what was written between two offsets: the next access finds the
+// image there, or zeros behind it.
+func (r *Region) giveBack(from, to uint64) error {
+	return unix.Madvise(r.space[from:to], unix.MADV_DONTNEED)
 }
 
 // scan finds pages that are PRESENT or SWAPPED and not FILE between two

@@ -2,7 +2,10 @@
 
 package memory
 
-import "github.com/tetratelabs/wazero/experimental"
+import (
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
 
 // Image is what linear memories begin with. Without memfd it is a copy that each
 // Region copies again.
@@ -18,6 +21,9 @@ func NewImage(contents []byte) (*Image, error) {
 // Bytes is the image's content, padded. It must not be written to.
 func (i *Image) Bytes() []byte { return i.data }
 
+// Resident is how much memory the image takes, in bytes.
+func (i *Image) Resident() int64 { return int64(len(i.data)) }
+
 // Close frees the image.
 func (i *Image) Close() error { return nil }
 
@@ -26,9 +32,10 @@ func (i *Image) Close() error { return nil }
 type Region struct {
 	Refused bool
 
-	image *Image
-	limit int
-	mem   []byte
+	image     *Image
+	limit     int
+	mem       []byte
+	shrinking bool
 }
 
 // NewRegion makes a memory of the image, which may grow to limit bytes.
@@ -43,6 +50,10 @@ func (r *Region) Allocate(_, _ uint64) experimental.LinearMemory { return r }
 
 // Reallocate implements experimental.LinearMemory.
 func (r *Region) Reallocate(size uint64) []byte {
+	if r.shrinking {
+		r.mem = r.mem[:len(r.image.data)]
+		return r.mem
+	}
 	if size > uint64(r.limit) {
 		r.Refused = true
 		return nil
@@ -64,6 +75,20 @@ func (r *Region) Bytes() []byte { return r.mem }
 
 // Grown reports whether the guest has more than the image.
 func (r *Region) Grown() bool { return len(r.mem) > len(r.image.data) }
+
+// Shrink makes the memory as large as the image again.
+func (r *Region) Shrink(memory api.Memory) bool {
+	if !r.Grown() {
+		return true
+	}
+	r.shrinking = true
+	_, ok := memory.Grow(1)
+	r.shrinking = false
+	return ok && !r.Grown()
+}
+
+// Resident is how much memory the Region takes beside the Image, in bytes.
+func (r *Region) Resident() int64 { return int64(cap(r.mem)) }
 
 // Reset puts the image back.
 func (r *Region) Reset() (copied int) {

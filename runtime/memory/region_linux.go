@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
 )
@@ -16,9 +17,11 @@ import (
 type Region struct {
 	Refused bool // the guest asked for more than there is space
 
-	space []byte // the whole mapping
-	image *Image
-	size  int // bytes the guest sees
+	space     []byte // the whole mapping
+	image     *Image
+	size      int // bytes the guest sees
+	written   int // bytes of the image that are this Region's own after Reset
+	shrinking bool
 }
 
 // NewRegion reserves limit bytes of address space, which costs no memory, and
@@ -42,6 +45,10 @@ func (r *Region) mapImage() error {
 	if n == 0 {
 		return nil
 	}
+	if r.image.file == nil {
+		copy(r.space, r.image.data)
+		return nil
+	}
 	_, err := unix.MmapPtr(int(r.image.file.Fd()), 0, unsafe.Pointer(&r.space[0]), uintptr(n),
 		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED|unix.MAP_NORESERVE)
 	if err != nil {
@@ -56,6 +63,9 @@ func (r *Region) Allocate(_, _ uint64) experimental.LinearMemory { return r }
 // Reallocate implements experimental.LinearMemory. The first call, from the
 // declared minimum, gives the guest the whole image.
 func (r *Region) Reallocate(size uint64) []byte {
+	if r.shrinking {
+		return r.shrunk()
+	}
 	if size > uint64(len(r.space)) {
 		r.Refused = true
 		return nil
@@ -77,18 +87,48 @@ func (r *Region) Bytes() []byte { return r.space[:r.size] }
 // Grown reports whether the guest has more than the image.
 func (r *Region) Grown() bool { return r.size > len(r.image.data) }
 
+// Shrink makes the memory as large as the image again and reports whether that was
+// possible. memory is the engine's view of the Region, which has no way to say
+// "less": but it adopts whatever Reallocate returns when it grows by a page. It
+// can't grow where the module's own maximum is reached.
+func (r *Region) Shrink(memory api.Memory) bool {
+	if !r.Grown() {
+		return true
+	}
+	r.shrinking = true
+	_, ok := memory.Grow(1)
+	r.shrinking = false
+	return ok && !r.Grown()
+}
+
+// shrunk leaves no trace of what was added: growing again finds zeros.
+func (r *Region) shrunk() []byte {
+	n := len(r.image.data)
+	if r.giveBack(uint64(n), uint64(r.size)) != nil {
+		return nil
+	}
+	r.size = n
+	return r.space[:n]
+}
+
 // Reset puts the image back: page by page where the guest has written, or as a
 // whole where that is cheaper or the kernel can't tell. It reports how many bytes
 // it copied. The Region must not have grown.
 func (r *Region) Reset() (copied int) {
 	r.Refused = false
-	if image := r.image.data; len(image) > wholeCopyMax {
+	if image := r.image; image.file != nil && len(image.data) > wholeCopyMax {
 		if copied, err := r.resetDirty(); err == nil {
+			r.written = copied
 			return copied
 		}
 	}
-	return copy(r.space, r.image.data)
+	r.written = copy(r.space, r.image.data)
+	return r.written
 }
+
+// Resident is how much memory the Region takes beside the Image after a Reset, in
+// bytes.
+func (r *Region) Resident() int64 { return int64(r.written) }
 
 // Unmap gives the address space back. Nothing may use the memory any more.
 func (r *Region) Unmap() error {

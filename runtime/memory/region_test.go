@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mayfly-run/mayfly/runtime/memory"
+	"github.com/tetratelabs/wazero/api"
 )
 
 func mustImage(t testing.TB, contents []byte) *memory.Image {
@@ -91,6 +92,63 @@ func TestGrow(t *testing.T) {
 	}
 	if r.Reallocate(256<<10+1) != nil || !r.Refused {
 		t.Error("grown beyond the limit")
+	}
+}
+
+// engine is a memory as an engine sees it: what it is given when it grows.
+type engine struct {
+	api.Memory
+	region *memory.Region
+	mem    []byte
+	max    int
+}
+
+func (e *engine) Grow(pages uint32) (uint32, bool) {
+	before := uint32(len(e.mem) >> 16)
+	if len(e.mem)+int(pages)<<16 > e.max {
+		return 0, false
+	}
+	mem := e.region.Reallocate(uint64(len(e.mem)) + uint64(pages)<<16)
+	if mem == nil {
+		return 0, false
+	}
+	e.mem = mem
+	return before, true
+}
+
+// What a guest added goes, and comes back as zeros, except at the module's own
+// maximum.
+func TestShrink(t *testing.T) {
+	contents := pattern(128 << 10)
+	r := mustRegion(t, mustImage(t, contents), 512<<10)
+	e := &engine{region: r, mem: r.Reallocate(0), max: 320 << 10}
+	for range 3 {
+		if _, ok := e.Grow(2); !ok {
+			t.Fatal("can't grow")
+		}
+		for i := range e.mem {
+			e.mem[i] = 0xff
+		}
+		if !r.Shrink(e) || r.Grown() || len(e.mem) != 128<<10 {
+			t.Fatalf("not shrunk: %d bytes", len(e.mem))
+		}
+		r.Reset()
+		if !bytes.Equal(e.mem, contents) {
+			t.Fatal("the image is not back")
+		}
+		if _, ok := e.Grow(1); !ok || !bytes.Equal(e.mem[128<<10:], make([]byte, 64<<10)) {
+			t.Fatal("growing again does not find zeros")
+		}
+		if !r.Shrink(e) {
+			t.Fatal("not shrunk")
+		}
+	}
+	e.Grow(3) // to the maximum
+	if r.Shrink(e) {
+		t.Error("shrunk from where the memory can't grow")
+	}
+	if len(e.mem) != 320<<10 || !r.Grown() {
+		t.Error("a memory that was not shrunk has changed")
 	}
 }
 

@@ -1,0 +1,8 @@
+//go:build linux
+
+package memory
+
+// What tests reach.
+var CopiedImage = copiedImage
+
+const KeepMax = keepMax
