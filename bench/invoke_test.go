@@ -62,9 +62,11 @@ func repeat(b *testing.B, snapshot *runtime.Snapshot, setup runtime.Setup, g gue
 		c.Services, c.Bindings, c.Limits, c.Request, c.Responder = setup.Services, setup.Bindings, setup.Limits, request, recorder
 		c.Begin(context.Background())
 		snapshot.Use()
-		if outcome, err := snapshot.Invoke(&c); outcome != host.OutcomeOK {
+		outcome, spent, err := snapshot.Invoke(&c)
+		if outcome != host.OutcomeOK {
 			b.Fatalf("%v: %v", outcome, err)
 		}
+		spent.Recycle()
 	}
 	if recorder.status != 200 || recorder.size != len(g.Answer) {
 		b.Fatalf("the guest answered %d with %d bytes, want 200 with %d", recorder.status, recorder.size, len(g.Answer))

@@ -29,6 +29,7 @@ type benchColdCommand struct {
 	stdio    Stdio
 	requests int
 	engine   string
+	warmup   []string
 	json     bool
 }
 
@@ -47,10 +48,13 @@ requests for "/" one after the other without a network, each in a fresh sandbox:
     instantiate  get an instance
     initialise   run the module's own initialisation, where there is no snapshot
     call         answer the request
-    release      put the instance back into its first state
-    total        what a request pays: all but compile and snapshot
+    release      put the instance back into its first state; a client does not
+                 wait for it
+    total        what a request costs: all but compile and snapshot
 
 --engine simple makes and initialises an instance for each request instead.
+--warmup answers a request such as "GET /" before the snapshot is taken, instead
+of those in [snapshot] of mayfly.toml; it can be given several times.
 
 Variables are those of mayfly.toml; its KV namespaces are empty and in memory.
 Durations are in microseconds. All requests count, the first as well.`,
@@ -59,6 +63,7 @@ Durations are in microseconds. All requests count, the first as well.`,
 	}
 	c.Flags().IntVar(&b.requests, "requests", 1000, "how many requests")
 	c.Flags().StringVar(&b.engine, "engine", "snapshot", "snapshot or simple")
+	c.Flags().StringArrayVar(&b.warmup, "warmup", nil, `a request such as "GET /" to answer before the snapshot is taken`)
 	c.Flags().BoolVar(&b.json, "json", false, "print JSON")
 	return c
 }
@@ -126,6 +131,9 @@ func (b *benchColdCommand) measure(ctx context.Context, module []byte, m *deploy
 		Bindings: bindingsOf(m),
 		Limits:   limitsOf(m),
 	}
+	if guest.Warmup, err = b.warmups(m); err != nil {
+		return result, err
+	}
 	line := startProgress(b.stdio, "measuring")
 	defer line.Done()
 	return measure.Cold(ctx, engine, guest, b.requests, func(done int) {
@@ -133,6 +141,18 @@ func (b *benchColdCommand) measure(ctx context.Context, module []byte, m *deploy
 			line.Set("%d of %d requests", done, b.requests)
 		}
 	})
+}
+
+// warmups are the requests to warm up with: those of the flags, or the manifest's.
+func (b *benchColdCommand) warmups(m *deploy.Manifest) ([]host.Request, error) {
+	options := m.Snapshot
+	if len(b.warmup) > 0 {
+		options.Warmup = b.warmup
+	}
+	if b.engine == "simple" {
+		options.Warmup = nil // it has no snapshot to warm up
+	}
+	return options.Requests("localhost")
 }
 
 // bindingsOf gives a Function its variables and an empty store for each

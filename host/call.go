@@ -38,10 +38,19 @@ type Call struct {
 	LastError *Error // the newest error that a host function returned
 	Handles   Handles
 
+	// Client is who waits for the answer; nil if that can't be told. It is asked
+	// while the guest runs, and not once the connection has gone on without it.
+	Client Client
+
 	// Turn is what a long-running guest holds while it runs; nil otherwise. The
 	// engine gives it, and it ends as soon as the guest waits.
 	Turn      Turn
 	TurnSince time.Time
+	TurnWait  time.Duration // in all, until its turn came
+
+	// Timed asks the engine to note Acquired, when the guest began to run.
+	Timed    bool
+	Acquired time.Time
 
 	started  time.Time
 	running  time.Time // since when the guest runs; zero while it waits
@@ -90,7 +99,8 @@ func (c *Call) Reset() {
 	c.WASI.reset()
 	c.Usage, c.LastError, c.faults = Usage{}, nil, 0
 	c.Responded, c.Detached, c.BodyTaken = false, false, false
-	c.Turn, c.TurnSince = nil, time.Time{}
+	c.Client, c.Turn, c.TurnSince, c.TurnWait = nil, nil, time.Time{}, 0
+	c.Timed, c.Acquired = false, time.Time{}
 	c.started, c.parent = time.Time{}, nil
 	c.held.Store(0)
 	c.life.reset()

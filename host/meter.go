@@ -6,8 +6,18 @@ import (
 	"time"
 )
 
-// ErrCPUTime is the cause of an Invocation's end at Limits.CPU.
-var ErrCPUTime = errors.New("CPU time limit exceeded")
+// Causes of an Invocation's end while its guest runs.
+var (
+	ErrCPUTime    = errors.New("CPU time limit exceeded")
+	ErrClientGone = errors.New("the client went away")
+)
+
+// Client is who waits for an Invocation's answer.
+type Client interface {
+	// Gone reports whether the client has closed its connection. It is cheap, and
+	// called by the goroutine that runs the guest.
+	Gone() bool
+}
 
 // Spend accounts for units of guest work, and for the time since the guest
 // began to run, and reports why the Invocation is over, or nil. The engine calls
@@ -24,6 +34,8 @@ func (c *Call) Spend(units int64) error {
 		c.Cancel(ErrCPUTime)
 	case c.life.passed(now):
 		c.Cancel(ErrWallTime)
+	case c.Client != nil && c.Client.Gone():
+		c.Cancel(ErrClientGone)
 	}
 	return c.life.over(c.parent)
 }

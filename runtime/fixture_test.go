@@ -84,14 +84,24 @@ func ask(t *testing.T, s *runtime.Snapshot, path string, limits host.Limits) res
 func askUsed(t *testing.T, s *runtime.Snapshot, path string, limits host.Limits) result {
 	t.Helper()
 	r := result{Recorder: new(hosttest.Recorder)}
-	c := &host.Call{
-		ID: "test-request", Services: hosttest.Services(t), Bindings: &host.Bindings{Function: "test"},
-		Limits: limits.Or(host.DefaultLimits()), Request: hosttest.Request("GET", "http://test.localhost"+path, ""), Responder: r.Recorder,
+	c := begin(t, r.Recorder, path, limits)
+	var spent *runtime.Instance
+	if r.outcome, spent, r.err = s.Invoke(c); spent != nil {
+		spent.Recycle()
 	}
-	c.Begin(t.Context())
-	r.outcome, r.err = s.Invoke(c)
 	r.usage = c.Usage
 	return r
+}
+
+// begin begins a Call with a request for path.
+func begin(t *testing.T, recorder *hosttest.Recorder, path string, limits host.Limits) *host.Call {
+	t.Helper()
+	c := &host.Call{
+		ID: "test-request", Services: hosttest.Services(t), Bindings: &host.Bindings{Function: "test"},
+		Limits: limits.Or(host.DefaultLimits()), Request: hosttest.Request("GET", "http://test.localhost"+path, ""), Responder: recorder,
+	}
+	c.Begin(t.Context())
+	return c
 }
 
 // invoke prepares a module and answers one request with it. A module that can't
@@ -121,10 +131,13 @@ func answer(respond uint32, n int32) []byte {
 }
 
 // hello answers every request with text.
-func hello(text string) []byte {
+func hello(text string) []byte { return helloIn(text, 1) }
+
+// helloIn is hello with a memory of some pages.
+func helloIn(text string, pages uint32) []byte {
 	var m hosttest.Module
 	f := respond(&m)
-	m.Memory(1)
+	m.Memory(pages)
 	m.Data(0, []byte(text))
 	m.Func("fetch", nil, nil, nil, answer(f, int32(len(text))))
 	return m.Bytes()

@@ -12,7 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 )
 
-// Instance is running code with one owner. Between Acquire and Release it
+// Instance is running code with one owner. Between Acquire and Recycle it
 // belongs to one Call.
 type Instance struct {
 	snapshot *Snapshot
@@ -20,8 +20,10 @@ type Instance struct {
 	mod      api.Module
 	region   *memory.Region
 	fuel     api.MutableGlobal   // nil in the simple engine
-	globals  []api.MutableGlobal // those of Snapshot.globals
+	globals  []api.MutableGlobal // those of Snapshot.Globals
 	entry    api.Function
+	spoiled  bool  // can't be put back: the Call failed
+	counted  int64 // in Runtime.bytes
 }
 
 // instanceConfig leaves the name empty, because a named module could be imported
@@ -29,32 +31,21 @@ type Instance struct {
 var instanceConfig = wazero.NewModuleConfig().WithName("").WithStartFunctions()
 
 // Acquire takes an Instance in its first-ever state for a Call. The Snapshot
-// is in use.
+// is in use, which Recycle ends.
 func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
+	s.code.abi.Enter(c)
 	if i := s.pop(c.Limits.Memory); i != nil {
 		return i, nil
 	}
-	if s.Module.MinMemory > c.Limits.Memory {
-		return nil, host.Errorf(host.CodeTooLarge, "the module needs %d bytes of memory; its limit is %d", s.Module.MinMemory, c.Limits.Memory)
+	if need := s.Memory(); need > c.Limits.Memory {
+		return nil, host.Errorf(host.CodeTooLarge, "the module needs %d bytes of memory; its limit is %d", need, c.Limits.Memory)
 	}
-	ctx := context.Background()
-	if s.Module.runtime.cfg.Simple {
-		ctx = c.EngineContext() // the start function runs while instantiating
+	if s.runtime.cfg.Simple {
+		return s.newInstance(c.EngineContext(), c.Limits.Memory) // the start function runs while instantiating
 	}
-	return s.newInstance(ctx, c.Limits.Memory)
-}
-
-// pop takes the instance that was used last, whose memory is the warmest.
-func (s *Snapshot) pop(limit int64) *Instance {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := len(s.idle)
-	if n == 0 || s.idle[n-1].limit != limit {
-		return nil
-	}
-	i := s.idle[n-1]
-	s.idle = s.idle[:n-1]
-	return i
+	c.Pause() // making an Instance is not the guest's work
+	defer c.Resume()
+	return s.newInstance(context.Background(), c.Limits.Memory)
 }
 
 func (s *Snapshot) newInstance(ctx context.Context, limit int64) (*Instance, error) {
@@ -64,31 +55,53 @@ func (s *Snapshot) newInstance(ctx context.Context, limit int64) (*Instance, err
 	}
 	i := &Instance{snapshot: s, limit: limit, region: region}
 	ctx = experimental.WithMemoryAllocator(ctx, region)
-	if i.mod, err = s.Module.runtime.engine.InstantiateModule(ctx, s.Module.code.compiled, instanceConfig); err != nil {
+	if i.mod, err = s.runtime.engine.InstantiateModule(ctx, s.code.Module, instanceConfig); err != nil {
 		region.Unmap()
 		return nil, fmt.Errorf("instantiate: %w", err)
 	}
-	i.fuel, _ = i.mod.ExportedGlobal(wasm.FuelExport).(api.MutableGlobal)
-	for _, g := range s.globals {
-		i.globals = append(i.globals, i.mod.ExportedGlobal(g.Name).(api.MutableGlobal))
+	if err := i.bind(); err != nil {
+		i.discard()
+		return nil, err
 	}
-	i.setGlobals()
-	i.entry = i.mod.ExportedFunction(s.Module.Plan.Entry)
+	i.count(s.Overhead)
 	return i, nil
 }
 
+// bind finds what is used of the module in each request, once.
+func (i *Instance) bind() error {
+	i.fuel, _ = i.mod.ExportedGlobal(wasm.FuelExport).(api.MutableGlobal)
+	for _, g := range i.snapshot.Globals {
+		global, ok := i.mod.ExportedGlobal(g.Name).(api.MutableGlobal)
+		if !ok {
+			return fmt.Errorf("instantiate: the code has no global %s", g.Name)
+		}
+		i.globals = append(i.globals, global)
+	}
+	i.setGlobals()
+	i.entry = i.mod.ExportedFunction(i.snapshot.code.plan.Entry)
+	return nil
+}
+
 func (i *Instance) setGlobals() {
-	for n, g := range i.snapshot.globals {
+	for n, g := range i.snapshot.Globals {
 		i.globals[n].Set(g.Bits)
+	}
+}
+
+// count changes what the Instance counts in Runtime.bytes.
+func (i *Instance) count(bytes int64) {
+	if bytes != i.counted {
+		i.snapshot.runtime.bytes.Add(bytes - i.counted)
+		i.counted = bytes
 	}
 }
 
 // Initialize runs the module's own initialisation, unless it is in the snapshot.
 func (i *Instance) Initialize(c *host.Call) error {
-	if i.snapshot.initialized {
+	if i.snapshot.Initialized {
 		return nil
 	}
-	for _, export := range []string{wasm.StartExport, i.snapshot.Module.Plan.Initialize} {
+	for _, export := range []string{wasm.StartExport, i.snapshot.code.plan.Initialize} {
 		if f := i.mod.ExportedFunction(export); export != "" && f != nil {
 			if err := i.call(c, f); err != nil {
 				return err
@@ -112,39 +125,46 @@ func (i *Instance) call(c *host.Call, f api.Function) error {
 	return err
 }
 
-// Release ends the Call's use of the Instance. After an Outcome of ok the
-// Instance is put back into its first-ever state and waits for the next Call;
-// in every other case it is never used again.
-func (i *Instance) Release(c *host.Call, outcome host.Outcome) {
+// Finish completes the answer after Run returned nil or the error that ended the
+// guest, and says how it went. The error tells the log, never a client, why the
+// Outcome is not ok.
+func (i *Instance) Finish(c *host.Call, err error) (host.Outcome, error) {
+	outcome := host.OutcomeOK
+	if err = i.snapshot.code.abi.Leave(c, err); err != nil {
+		outcome = judge(c, i.region.Refused, err)
+		i.spoiled = true
+	}
 	c.Usage.PeakMemory = int64(i.region.Size())
-	if outcome != host.OutcomeOK || !i.reset() || !i.snapshot.push(i) {
+	return outcome, err
+}
+
+// Recycle ends the Call's use of the Instance and of its Snapshot. After an
+// Outcome of ok the Instance is put back into its first-ever state and waits for
+// the next Call; in every other case it is never used again. This takes a few
+// microseconds for which no client should have to wait. The Call has ended.
+func (i *Instance) Recycle() {
+	s := i.snapshot
+	if i.spoiled || !i.reset() || !s.push(i) {
 		i.discard()
 	}
+	s.Done()
 }
 
 // reset puts the Instance back, if that is possible.
 func (i *Instance) reset() bool {
-	if !i.snapshot.initialized || i.region.Grown() {
+	if !i.snapshot.Initialized || !i.region.Shrink(i.mod.Memory()) {
 		return false
 	}
 	i.region.Reset()
 	i.setGlobals()
-	return true
-}
-
-func (s *Snapshot) push(i *Instance) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.idle) >= maxIdle {
-		return false
-	}
-	s.idle = append(s.idle, i)
+	i.count(i.snapshot.Overhead + i.region.Resident())
 	return true
 }
 
 // discard frees the Instance. Its memory goes last: the module is not running
 // any more.
 func (i *Instance) discard() {
+	i.count(0)
 	i.mod.Close(context.Background())
 	i.region.Unmap()
 }

@@ -3,35 +3,40 @@ package runtime
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 )
 
 // Invoke answers the Call's request with an Instance in its first-ever state.
-// The Snapshot is in use and the Call has begun; Invoke ends both. The error tells
-// the log, never a client, why the Outcome is not ok.
-func (s *Snapshot) Invoke(c *host.Call) (host.Outcome, error) {
-	defer s.Done()
-	s.Module.ABI.Enter(c)
+// The Snapshot is in use and the Call has begun; Invoke ends the Call. The
+// Instance is spent and the Snapshot in use until its Recycle, for which the
+// caller finds a moment when nobody waits; there is none to recycle where none
+// could be had. The error tells the log, never a client, why the Outcome is not ok.
+func (s *Snapshot) Invoke(c *host.Call) (outcome host.Outcome, spent *Instance, err error) {
+	defer func() {
+		if spent == nil {
+			s.Done()
+		}
+	}()
 	i, err := s.Acquire(c)
+	if c.Timed {
+		c.Acquired = time.Now()
+	}
 	if err != nil {
-		outcome := host.OutcomeInternalError
-		if s.Module.runtime.cfg.Simple { // its start function has run
+		outcome = host.OutcomeInternalError
+		if s.runtime.cfg.Simple { // its start function has run
 			outcome = judge(c, false, err)
 		}
 		c.End(err)
-		return outcome, err
+		return outcome, nil, err
 	}
 	if err = i.Initialize(c); err == nil {
 		err = i.Run(c)
 	}
-	outcome := host.OutcomeOK
-	if err = s.Module.ABI.Leave(c, err); err != nil {
-		outcome = judge(c, i.region.Refused, err)
-	}
-	i.Release(c, outcome)
+	outcome, err = i.Finish(c, err)
 	c.End(err)
-	return outcome, err
+	return outcome, i, err
 }
 
 // judge finds the Outcome of an Invocation that failed; refused says whether the
@@ -43,7 +48,7 @@ func judge(c *host.Call, refused bool, err error) host.Outcome {
 		return host.OutcomeExceededWallTime
 	case errors.Is(cause, host.ErrCPUTime):
 		return host.OutcomeExceededCPU
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(cause, host.ErrClientGone), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return host.OutcomeCanceled
 	case refused:
 		return host.OutcomeExceededMemory

@@ -1,43 +1,55 @@
 package runtime_test
 
 import (
+	"context"
+	"fmt"
+	"os/exec"
 	goruntime "runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/tetratelabs/wazero/api"
 )
 
-// The same bytes are compiled once, however many ask at the same time.
-func TestLoadOnce(t *testing.T) {
-	r := mustRuntime(t, runtime.Config{})
-	const askers = 32
-	var loaded [askers]*runtime.Module
+// Modules that differ only in data, and in the size of their memory, have one
+// code, compiled once, however many are loaded at the same time.
+func TestCodeIsShared(t *testing.T) {
+	children := &atomic.Int64{}
+	c, err := compile.Open(compile.Config{Dir: t.TempDir(), Command: func(ctx context.Context) *exec.Cmd {
+		children.Add(1)
+		return compileChild(ctx)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r := mustRuntime(t, runtime.Config{Code: c})
+	const modules = 1000
 	var all sync.WaitGroup
-	begin := make(chan struct{})
-	for i := range askers {
+	for worker := range 8 {
 		all.Go(func() {
-			<-begin
-			m, err := r.Load(t.Context(), hello("hello"))
-			if err != nil {
-				t.Error(err)
+			for n := worker; n < modules; n += 8 {
+				text := fmt.Sprintf("number %4d", n)
+				s := mustPrepare(t, mustLoad(t, r, helloIn(text, uint32(1+n%3))), host.Limits{})
+				if got := ask(t, s, "/", host.Limits{}); string(got.Body) != text {
+					t.Errorf("got %q, %v; want %q", got.Body, got.err, text)
+				}
 			}
-			loaded[i] = m
 		})
 	}
-	close(begin)
 	all.Wait()
-	for i, m := range loaded {
-		if m != loaded[0] {
-			t.Errorf("asker %d got other code than asker 0", i)
-		}
+	if r.Codes() != 1 || children.Load() != 1 {
+		t.Errorf("%d modules of one code: %d codes in memory, %d compiled", modules, r.Codes(), children.Load())
 	}
-	if mustLoad(t, r, hello("other")) == loaded[0] {
-		t.Error("other bytes have the same code")
+	mustLoad(t, r, counter("!"))
+	if r.Codes() != 2 {
+		t.Errorf("%d codes in memory after another module", r.Codes())
 	}
 }
 
@@ -70,21 +82,26 @@ func TestCloseInUse(t *testing.T) {
 	}
 }
 
-// A module that was unloaded can be loaded again.
-func TestUnload(t *testing.T) {
+// What nobody holds any more is freed, and can be loaded again.
+func TestEverythingIsGivenBack(t *testing.T) {
 	r := mustRuntime(t, runtime.Config{})
 	for range 2 {
 		m := mustLoad(t, r, hello("hello"))
 		s := mustPrepare(t, m, host.Limits{})
-		if got := ask(t, s, "/", host.Limits{}); string(got.Body) != "hello" {
-			t.Errorf("%v %q, %v", got.outcome, got.Body, got.err)
-		}
-		s.Close()
-		if err := r.Unload(t.Context(), m.Digest); err != nil {
+		if err := m.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := r.Unload(t.Context(), m.Digest); err != nil {
-			t.Errorf("unload what is not there: %v", err)
+		for range 3 {
+			if got := ask(t, s, "/", host.Limits{}); string(got.Body) != "hello" {
+				t.Errorf("%v %q, %v", got.outcome, got.Body, got.err)
+			}
+		}
+		if r.Bytes() <= 0 {
+			t.Errorf("%d bytes while it is loaded", r.Bytes())
+		}
+		s.Close()
+		if r.Bytes() != 0 || r.Codes() != 0 {
+			t.Errorf("%d bytes and %d codes are left", r.Bytes(), r.Codes())
 		}
 	}
 }

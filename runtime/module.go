@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -13,11 +12,10 @@ import (
 )
 
 // Module is a module that can be run: code, and what it begins with. It never
-// runs; Instances do. It is safe for concurrent use.
+// runs; Instances of its Snapshots do. It keeps the bytes that it was loaded
+// from, so close it once its Snapshots are taken. It is safe for concurrent use.
 type Module struct {
 	Digest kv.Digest
-	ABI    abi.ABI
-	Plan   abi.Plan
 	// MinMemory is what an Instance needs at least, in bytes.
 	MinMemory int64
 
@@ -27,8 +25,13 @@ type Module struct {
 	image   wasm.Image // refers to the bytes that were loaded
 }
 
-// compile makes a Module of its bytes, which it keeps.
-func (r *Runtime) compile(ctx context.Context, digest kv.Digest, data []byte) (*Module, error) {
+// Load validates and compiles a module; the same code is compiled once, however
+// many ask at the same time. A module that can't be run is an *host.Error that
+// says why.
+func (r *Runtime) Load(ctx context.Context, data []byte) (*Module, error) {
+	if int64(len(data)) > r.cfg.MaxModule {
+		return nil, host.Errorf(host.CodeTooLarge, "the module has %d bytes; at most %d are accepted", len(data), r.cfg.MaxModule)
+	}
 	parsed, err := r.parse(data)
 	if err != nil {
 		return nil, err
@@ -41,16 +44,13 @@ func (r *Runtime) compile(ctx context.Context, digest kv.Digest, data []byte) (*
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{Digest: digest, runtime: r, code: c,
-		facts: parsed.Facts(), image: rewritten.Image, MinMemory: int64(parsed.Facts().Memory.Min) * pageSize}
-	if m.ABI, m.Plan, err = r.match(guestShape(c.compiled)); err != nil {
-		return nil, errors.Join(err, r.dropCode(ctx, c))
-	}
-	r.mu.Lock()
-	r.modules[digest] = m
-	r.mu.Unlock()
-	return m, nil
+	facts := parsed.Facts()
+	return &Module{Digest: kv.DigestOf(data), MinMemory: int64(facts.Memory.Min) * pageSize,
+		runtime: r, code: c, facts: facts, image: rewritten.Image}, nil
 }
+
+// Close gives the code back. Snapshots that were taken stay.
+func (m *Module) Close() error { return m.runtime.dropCode(m.code) }
 
 // guestShape is what the module's author sees of it.
 func guestShape(compiled wazero.CompiledModule) *abi.Shape {
@@ -79,8 +79,3 @@ func (r *Runtime) match(s *abi.Shape) (abi.ABI, abi.Plan, error) {
 
 // pageSize is the unit in which modules count their memory.
 const pageSize = 64 << 10
-
-// close frees what the module holds. Its Snapshots are closed.
-func (m *Module) close(ctx context.Context) error {
-	return m.runtime.dropCode(ctx, m.code)
-}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
-	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/compile"
@@ -36,17 +36,17 @@ func (c *Config) engine() wazero.RuntimeConfig {
 	return wazero.NewRuntimeConfig().WithCloseOnContextDone(c.Simple)
 }
 
-// Runtime compiles modules, each content once, and owns what runs them. It is
+// Runtime compiles modules, equal code once, and owns what runs them. It is
 // safe for concurrent use.
 type Runtime struct {
 	cfg     Config
 	engine  wazero.Runtime
 	offered map[string]*abi.Module
 	flight  singleflight.Group
+	bytes   atomic.Int64 // see Bytes
 
-	mu      sync.Mutex // guards the maps
-	modules map[kv.Digest]*Module
-	codes   map[kv.Digest]*code // by the digest of the rewritten module
+	mu    sync.Mutex          // guards codes
+	codes map[kv.Digest]*code // by the digest of the rewritten module
 }
 
 // New starts a Runtime. Close it when no Module of it is in use any more.
@@ -58,7 +58,6 @@ func New(ctx context.Context, cfg Config) (*Runtime, error) {
 		cfg:     cfg,
 		engine:  wazero.NewRuntimeWithConfig(ctx, cfg.engine()),
 		offered: map[string]*abi.Module{},
-		modules: map[kv.Digest]*Module{},
 		codes:   map[kv.Digest]*code{},
 	}
 	if err := abi.Register(ctx, r.engine, engineModule(newTurns())); err != nil {
@@ -88,47 +87,12 @@ func (r *Runtime) offer(ctx context.Context, a abi.ABI) error {
 	return nil
 }
 
-// Load validates and compiles a module; the same bytes are compiled once,
-// however many ask at the same time. A module that can't be run is an
-// *host.Error that says why.
-func (r *Runtime) Load(ctx context.Context, data []byte) (*Module, error) {
-	if int64(len(data)) > r.cfg.MaxModule {
-		return nil, host.Errorf(host.CodeTooLarge, "the module has %d bytes; at most %d are accepted", len(data), r.cfg.MaxModule)
-	}
-	digest := kv.DigestOf(data)
-	if m := r.loaded(digest); m != nil {
-		return m, nil
-	}
-	v, err, _ := r.flight.Do(string(digest[:]), func() (any, error) {
-		if m := r.loaded(digest); m != nil {
-			return m, nil
-		}
-		return r.compile(context.WithoutCancel(ctx), digest, data)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v.(*Module), nil
-}
+// Restores says whether Restore can find code that is not in memory: whether it
+// is worth to keep Snapshots.
+func (r *Runtime) Restores() bool { return r.cfg.Code != nil }
 
-func (r *Runtime) loaded(d kv.Digest) *Module {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.modules[d]
-}
-
-// Unload forgets a module, whose Snapshots are closed. Loading the same bytes
-// again compiles them again, unless other modules have the same code.
-func (r *Runtime) Unload(ctx context.Context, d kv.Digest) error {
-	r.mu.Lock()
-	m := r.modules[d]
-	delete(r.modules, d)
-	r.mu.Unlock()
-	if m == nil {
-		return nil
-	}
-	return m.close(ctx)
-}
+// Bytes is how much memory code, images and idle Instances take, about.
+func (r *Runtime) Bytes() int64 { return r.bytes.Load() }
 
 // Close frees all code. Invocations must have ended.
 func (r *Runtime) Close(ctx context.Context) error {

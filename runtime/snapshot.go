@@ -1,12 +1,11 @@
 package runtime
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
 
-	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/memory"
 	"github.com/mayfly-run/mayfly/runtime/wasm"
 )
@@ -18,22 +17,46 @@ const maxIdle = 64
 // globals of its module after initialisation, taken once. It is safe for
 // concurrent use.
 type Snapshot struct {
-	Module *Module
+	Module kv.Digest // of the module as it was uploaded
 
+	runtime *Runtime
+	code    *code
 	image   *memory.Image
-	globals []wasm.GlobalValue
-	// initialized: the module's own initialisation is in the image.
-	initialized bool
+	snapshotState
 
 	// inUse is read-locked by each Invocation, so that Close waits for them.
 	inUse  sync.RWMutex
 	closed bool // guarded by inUse
 
-	mu   sync.Mutex  // guards idle
-	idle []*Instance // ready, last in first out
+	mu    sync.Mutex  // guards what follows
+	idle  []*Instance // ready, last in first out
+	spare int         // the fewest that were idle since Trim
+	shut  bool        // nothing becomes idle any more
 }
 
-// ErrClosed: the Snapshot is being freed, because another Version serves.
+// snapshotState is what of a Snapshot is kept on disk beside the image.
+type snapshotState struct {
+	Globals []wasm.GlobalValue
+	// Initialized: the module's own initialisation is in the image.
+	Initialized bool
+	// Overhead is what an Instance takes beside its memory, in bytes, about.
+	Overhead int64
+}
+
+// newSnapshot keeps the contents of a memory. It holds the code that the caller
+// holds, by itself.
+func newSnapshot(r *Runtime, c *code, module kv.Digest, contents []byte, state snapshotState) (*Snapshot, error) {
+	image, err := memory.NewImage(contents)
+	if err != nil {
+		return nil, fmt.Errorf("keep image: %w", err)
+	}
+	r.holdCode(c.digest)
+	r.bytes.Add(image.Resident())
+	return &Snapshot{Module: module, runtime: r, code: c, image: image, snapshotState: state}, nil
+}
+
+// ErrClosed: the Snapshot is being freed, because another Version serves or there
+// was no room for it.
 var ErrClosed = errors.New("snapshot was closed")
 
 // Use keeps the Snapshot until Done, and reports whether it still is there. It
@@ -52,108 +75,89 @@ func (s *Snapshot) Use() bool {
 // Done ends what Use began.
 func (s *Snapshot) Done() { s.inUse.RUnlock() }
 
-// Setup is what a Version gives to the initialisation of its module.
-type Setup struct {
-	Services *host.Services
-	Bindings *host.Bindings
-	Limits   host.Limits
-	// Fresh takes no Snapshot: the module is initialised in each request.
-	Fresh bool
-	// Warmup are requests that the module answers before the Snapshot is taken,
-	// so that what it does once is done. Their answers are dropped. KV and fetch
-	// refuse during them, as during initialisation.
-	Warmup []host.Request
+// Detached: an Invocation may go on after its answer was sent, or streams it, and
+// therefore runs on a goroutine of its own.
+func (s *Snapshot) Detached() bool { return s.code.plan.Detached }
+
+// Memory is what an Instance begins with, in bytes.
+func (s *Snapshot) Memory() int64 { return int64(len(s.image.Bytes())) }
+
+// pop takes the instance that was used last, whose memory is the warmest. One
+// that was made for another limit is not for this request.
+func (s *Snapshot) pop(limit int64) *Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.idle)
+	if n == 0 || s.idle[n-1].limit != limit {
+		return nil
+	}
+	i := s.idle[n-1]
+	s.idle = s.idle[:n-1]
+	s.spare = min(s.spare, n-1)
+	return i
 }
 
-// Prepare takes the Snapshot of a Version. Where the module can change what
-// can't be put back, there is none: each Instance is made anew and initialised
-// in its request.
-func (m *Module) Prepare(ctx context.Context, setup Setup) (*Snapshot, error) {
-	if m.Plan.Once && len(setup.Warmup) > 0 {
-		return nil, host.Errorf(host.CodeInvalid, "a WASI command can't be warmed up: each request runs its main from the beginning")
+func (s *Snapshot) push(i *Instance) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shut || len(s.idle) >= maxIdle {
+		return false
 	}
-	first, err := m.firstState()
-	if err != nil {
-		return nil, err
-	}
-	if m.runtime.cfg.Simple || setup.Fresh || !m.facts.Resettable() {
-		return first, nil
-	}
-	s, err := first.initialize(ctx, setup)
-	return s, errors.Join(err, first.Close())
+	s.idle = append(s.idle, i)
+	return true
 }
 
-// firstState is the module as its author wrote it.
-func (m *Module) firstState() (*Snapshot, error) {
-	contents := make([]byte, int64(m.image.MemoryPages)*pageSize)
-	m.image.Apply(contents)
-	image, err := memory.NewImage(contents)
-	if err != nil {
-		return nil, err
+// Trim frees the Instances that nobody needed since the last Trim, apart from one.
+func (s *Snapshot) Trim() {
+	for _, i := range s.takeSpare() {
+		i.discard()
 	}
-	return &Snapshot{Module: m, image: image, globals: m.image.Globals}, nil
 }
 
-// initialize runs the module's initialisation once, and requests to warm it up,
-// and keeps the result.
-func (s *Snapshot) initialize(ctx context.Context, setup Setup) (*Snapshot, error) {
-	i, err := s.newInstance(ctx, setup.Limits.Memory)
-	if err != nil {
-		return nil, err
-	}
-	defer i.discard()
-	if err := i.sealed(ctx, setup, host.Request{}, i.Initialize); err != nil {
-		return nil, host.Errorf(host.CodeInvalid, "the module's initialisation failed: %v", err)
-	}
-	for _, request := range setup.Warmup {
-		if err := i.sealed(ctx, setup, request, i.Run); err != nil {
-			return nil, host.Errorf(host.CodeInvalid, "the warm-up request %s %s failed: %v", request.Method, request.URL, err)
-		}
-	}
-	return i.capture()
+// takeSpare takes from the bottom, where those are that were not used for longest.
+func (s *Snapshot) takeSpare() []*Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := max(0, min(s.spare-1, len(s.idle)))
+	spare := append([]*Instance(nil), s.idle[:n]...)
+	s.idle = append(s.idle[:0], s.idle[n:]...)
+	s.spare = len(s.idle)
+	return spare
 }
 
-// sealed runs part of a guest in a Call that has no effects outside and sees
-// nothing that must not be kept.
-func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request, run func(*host.Call) error) error {
-	c := sealedCall(setup)
-	c.Request = request
-	c.Begin(ctx)
-	i.snapshot.Module.ABI.Enter(c)
-	err := run(c)
-	open := c.Handles.Open()
-	c.End(err)
-	if err == nil && open > 0 && request.URL == nil {
-		err = fmt.Errorf("%d handles are left open", open)
-	}
-	return err
-}
-
-// capture makes a Snapshot of an Instance as it stands.
-func (i *Instance) capture() (*Snapshot, error) {
-	image, err := memory.NewImage(i.region.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("take snapshot: %w", err)
-	}
-	s := &Snapshot{Module: i.snapshot.Module, image: image, initialized: true}
-	for n, g := range i.snapshot.globals {
-		g.Bits = i.globals[n].Get()
-		s.globals = append(s.globals, g)
-	}
-	return s, nil
-}
-
-// Close waits for Invocations and frees the Snapshot. The Module stays.
+// Close waits for Invocations and frees the Snapshot.
 func (s *Snapshot) Close() error {
 	s.inUse.Lock()
 	defer s.inUse.Unlock()
+	return s.free()
+}
+
+// TryClose is Close unless that would have to wait, and reports whether it was.
+func (s *Snapshot) TryClose() (closed bool, err error) {
+	if !s.inUse.TryLock() {
+		return false, nil
+	}
+	defer s.inUse.Unlock()
+	return true, s.free()
+}
+
+// free needs inUse.
+func (s *Snapshot) free() error {
 	if s.closed {
 		return nil
 	}
 	s.closed = true
-	for _, i := range s.idle {
+	for _, i := range s.shutIdle() {
 		i.discard()
 	}
-	s.idle = nil
-	return s.image.Close()
+	s.runtime.bytes.Add(-s.image.Resident())
+	return errors.Join(s.image.Close(), s.runtime.dropCode(s.code))
+}
+
+func (s *Snapshot) shutIdle() []*Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	idle := s.idle
+	s.idle, s.shut = nil, true
+	return idle
 }

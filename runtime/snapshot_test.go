@@ -157,6 +157,49 @@ func TestLongGuestsTakeTurns(t *testing.T) {
 	ended.Wait()
 }
 
+// An Instance that grew is put back as well, and one that nobody needed goes.
+func TestIdleInstances(t *testing.T) {
+	var m hosttest.Module
+	f := respond(&m)
+	m.Memory(3)
+	m.Data(0, []byte("a"))
+	m.Func("fetch", nil, nil, nil,
+		hosttest.I32Const(5), hosttest.MemoryGrow, hosttest.Drop,
+		hosttest.I32Const(7<<16), hosttest.I32Const('x'), hosttest.I32Store8(0), // in what was added
+		hosttest.I32Const(0), hosttest.I32Const(7<<16), hosttest.I32Load8U(1), hosttest.I32Const('0'), hosttest.I32Add, hosttest.I32Store8(0),
+		answer(f, 1))
+	s := mustPrepare(t, mustLoad(t, mustRuntime(t, runtime.Config{}), m.Bytes()), host.Limits{})
+	for range 3 {
+		got := ask(t, s, "/", host.Limits{})
+		if string(got.Body) != "0" || got.usage.PeakMemory != 8<<16 {
+			t.Errorf("got %q with %d bytes, %v", got.Body, got.usage.PeakMemory, got.err)
+		}
+		if s.Idle() != 1 {
+			t.Fatalf("%d instances are idle, want 1", s.Idle())
+		}
+	}
+	var busy []*runtime.Instance
+	for range 8 {
+		s.Use()
+		i, err := s.Acquire(begin(t, nil, "/", host.Limits{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		busy = append(busy, i)
+	}
+	for _, i := range busy {
+		i.Recycle()
+	}
+	s.Trim() // all were in use since the last time
+	if s.Idle() != len(busy) {
+		t.Errorf("%d of %d instances are left, although all were needed", s.Idle(), len(busy))
+	}
+	ask(t, s, "/", host.Limits{})
+	if s.Trim(); s.Idle() > 2 {
+		t.Errorf("%d instances are left, although one is enough", s.Idle())
+	}
+}
+
 // A WASI command runs from its beginning in each request, and can't be warmed up.
 func TestCommandIsNotWarmedUp(t *testing.T) {
 	var m hosttest.Module

@@ -35,16 +35,22 @@ func (t *turns) take(c *host.Call) {
 	}
 	select {
 	case t.taken <- struct{}{}:
+		c.Turn, c.TurnSince = t, time.Now()
 	default:
-		c.Pause()
-		defer c.Resume()
-		select {
-		case t.taken <- struct{}{}:
-		case <-c.Done():
-			return
-		}
+		t.wait(c)
 	}
-	c.Turn, c.TurnSince = t, time.Now()
+}
+
+func (t *turns) wait(c *host.Call) {
+	began := time.Now()
+	c.Pause()
+	defer c.Resume()
+	select {
+	case t.taken <- struct{}{}:
+		c.Turn, c.TurnSince = t, time.Now()
+	case <-c.Done():
+	}
+	c.TurnWait += time.Since(began)
 }
 
 // EndTurn implements host.Turn.

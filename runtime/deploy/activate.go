@@ -17,7 +17,7 @@ func (r *Registry) Host(account, function string) string {
 	return function + "." + account + "." + r.cfg.Domain
 }
 
-// activate resolves what a Version asks for. The result holds its module.
+// activate resolves what a Version asks for.
 func (r *Registry) activate(s *snapshot, f Function, v Version) (*deployed, error) {
 	own, err := router.ParsePattern(r.Host(f.Account, f.Name) + "/*")
 	if err != nil {
@@ -27,24 +27,29 @@ func (r *Registry) activate(s *snapshot, f Function, v Version) (*deployed, erro
 	if err != nil {
 		return nil, err
 	}
-	bindings, err := r.bind(s, f, v)
+	setup, err := r.setup(s, f, v)
 	if err != nil {
 		return nil, err
 	}
 	a := &Active{
 		Account: f.Account, Function: f.Name, VersionID: v.ID, Version: v,
-		Bindings: bindings,
-		Limits:   v.Settings.Limits.host().Or(r.cfg.Limits),
-		blobs:    r.cfg.Blobs, code: r.code, digest: digest,
-		loading: make(chan struct{}, 1),
+		Bindings: setup.Bindings, Limits: setup.Limits,
+		registry: r, digest: digest, setup: setup, loading: make(chan struct{}, 1),
 	}
-	a.setup = runtime.Setup{
-		Services: r.cfg.Services, Bindings: a.Bindings, Limits: a.Limits,
-		Fresh:  v.Settings.Snapshot.Disabled,
-		Warmup: v.Settings.Snapshot.requests(r.Host(f.Account, f.Name)),
-	}
-	r.code.hold(digest)
 	return &deployed{Function: f, host: own, active: a}, nil
+}
+
+// setup is what the module of a Version is initialised with.
+func (r *Registry) setup(s *snapshot, f Function, v Version) (runtime.Setup, error) {
+	bindings, err := r.bind(s, f, v)
+	if err != nil {
+		return runtime.Setup{}, err
+	}
+	warmup, err := v.Settings.Snapshot.Requests(r.Host(f.Account, f.Name))
+	return runtime.Setup{
+		Services: r.cfg.Services, Bindings: bindings, Limits: v.Settings.Limits.host().Or(r.cfg.Limits),
+		Fresh: v.Settings.Snapshot.Disabled, Warmup: warmup,
+	}, err
 }
 
 func (r *Registry) bind(s *snapshot, f Function, v Version) (*host.Bindings, error) {

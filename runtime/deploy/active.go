@@ -21,23 +21,23 @@ type Active struct {
 	Bindings  *host.Bindings
 	Limits    host.Limits // complete: the node's where the Version sets none
 
-	blobs  kv.Blobs
-	code   *code
-	digest kv.Digest
-	setup  runtime.Setup
-	ready  atomic.Pointer[runtime.Snapshot]
-	// loading has room for the one caller that loads.
+	registry *Registry
+	digest   kv.Digest // of the module
+	setup    runtime.Setup
+	ready    atomic.Pointer[runtime.Snapshot] // nil until it is used, and again when there was no room for it
+	used     atomic.Int64                     // Registry.clock at the last use
+	// loading has room for the one caller that changes ready.
 	loading chan struct{}
-	// retired is set before the Active's hold on the module is given back.
-	retired atomic.Bool
+	retired atomic.Bool // another Version serves
 }
 
-// Snapshot returns what the Version's Invocations begin with. It is made if this
-// is the first use since the node started. The error is runtime.ErrClosed once
-// another Version has taken over. Where the Snapshot's Use then returns false,
-// one has as well. In both cases Lookup again.
+// Snapshot returns what the Version's Invocations begin with. It is loaded if it
+// is not in memory. The error is runtime.ErrClosed once another Version has taken
+// over. Where the Snapshot's Use then returns false, one has, or the Snapshot just
+// had to make room. In these cases Lookup again.
 func (a *Active) Snapshot(ctx context.Context) (*runtime.Snapshot, error) {
 	if s := a.ready.Load(); s != nil {
+		a.touch()
 		return s, nil
 	}
 	select {
@@ -52,47 +52,75 @@ func (a *Active) Snapshot(ctx context.Context) (*runtime.Snapshot, error) {
 	return a.load(ctx)
 }
 
-// load holds the module by itself meanwhile, because the Active may be retired
-// at any moment.
-func (a *Active) load(ctx context.Context) (*runtime.Snapshot, error) {
-	a.code.hold(a.digest)
-	defer a.code.drop(a.digest)
-	data, err := a.blobs.Get(ctx, a.digest)
-	if a.retired.Load() {
-		return nil, runtime.ErrClosed // the module may have been removed
+// touch notes the use. It writes only where that tells something new.
+func (a *Active) touch() {
+	if now := a.registry.clock.Load(); a.used.Load() != now {
+		a.used.Store(now)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read module of %s/%s: %w", a.Account, a.Function, err)
-	}
-	m, err := a.code.load(ctx, a.digest, data)
-	if err != nil {
-		return nil, fmt.Errorf("load module of %s/%s: %w", a.Account, a.Function, err)
-	}
-	s, err := a.prepare(ctx, m)
-	if err == nil && a.retired.Load() {
-		return nil, errors.Join(runtime.ErrClosed, s.Close())
-	}
-	return s, err
 }
 
-// prepare takes the Snapshot of a module that the caller holds.
-func (a *Active) prepare(ctx context.Context, m *runtime.Module) (*runtime.Snapshot, error) {
-	s, err := m.Prepare(ctx, a.setup)
+// load needs a.loading.
+func (a *Active) load(ctx context.Context) (*runtime.Snapshot, error) {
+	s, err := a.registry.restore(ctx, a)
 	if err != nil {
-		return nil, fmt.Errorf("prepare %s/%s: %w", a.Account, a.Function, err)
+		if !errors.Is(err, kv.ErrNotFound) {
+			a.registry.cfg.Logger.Info("take snapshot again", "account", a.Account, "function", a.Function, "why", err)
+		}
+		s, err = a.registry.take(ctx, a)
 	}
-	a.ready.Store(s)
+	if a.retired.Load() { // what it was loaded from may have been removed
+		if s != nil {
+			return nil, errors.Join(runtime.ErrClosed, s.Close())
+		}
+		return nil, runtime.ErrClosed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load %s/%s: %w", a.Account, a.Function, err)
+	}
+	a.serve(s)
 	return s, nil
 }
 
-// retire frees the Snapshot and gives the module back once the Invocations under
-// way have ended. The Active is not looked up any more.
+// serve makes a Snapshot the one that requests begin with.
+func (a *Active) serve(s *runtime.Snapshot) {
+	a.used.Store(a.registry.clock.Add(1))
+	a.ready.Store(s)
+	a.registry.wantRoom()
+}
+
+// unload frees the Snapshot once the Invocations under way have ended.
+func (a *Active) unload() error {
+	a.loading <- struct{}{}
+	defer func() { <-a.loading }()
+	if s := a.ready.Swap(nil); s != nil {
+		return s.Close()
+	}
+	return nil
+}
+
+// makeRoom frees the Snapshot if no Invocation is under way. The next use loads
+// it again.
+func (a *Active) makeRoom() error {
+	a.loading <- struct{}{}
+	defer func() { <-a.loading }()
+	s := a.ready.Swap(nil)
+	if s == nil {
+		return nil
+	}
+	closed, err := s.TryClose()
+	if !closed {
+		a.ready.Store(s)
+	}
+	return err
+}
+
+// retire frees the Snapshot in the background. The Active is not looked up any
+// more.
 func (a *Active) retire() {
 	a.retired.Store(true)
-	a.code.work.Go(func() {
-		if s := a.ready.Load(); s != nil {
-			s.Close()
+	a.registry.retiring.Go(func() {
+		if err := a.unload(); err != nil {
+			a.registry.cfg.Logger.Error("free snapshot", "account", a.Account, "function", a.Function, "err", err)
 		}
-		a.code.drop(a.digest)
 	})
 }

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,31 +10,33 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 )
 
-// collect removes Versions that no Function has and blobs that no Version has,
-// which an interrupted change left behind, and counts the rest.
+// collect removes Versions that no Function has, Snapshots of no Version and blobs
+// of neither, which an interrupted change left behind, and counts the rest.
 func (r *Registry) collect(ctx context.Context, s *snapshot) error {
-	err := keys(ctx, r.cfg.Store, versionRecords, func(e kv.Entry) error {
-		if s.hasVersion(strings.TrimPrefix(e.Key, versionRecords)) {
-			r.uses[string(e.Metadata)]++
-			return nil
+	for _, prefix := range []string{versionRecords, snapshotRecords} {
+		err := keys(ctx, r.cfg.Store, prefix, func(e kv.Entry) error {
+			if s.hasVersion(strings.TrimPrefix(e.Key, prefix)) {
+				r.uses[string(e.Metadata)]++
+				return nil
+			}
+			r.cfg.Logger.Info("remove leftover record", "key", e.Key)
+			return r.cfg.Store.Delete(ctx, e.Key, kv.DeleteOptions{})
+		})
+		if err != nil {
+			return err
 		}
-		r.cfg.Logger.Info("remove leftover version", "key", e.Key)
-		return r.cfg.Store.Delete(ctx, e.Key, kv.DeleteOptions{})
-	})
-	if err != nil {
-		return err
 	}
 	blobs, err := r.cfg.Blobs.List(ctx)
 	if err != nil {
-		return fmt.Errorf("list modules: %w", err)
+		return fmt.Errorf("list blobs: %w", err)
 	}
 	for _, d := range blobs {
 		if r.uses[d.String()] > 0 {
 			continue
 		}
-		r.cfg.Logger.Info("remove leftover module", "digest", d.String())
+		r.cfg.Logger.Info("remove leftover blob", "digest", d.String())
 		if err := r.cfg.Blobs.Delete(ctx, d); err != nil {
-			return fmt.Errorf("delete module: %w", err)
+			return fmt.Errorf("delete blob: %w", err)
 		}
 	}
 	return nil
@@ -49,25 +52,35 @@ func (s *snapshot) hasVersion(path string) bool {
 	return f != nil && slices.Contains(f.Versions, parts[2])
 }
 
-// prune removes Versions that a Function no longer has, and modules that no
-// Version has any more. What it can't remove the next start will. It needs r.mu.
+// prune removes Versions that a Function no longer has, with their Snapshots, and
+// blobs that nobody has any more. What it can't remove the next start will. It
+// needs r.mu.
 func (r *Registry) prune(ctx context.Context, id functionID, versions []string) {
 	for _, version := range versions {
-		if err := r.removeVersion(ctx, versionsOf(id)+version); err != nil {
+		err := errors.Join(r.removeRecord(ctx, versionRecord(id, version)), r.removeRecord(ctx, snapshotRecord(id, version)))
+		if err != nil {
 			r.cfg.Logger.Error("remove old version", "account", id.account, "function", id.name, "version", version, "err", err)
 		}
 	}
 }
 
-func (r *Registry) removeVersion(ctx context.Context, key string) error {
+// removeRecord removes a record whose metadata is the digest of its blob.
+func (r *Registry) removeRecord(ctx context.Context, key string) error {
 	e, err := r.cfg.Store.Get(ctx, key)
+	if errors.Is(err, kv.ErrNotFound) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	if err := r.cfg.Store.Delete(ctx, key, kv.DeleteOptions{}); err != nil {
 		return err
 	}
-	digest := string(e.Metadata)
+	return r.release(ctx, string(e.Metadata))
+}
+
+// release ends a use of a blob. It needs r.mu.
+func (r *Registry) release(ctx context.Context, digest string) error {
 	if r.uses[digest]--; r.uses[digest] > 0 {
 		return nil
 	}

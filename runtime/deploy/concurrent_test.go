@@ -138,7 +138,7 @@ func use(t *testing.T, r *deploy.Registry, name string) bool {
 			t.Error(err)
 			return false
 		}
-		if got := m.Module.Digest.String(); got != a.Version.Digest || a.Function != name || a.VersionID != a.Bindings.Version {
+		if got := m.Module.String(); got != a.Version.Digest || a.Function != name || a.VersionID != a.Bindings.Version {
 			t.Errorf("%s: got module %s of version %+v", name, got, a.Version)
 		}
 		m.Done()

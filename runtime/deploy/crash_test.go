@@ -178,12 +178,17 @@ func checkNothingElse(t *testing.T, n node, r *deploy.Registry) {
 			wantVersions++
 		}
 	}
+	for _, records := range []string{"node/versions/", "node/snapshots/"} {
+		page, err := n.store.List(t.Context(), kv.ListOptions{Prefix: records})
+		if err != nil || len(page.Entries) != wantVersions {
+			t.Errorf("got %d of %s, %v; want %d", len(page.Entries), records, err, wantVersions)
+		}
+		for _, e := range page.Entries {
+			wantBlobs[string(e.Metadata)] = true
+		}
+	}
 	blobs, err := n.blobs.List(t.Context())
 	if err != nil || len(blobs) != len(wantBlobs) {
-		t.Errorf("got %d modules, %v; want %d", len(blobs), err, len(wantBlobs))
-	}
-	page, err := n.store.List(t.Context(), kv.ListOptions{Prefix: "node/versions/"})
-	if err != nil || len(page.Entries) != wantVersions {
-		t.Errorf("got %d versions, %v; want %d", len(page.Entries), err, wantVersions)
+		t.Errorf("got %d blobs, %v; want %d", len(blobs), err, len(wantBlobs))
 	}
 }

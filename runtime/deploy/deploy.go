@@ -24,37 +24,66 @@ type Upload struct {
 const attempts = 5
 
 // Deploy stores a module as a new Version of a Function, which it creates if it
-// is new, and lets the Version serve from then on. It compiles and checks
-// everything before it changes anything; whatever happens meanwhile, the
+// is new, and lets the Version serve from then on. It compiles, initialises and
+// checks everything before it changes anything; whatever happens meanwhile, the
 // Function serves its old Version or the new one. An upload that can't be
 // served is an *host.Error that says why.
 func (r *Registry) Deploy(ctx context.Context, account, name string, up Upload) (Version, error) {
-	digest := kv.DigestOf(up.Module)
 	v := Version{
-		Created: r.now(), Author: up.Author,
-		Digest: digest.String(), Size: int64(len(up.Module)), Settings: up.Settings,
+		ID: newUUID(), Created: r.now(), Author: up.Author,
+		Digest: kv.DigestOf(up.Module).String(), Size: int64(len(up.Module)), Settings: up.Settings,
 	}
 	id := functionID{account, name}
 	s := r.current.Load()
 	if err := r.checkVersion(s, s.planned(id, up.Routes), v); err != nil {
 		return Version{}, err // before the work of compiling
 	}
-	r.code.hold(digest)
-	defer r.code.drop(digest)
-	m, err := r.code.load(ctx, digest, up.Module)
-	if err != nil {
-		return Version{}, fmt.Errorf("load module: %w", err)
-	}
-	if err := checkMemory(m.MinMemory, up.Settings.Limits.host().Or(r.cfg.Limits).Memory); err != nil {
+	d := &draft{upload: up, version: &v}
+	if err := r.prepare(ctx, s, id, d); err != nil {
 		return Version{}, err
 	}
-	err = r.change(ctx, id, func(ctx context.Context, s *snapshot) ([]string, error) {
-		return r.commit(ctx, s, id, &v, up, m)
+	err := r.change(ctx, id, func(ctx context.Context, s *snapshot) ([]string, error) {
+		return r.commit(ctx, s, id, d)
 	})
 	if err != nil {
-		return Version{}, err
+		return Version{}, errors.Join(err, d.snapshot.Close())
 	}
 	return v, nil
+}
+
+// draft is a Version on its way.
+type draft struct {
+	upload   Upload
+	version  *Version
+	snapshot *runtime.Snapshot
+	encoded  []byte // the snapshot; nil if it need not be kept
+	stored   bool   // all but the Function's record
+}
+
+// prepare compiles the module of a draft and takes its Snapshot.
+func (r *Registry) prepare(ctx context.Context, s *snapshot, id functionID, d *draft) error {
+	setup, err := r.setup(s, s.planned(id, nil), *d.version)
+	if err != nil {
+		return err
+	}
+	m, err := r.cfg.Runtime.Load(ctx, d.upload.Module)
+	if err != nil {
+		return fmt.Errorf("load module: %w", err)
+	}
+	defer m.Close()
+	if err := checkMemory(m.MinMemory, setup.Limits.Memory); err != nil {
+		return err
+	}
+	if d.snapshot, err = m.Prepare(ctx, setup); err != nil {
+		return fmt.Errorf("prepare %s/%s: %w", id.account, id.name, err)
+	}
+	if !r.cfg.Runtime.Restores() {
+		return nil
+	}
+	if d.encoded, err = d.snapshot.Encode(); err != nil {
+		return errors.Join(err, d.snapshot.Close())
+	}
+	return nil
 }
 
 // planned is the Function as it would be with other Routes.
@@ -137,44 +166,47 @@ func (r *Registry) refresh(ctx context.Context, id functionID) error {
 // commit writes a Version and the Function that it serves. The order makes the
 // Function's record the moment of the switch: before it, what was written is a
 // leftover that the next start removes; after it, everything is there.
-func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, v *Version, up Upload, m *runtime.Module) ([]string, error) {
-	v.ID = newUUID()
-	f, dropped := s.planned(id, up.Routes).with(v, newUUID())
-	if err := r.checkVersion(s, f, *v); err != nil {
+func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, d *draft) ([]string, error) {
+	f, dropped := s.planned(id, d.upload.Routes).with(d.version, newUUID())
+	if err := r.checkVersion(s, f, *d.version); err != nil {
 		return nil, err
 	}
-	d, err := r.activate(s, f, *v)
+	next, err := r.activate(s, f, *d.version)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.active.prepare(ctx, m); err != nil {
-		d.active.retire()
+	before := s.revision(id)
+	s.functions[id] = next
+	if err := s.buildTable(); err != nil {
 		return nil, err
 	}
-	if d.revision, err = r.record(ctx, s, d, up.Module); err != nil {
-		d.active.retire()
+	if err := r.store(ctx, id, d); err != nil {
 		return nil, err
 	}
+	next.revision, err = write(ctx, r.cfg.Store, functionRecord(id), f, kv.PutOptions{If: kv.IfRevision(before)})
+	if err != nil {
+		return nil, err
+	}
+	next.active.serve(d.snapshot)
 	return dropped, nil
 }
 
-// record puts d into the snapshot and writes its records.
-func (r *Registry) record(ctx context.Context, s *snapshot, d *deployed, module []byte) (revision uint64, err error) {
-	before := s.revision(d.id())
-	s.functions[d.id()] = d
-	if err := s.buildTable(); err != nil {
-		return 0, err
+// store writes everything of a draft that nobody looks for yet. A commit that is
+// tried again finds it there, but for the Version's number.
+func (r *Registry) store(ctx context.Context, id functionID, d *draft) error {
+	v := d.version
+	if !d.stored {
+		if _, err := r.cfg.Blobs.Put(ctx, d.upload.Module); err != nil {
+			return fmt.Errorf("store module: %w", err)
+		}
+		if err := r.storeSnapshot(ctx, snapshotRecord(id, v.ID), d.encoded); err != nil {
+			return err
+		}
+		r.uses[v.Digest]++
+		d.stored = true
 	}
-	if _, err := r.cfg.Blobs.Put(ctx, module); err != nil {
-		return 0, fmt.Errorf("store module: %w", err)
-	}
-	v := d.active.Version
-	opts := kv.PutOptions{Metadata: []byte(v.Digest), If: kv.IfRevision(0)}
-	if _, err := write(ctx, r.cfg.Store, versionsOf(d.id())+v.ID, v, opts); err != nil {
-		return 0, err
-	}
-	r.uses[v.Digest]++
-	return write(ctx, r.cfg.Store, functionRecord(d.id()), d.Function, kv.PutOptions{If: kv.IfRevision(before)})
+	_, err := write(ctx, r.cfg.Store, versionRecord(id, v.ID), *v, kv.PutOptions{Metadata: []byte(v.Digest)})
+	return err
 }
 
 // revision is that of the Function's record, 0 if there is none.

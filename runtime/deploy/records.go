@@ -12,6 +12,7 @@ import (
 const (
 	functionRecords  = "node/functions/"  // <account>/<name>: Function
 	versionRecords   = "node/versions/"   // <account>/<name>/<id>: Version, with the digest as metadata
+	snapshotRecords  = "node/snapshots/"  // <account>/<name>/<id of a Version>: snapshotEntry, with the digest as metadata
 	namespaceRecords = "node/namespaces/" // <id>: Namespace
 	accountRecords   = "node/accounts/"   // <name>: Account
 	tokenRecords     = "node/tokens/"     // <id>: Token
@@ -22,6 +23,12 @@ func functionRecord(id functionID) string { return functionRecords + id.account 
 
 // versionsOf is where the Versions of a Function are.
 func versionsOf(id functionID) string { return versionRecords + id.account + "/" + id.name + "/" }
+
+func versionRecord(id functionID, version string) string { return versionsOf(id) + version }
+
+func snapshotRecord(id functionID, version string) string {
+	return snapshotRecords + id.account + "/" + id.name + "/" + version
+}
 
 // read returns a record and its revision.
 func read[T any](ctx context.Context, s kv.Store, key string) (record T, revision uint64, err error) {

@@ -17,7 +17,7 @@ import (
 // Config of a Registry. Store, Blobs, Runtime, Services and Domain are required.
 type Config struct {
 	Store   kv.Store // records of the node and the users' entries
-	Blobs   kv.Blobs // modules
+	Blobs   kv.Blobs // modules and snapshots
 	Runtime *runtime.Runtime
 	// Services are for the initialisation of modules, which reaches only some.
 	Services *host.Services
@@ -30,9 +30,16 @@ type Config struct {
 	// MaxLimits are the highest that a Version may set. Unset fields are those
 	// of Limits.
 	MaxLimits host.Limits
-	Now       func() time.Time // default: time.Now
-	Logger    *slog.Logger     // default: discard
+	// CodeMemory is how much memory code, images and idle instances may take, in
+	// bytes; default DefaultCodeMemory. What is beyond it is freed, the least
+	// recently used first, and comes back from disk when it is used.
+	CodeMemory int64
+	Now        func() time.Time // default: time.Now
+	Logger     *slog.Logger     // default: discard
 }
+
+// DefaultCodeMemory is Config.CodeMemory where nothing is said.
+const DefaultCodeMemory = 1 << 30
 
 // Registry knows what is deployed, for whom, and who may change it. Its records
 // are in the store; a snapshot of them in memory answers all lookups. It is
@@ -40,27 +47,30 @@ type Config struct {
 //
 // Errors for users are *host.Error; all others are internal.
 type Registry struct {
-	cfg  Config
-	code *code
+	cfg Config
 
 	current atomic.Pointer[snapshot]
 
 	mu sync.Mutex // held by every change, from the check to the new snapshot
-	// uses counts the Versions of each module by its digest. Guarded by mu.
+	// uses counts the records of each blob by its digest. Guarded by mu.
 	uses map[string]int
 
-	stop    context.CancelFunc // of work
-	work    sync.WaitGroup     // warm and empty
-	deleted chan struct{}      // capacity 1: some namespace is marked as deleted
+	clock    atomic.Int64       // counts loads; orders the uses of Actives
+	stop     context.CancelFunc // of work
+	work     sync.WaitGroup     // warm, empty and keepRoom
+	retiring sync.WaitGroup     // Actives
+	deleted  chan struct{}      // capacity 1: some namespace is marked as deleted
+	crowded  chan struct{}      // capacity 1: something was loaded
+	freed    int64              // bytes since the last collection of garbage; keepRoom's
 }
 
 // NewRegistry loads the records, removes what an interrupted change left
-// behind, and begins to compile the active modules in the background.
+// behind, and begins to load the active modules in the background.
 func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	if err := setDefaults(&cfg); err != nil {
 		return nil, err
 	}
-	r := &Registry{cfg: cfg, code: newCode(cfg.Runtime, cfg.Logger), uses: map[string]int{}, deleted: make(chan struct{}, 1)}
+	r := &Registry{cfg: cfg, uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1)}
 	s, err := r.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load registry: %w", err)
@@ -73,6 +83,7 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	r.stop = stop
 	r.work.Go(func() { r.warm(work) })
 	r.work.Go(func() { r.empty(work) })
+	r.work.Go(func() { r.keepRoom(work) })
 	return r, nil
 }
 
@@ -87,6 +98,9 @@ func setDefaults(cfg *Config) error {
 	cfg.Domain = domain
 	cfg.Limits = cfg.Limits.Or(host.DefaultLimits())
 	cfg.MaxLimits = cfg.MaxLimits.Or(cfg.Limits)
+	if cfg.CodeMemory == 0 {
+		cfg.CodeMemory = DefaultCodeMemory
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -103,7 +117,7 @@ func (r *Registry) Close() error {
 	for _, f := range r.current.Load().functions {
 		f.active.retire()
 	}
-	r.code.work.Wait()
+	r.retiring.Wait()
 	return nil
 }
 
@@ -170,11 +184,11 @@ func (r *Registry) loadFunction(ctx context.Context, s *snapshot, f Function, re
 	return d, nil
 }
 
-// warm compiles the active modules one after the other, so that the first
-// requests after a start need not wait.
+// warm loads active modules one after the other, so that the first requests after
+// a start need not wait, until a part of the memory for them is full.
 func (r *Registry) warm(ctx context.Context) {
 	for _, f := range r.current.Load().functions {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || r.cfg.Runtime.Bytes() > r.cfg.CodeMemory/4*3 {
 			return
 		}
 		if _, err := f.active.Snapshot(ctx); err != nil && !f.active.retired.Load() && ctx.Err() == nil {

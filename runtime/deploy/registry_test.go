@@ -13,6 +13,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/router"
 )
@@ -41,7 +42,12 @@ func (n node) open(t testing.TB) *deploy.Registry {
 
 func (n node) tryOpen(t testing.TB, cfg deploy.Config) (*deploy.Registry, error) {
 	t.Helper()
-	rt, err := runtime.New(t.Context(), runtime.Config{ABIs: []abi.ABI{native.New()}})
+	code, err := compile.Open(compile.Config{Dir: codeDir, Command: compileChild})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { code.Close() })
+	rt, err := runtime.New(t.Context(), runtime.Config{ABIs: []abi.ABI{native.New()}, Code: code})
 	if err != nil {
 		t.Fatal(err)
 	}

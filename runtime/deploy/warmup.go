@@ -35,8 +35,11 @@ func parseWarmup(text string) (method, path string, err error) {
 	return method, path, nil
 }
 
-// requests are the warm-up requests as the Function at that host sees them.
-func (s SnapshotOptions) requests(hostname string) (list []host.Request) {
+// Requests are the warm-up requests as a Function at that host sees them.
+func (s SnapshotOptions) Requests(hostname string) (list []host.Request, err error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	for _, text := range s.Warmup {
 		method, path, _ := parseWarmup(text) // checked
 		list = append(list, host.Request{
@@ -45,5 +48,5 @@ func (s SnapshotOptions) requests(hostname string) (list []host.Request) {
 			Headers: host.Headers(nil).Add("host", hostname),
 		})
 	}
-	return list
+	return list, nil
 }

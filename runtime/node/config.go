@@ -26,6 +26,9 @@ type Config struct {
 	Limits    host.Limits // where a Version sets none; see host.DefaultLimits
 	MaxLimits host.Limits // the most a Version may set; see DefaultMaxLimits
 	MaxModule int64       // bytes; default 64 MiB
+	// CodeMemory is what code, images and idle instances may take, in bytes; see
+	// deploy.Config. Default 1 GiB.
+	CodeMemory int64
 
 	MaxHeader      int            // bytes of a request's header; default 32 KiB, at most 128 KiB
 	MaxConnsPerIP  int            // default 0: no limit
@@ -33,6 +36,7 @@ type Config struct {
 	ProxyProtocol  bool           // connections from TrustedProxies begin with a PROXY header
 	AccessLog      io.Writer      // one JSON object per request; nil for none
 	AccessLogFile  string         // instead of AccessLog: what is there is kept; made if it is not there
+	ServerTiming   bool           // tell clients what the time of their requests went into
 	Drain          time.Duration  // for requests under way at Shutdown; default 30 s
 
 	Egress        fetch.Policy            // where Functions may connect

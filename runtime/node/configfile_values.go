@@ -20,6 +20,8 @@ func (c *configFile) node() fields {
 		"admin":                       c.addressTo(&c.cfg.Admin),
 		"domain":                      c.domain,
 		"max_module_mb":               numberTo(c, &c.cfg.MaxModule, 1<<20, 1, 1024),
+		"code_memory_mb":              numberTo(c, &c.cfg.CodeMemory, 1<<20, 16, 1<<20),
+		"server_timing":               c.BoolTo(&c.cfg.ServerTiming),
 		"max_header_kb":               numberTo(c, &c.cfg.MaxHeader, 1<<10, 4, 128),
 		"max_connections_per_address": numberTo(c, &c.cfg.MaxConnsPerIP, 1, 0, 1_000_000),
 		"drain_seconds":               numberTo(c, &c.cfg.Drain, time.Second, 1, 3600),

@@ -132,7 +132,7 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
 		Store: store, Blobs: blobs, Runtime: engine, Services: services, Domain: n.cfg.Domain,
-		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, Logger: n.cfg.Logger})
+		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory, Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
@@ -194,6 +194,7 @@ func (n *Node) frontConfig(services *host.Services, id string) trigger.HTTPConfi
 		MaxBody:        n.cfg.Limits.Or(host.DefaultLimits()).RequestBody,
 		MaxConnsPerIP:  n.cfg.MaxConnsPerIP,
 		TrustedProxies: n.cfg.TrustedProxies,
+		ServerTiming:   n.cfg.ServerTiming,
 		Intercept:      n.cfg.Intercept,
 	}
 	if most := n.cfg.MaxLimits.RequestBody; most > cfg.MaxBody {

@@ -16,12 +16,16 @@ func (h *HTTP) serveDetached(inv *invocation, snapshot *runtime.Snapshot) {
 
 func (h *HTTP) runDetached(inv *invocation, snapshot *runtime.Snapshot) {
 	defer h.surviveDetached(inv)
-	outcome, err := snapshot.Invoke(&inv.call)
+	outcome, spent, err := snapshot.Invoke(&inv.call)
 	if inv.ctx != nil {
 		if outcome != host.OutcomeOK {
 			inv.fail(outcome)
 		}
+		inv.timing(true)
 		inv.handBack()
+	}
+	if spent != nil {
+		spent.Recycle()
 	}
 	h.end(inv, outcome, err)
 }

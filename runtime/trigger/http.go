@@ -38,6 +38,8 @@ type HTTPConfig struct {
 	HeaderTimeout   time.Duration  // for a request's header; default 10 s
 	IdleTimeout     time.Duration  // between requests of a connection; default 60 s
 	ResponseTimeout time.Duration  // for a client to take its response; default 30 s
+	// ServerTiming tells clients in each answer what its time went into.
+	ServerTiming bool
 	// Intercept answers requests before any Function is looked for, and reports
 	// whether it did. Nil intercepts nothing.
 	Intercept func(ctx *fasthttp.RequestCtx) bool
@@ -76,12 +78,12 @@ func NewHTTP(cfg HTTPConfig) *HTTP {
 		ErrorHandler:   h.refuseUnread,
 		ExpectHandler:  h.expect,
 		HeaderReceived: h.headerReceived,
+		ConnState:      settle,
 		Logger:         quiet{cfg.Logger},
 
 		ReadBufferSize:     cfg.MaxHeader,
 		MaxRequestBodySize: int(cfg.MaxBody),
 		StreamRequestBody:  true,
-		MaxConnsPerIP:      cfg.MaxConnsPerIP,
 		ReadTimeout:        cfg.HeaderTimeout,
 		IdleTimeout:        cfg.IdleTimeout,
 		WriteTimeout:       cfg.ResponseTimeout,
@@ -122,7 +124,7 @@ func (h *HTTP) Serve(ln net.Listener) error {
 	if shut {
 		return ln.Close()
 	}
-	return h.server.Serve(ln)
+	return h.server.Serve(newListener(ln, h.cfg.MaxConnsPerIP))
 }
 
 // Shutdown stops accepting, lets requests and the guests behind them finish
@@ -221,7 +223,7 @@ func (h *HTTP) invoke(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy
 		return
 	}
 	inv := h.begin(ctx, t, p, active)
-	if snapshot.Module.Plan.Detached {
+	if snapshot.Detached() {
 		h.serveDetached(inv, snapshot)
 	} else {
 		h.serveInline(inv, snapshot)
@@ -229,10 +231,12 @@ func (h *HTTP) invoke(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy
 }
 
 func (h *HTTP) serveInline(inv *invocation, snapshot *runtime.Snapshot) {
-	outcome, err := snapshot.Invoke(&inv.call)
+	outcome, spent, err := snapshot.Invoke(&inv.call)
 	if outcome != host.OutcomeOK {
 		inv.fail(outcome)
 	}
+	inv.timing(true)
+	inv.recycle(spent)
 	h.end(inv, outcome, err)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/valyala/fasthttp"
 )
@@ -25,6 +26,11 @@ type invocation struct {
 	// guest runs on the handler's own goroutine.
 	handedBack chan struct{}
 	status     int // for the access log
+
+	// For Server-Timing, if the Call is timed.
+	begun  time.Time
+	queued time.Duration // before that
+	timed  []byte        // buffer
 }
 
 // begin takes an invocation from the pool and fills it in.
@@ -39,8 +45,26 @@ func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.
 		inv.body = &requestBody{conn: ctx.Conn(), stream: stream, left: active.Limits.RequestBody}
 		c.Request.Body = inv.body
 	}
+	if client, ok := ctx.Conn().(*conn); ok {
+		c.Client = client
+	}
+	if h.cfg.ServerTiming {
+		c.Timed, inv.begun = true, time.Now()
+		inv.queued = inv.begun.Sub(ctx.Time())
+	}
 	c.Begin(h.base)
 	return inv
+}
+
+// recycle puts off what takes time until the answer was sent. spent may be nil.
+func (inv *invocation) recycle(spent *runtime.Instance) {
+	switch c, ok := inv.call.Client.(*conn); {
+	case spent == nil:
+	case ok:
+		c.spent = spent
+	default:
+		spent.Recycle()
+	}
 }
 
 // end logs how an Invocation went and puts it back.
@@ -106,6 +130,7 @@ func (inv *invocation) Stream(status int, headers host.Headers) (host.BodyWriter
 		return nil, host.Errorf(host.CodeUnsupported, "this invocation can't stream its response")
 	}
 	inv.head(status, headers)
+	inv.timing(false)
 	r, w := io.Pipe()
 	stop := context.AfterFunc(inv.call.Context(), func() { r.CloseWithError(errStreamOver) })
 	deadline, _ := inv.call.Deadline()
@@ -128,9 +153,10 @@ func (inv *invocation) Detach() error {
 	return nil
 }
 
-// handBack lets the handler return, which sends the response.
+// handBack lets the handler return, which sends the response. The connection goes
+// on to other requests.
 func (inv *invocation) handBack() {
-	inv.ctx = nil
+	inv.ctx, inv.call.Client = nil, nil
 	close(inv.handedBack)
 }
 

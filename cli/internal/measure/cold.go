@@ -13,8 +13,8 @@ import (
 // nothing.
 type ColdResult struct {
 	Phases Phases `json:"phases"`
-	// Total is what a request pays: all phases but Compile, which happens once
-	// per module.
+	// Total is all phases of a request: all but Compile and Snapshot, which happen
+	// once. A client does not wait for Release.
 	Total Percentiles `json:"total"`
 }
 
@@ -34,6 +34,8 @@ type Guest struct {
 	Services *host.Services
 	Bindings *host.Bindings
 	Limits   host.Limits
+	// Warmup are answered before the snapshot is taken.
+	Warmup []host.Request
 }
 
 // Cold loads a guest and answers that many GET requests for "/", one after the
@@ -45,9 +47,10 @@ func Cold(ctx context.Context, r *runtime.Runtime, g Guest, requests int, tick f
 	if err != nil {
 		return ColdResult{}, err
 	}
+	defer m.Close()
 	s := samples{compile: []time.Duration{time.Since(start)}}
 	start = time.Now()
-	snapshot, err := m.Prepare(ctx, runtime.Setup{Services: g.Services, Bindings: g.Bindings, Limits: g.Limits})
+	snapshot, err := m.Prepare(ctx, runtime.Setup{Services: g.Services, Bindings: g.Bindings, Limits: g.Limits, Warmup: g.Warmup})
 	if err != nil {
 		return ColdResult{}, err
 	}
@@ -75,12 +78,12 @@ type samples struct {
 func (s *samples) invoke(ctx context.Context, snapshot *runtime.Snapshot, g Guest, c *host.Call) error {
 	prepare(c, g)
 	c.Begin(ctx)
-	a := snapshot.Module.ABI
-	a.Enter(c)
+	snapshot.Use()
 	start := time.Now()
 	i, err := snapshot.Acquire(c)
 	if err != nil {
 		c.End(err)
+		snapshot.Done()
 		return fmt.Errorf("instantiate: %w", err)
 	}
 	acquired := time.Now()
@@ -89,27 +92,21 @@ func (s *samples) invoke(ctx context.Context, snapshot *runtime.Snapshot, g Gues
 	if err == nil {
 		err = i.Run(c)
 	}
-	err = a.Leave(c, err)
+	_, err = i.Finish(c, err)
 	called := time.Now()
-	i.Release(c, outcomeOf(err))
-	released := time.Now()
 	c.End(err)
+	ended := time.Now()
+	i.Recycle()
+	recycled := time.Now()
 	if err != nil {
 		return fmt.Errorf("the Function failed: %w", err)
 	}
 	add(&s.instantiate, start, acquired)
 	add(&s.initialise, acquired, initialised)
 	add(&s.call, initialised, called)
-	add(&s.release, called, released)
-	add(&s.total, start, released)
+	add(&s.release, ended, recycled)
+	add(&s.total, start, recycled)
 	return nil
-}
-
-func outcomeOf(err error) host.Outcome {
-	if err != nil {
-		return host.OutcomeException
-	}
-	return host.OutcomeOK
 }
 
 func add(to *[]time.Duration, from, until time.Time) { *to = append(*to, until.Sub(from)) }

@@ -1,0 +1,80 @@
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"runtime/debug"
+	"slices"
+	"time"
+)
+
+// trimInterval is how often Instances that nobody needs are looked for.
+const trimInterval = 10 * time.Second
+
+// wantRoom has makeRoom look at what is loaded. It does not wait.
+func (r *Registry) wantRoom() {
+	select {
+	case r.crowded <- struct{}{}:
+	default:
+	}
+}
+
+// keepRoom keeps what is loaded within Config.CodeMemory.
+func (r *Registry) keepRoom(ctx context.Context) {
+	trim := time.NewTicker(trimInterval)
+	defer trim.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.crowded:
+		case <-trim.C:
+			for _, a := range r.loaded() {
+				if s := a.ready.Load(); s != nil {
+					s.Trim()
+				}
+			}
+		}
+		r.makeRoom()
+	}
+}
+
+// makeRoom unloads what was not used for longest while there is more than there
+// may be. What it unloads comes back from disk when it is used.
+func (r *Registry) makeRoom() {
+	before := r.cfg.Runtime.Bytes()
+	if before <= r.cfg.CodeMemory {
+		return
+	}
+	loaded := r.loaded()
+	slices.SortFunc(loaded, func(a, b *Active) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
+	for _, a := range loaded {
+		if r.cfg.Runtime.Bytes() <= r.cfg.CodeMemory {
+			break
+		}
+		if err := a.makeRoom(); err != nil {
+			r.cfg.Logger.Error("make room", "account", a.Account, "function", a.Function, "err", err)
+		}
+	}
+	r.freed += before - r.cfg.Runtime.Bytes()
+	r.collectGarbage()
+}
+
+// collectGarbage frees machine code: the engine unmaps it only when the garbage
+// collector finds that nobody has it any more, and knows nothing of its size.
+func (r *Registry) collectGarbage() {
+	if r.freed >= r.cfg.CodeMemory/16 {
+		r.freed = 0
+		debug.FreeOSMemory()
+	}
+}
+
+// loaded are the Actives that have a Snapshot in memory.
+func (r *Registry) loaded() (list []*Active) {
+	for _, d := range r.current.Load().functions {
+		if d.active.ready.Load() != nil {
+			list = append(list, d.active)
+		}
+	}
+	return list
+}

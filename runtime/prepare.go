@@ -1,0 +1,103 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mayfly-run/mayfly/host"
+)
+
+// Setup is what a Version gives to the initialisation of its module.
+type Setup struct {
+	Services *host.Services
+	Bindings *host.Bindings
+	Limits   host.Limits
+	// Fresh takes no Snapshot: the module is initialised in each request.
+	Fresh bool
+	// Warmup are requests that the module answers before the Snapshot is taken,
+	// so that what it does once is done. Their answers are dropped. KV and fetch
+	// refuse during them, as during initialisation.
+	Warmup []host.Request
+}
+
+// Prepare takes the Snapshot of a Version. Where the module can change what
+// can't be put back, there is none: each Instance is made anew and initialised
+// in its request.
+func (m *Module) Prepare(ctx context.Context, setup Setup) (*Snapshot, error) {
+	if m.code.plan.Once && len(setup.Warmup) > 0 {
+		return nil, host.Errorf(host.CodeInvalid, "a WASI command can't be warmed up: each request runs its main from the beginning")
+	}
+	first, err := m.firstState()
+	if err != nil {
+		return nil, err
+	}
+	if m.runtime.cfg.Simple || setup.Fresh || !m.facts.Resettable() {
+		return first, nil
+	}
+	s, err := first.initialize(ctx, setup)
+	return s, errors.Join(err, first.Close())
+}
+
+// What an Instance takes in the engine, beside its memory: measured with Go and
+// C guests, of which the first have tables of thousands of functions.
+const (
+	instanceOverhead = 24 << 10
+	elementOverhead  = 56
+)
+
+// firstState is the module as its author wrote it.
+func (m *Module) firstState() (*Snapshot, error) {
+	contents := make([]byte, int64(m.image.MemoryPages)*pageSize)
+	m.image.Apply(contents)
+	return newSnapshot(m.runtime, m.code, m.Digest, contents, snapshotState{
+		Globals:  m.image.Globals,
+		Overhead: instanceOverhead + elementOverhead*int64(m.facts.Elements),
+	})
+}
+
+// initialize runs the module's initialisation once, and requests to warm it up,
+// and keeps the result.
+func (s *Snapshot) initialize(ctx context.Context, setup Setup) (*Snapshot, error) {
+	i, err := s.newInstance(ctx, setup.Limits.Memory)
+	if err != nil {
+		return nil, err
+	}
+	defer i.discard()
+	if err := i.sealed(ctx, setup, host.Request{}, i.Initialize); err != nil {
+		return nil, host.Errorf(host.CodeInvalid, "the module's initialisation failed: %v", err)
+	}
+	for _, request := range setup.Warmup {
+		if err := i.sealed(ctx, setup, request, i.Run); err != nil {
+			return nil, host.Errorf(host.CodeInvalid, "the warm-up request %s %s failed: %v", request.Method, request.URL, err)
+		}
+	}
+	return i.capture()
+}
+
+// sealed runs part of a guest in a Call that has no effects outside and sees
+// nothing that must not be kept.
+func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request, run func(*host.Call) error) error {
+	c := sealedCall(setup)
+	c.Request = request
+	c.Begin(ctx)
+	i.snapshot.code.abi.Enter(c)
+	err := run(c)
+	open := c.Handles.Open()
+	c.End(err)
+	if err == nil && open > 0 && request.URL == nil {
+		err = fmt.Errorf("%d handles are left open", open)
+	}
+	return err
+}
+
+// capture makes a Snapshot of an Instance as it stands.
+func (i *Instance) capture() (*Snapshot, error) {
+	s := i.snapshot
+	state := snapshotState{Initialized: true, Overhead: s.Overhead}
+	for n, g := range s.Globals {
+		g.Bits = i.globals[n].Get()
+		state.Globals = append(state.Globals, g)
+	}
+	return newSnapshot(s.runtime, s.code, s.Module, i.region.Bytes(), state)
+}
