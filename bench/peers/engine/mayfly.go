@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -64,7 +65,7 @@ func (m *mayfly) Prepare(ctx context.Context, g guests.Guest) (Prepared, error) 
 	if err != nil {
 		return nil, fmt.Errorf("take the snapshot: %w", err)
 	}
-	return &mayflyGuest{snapshot: snapshot, setup: setup, guest: g, request: g.Request()}, nil
+	return &mayflyGuest{module: module, snapshot: snapshot, setup: setup, guest: g, request: g.Request()}, nil
 }
 
 // services are a node's, but for those that reach outside.
@@ -74,6 +75,7 @@ func services() *host.Services {
 
 // mayflyGuest does what a node does for each request, between HTTP and HTTP.
 type mayflyGuest struct {
+	module   *runtime.Module
 	snapshot *runtime.Snapshot
 	setup    runtime.Setup
 	guest    guests.Guest
@@ -96,13 +98,17 @@ func (m *mayflyGuest) Answer() (Reply, error) {
 		return Reply{}, runtime.ErrClosed
 	}
 	m.reply.Status = 0
-	if outcome, err := m.snapshot.Invoke(c); outcome != host.OutcomeOK {
+	outcome, spent, err := m.snapshot.Invoke(c)
+	if spent != nil {
+		spent.Recycle() // a node does so after the answer went out; here it counts
+	}
+	if outcome != host.OutcomeOK {
 		return Reply{}, fmt.Errorf("the outcome is %v: %w", outcome, err)
 	}
 	return m.reply.Reply, nil
 }
 
-func (m *mayflyGuest) Close() error { return m.snapshot.Close() }
+func (m *mayflyGuest) Close() error { return errors.Join(m.snapshot.Close(), m.module.Close()) }
 
 // responder keeps the answer.
 type responder struct{ Reply }
