@@ -54,6 +54,7 @@ type Call struct {
 
 	started  time.Time
 	running  time.Time // since when the guest runs; zero while it waits
+	looked   time.Time // when Client was asked last
 	parent   context.Context
 	inflight sync.WaitGroup // goroutines of Start and of Exchanges
 	held     atomic.Int64   // bytes, see Hold
@@ -101,7 +102,7 @@ func (c *Call) Reset() {
 	c.Responded, c.Detached, c.BodyTaken = false, false, false
 	c.Client, c.Turn, c.TurnSince, c.TurnWait = nil, nil, time.Time{}, 0
 	c.Timed, c.Acquired = false, time.Time{}
-	c.started, c.parent = time.Time{}, nil
+	c.started, c.looked, c.parent = time.Time{}, time.Time{}, nil
 	c.held.Store(0)
 	c.life.reset()
 }

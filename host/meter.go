@@ -34,11 +34,16 @@ func (c *Call) Spend(units int64) error {
 		c.Cancel(ErrCPUTime)
 	case c.life.passed(now):
 		c.Cancel(ErrWallTime)
-	case c.Client != nil && c.Client.Gone():
-		c.Cancel(ErrClientGone)
+	case c.Client != nil && now.Sub(c.looked) >= lookInterval:
+		if c.looked = now; c.Client.Gone() {
+			c.Cancel(ErrClientGone)
+		}
 	}
 	return c.life.over(c.parent)
 }
+
+// lookInterval is how often a running guest's client is looked for.
+const lookInterval = time.Millisecond
 
 // Turn is a place among the guests that may run for long.
 type Turn interface{ EndTurn() }

@@ -23,8 +23,11 @@ func (t *turns) tick(g abi.Guest, a abi.Args) int64 {
 	if cause := g.Spend(quantum - a.I64(0)); cause != nil {
 		panic(cause)
 	}
-	if g.Usage.Units > freeUnits {
-		t.take(g.Call)
+	t.take(g.Call)
+	if g.Turn == nil { // the end came while it waited
+		if cause := g.Spend(0); cause != nil {
+			panic(cause)
+		}
 	}
 	return quantum
 }

@@ -80,7 +80,7 @@ func (s *Snapshot) Done() { s.inUse.RUnlock() }
 func (s *Snapshot) Detached() bool { return s.code.plan.Detached }
 
 // Memory is what an Instance begins with, in bytes.
-func (s *Snapshot) Memory() int64 { return int64(len(s.image.Bytes())) }
+func (s *Snapshot) Memory() int64 { return int64(s.image.Size()) }
 
 // pop takes the instance that was used last, whose memory is the warmest. One
 // that was made for another limit is not for this request.

@@ -37,6 +37,10 @@ func (s *Snapshot) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode snapshot: %w", err)
 	}
+	memory, err := s.image.Contents()
+	if err != nil {
+		return nil, fmt.Errorf("encode snapshot: %w", err)
+	}
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, fmt.Errorf("encode snapshot: %w", err)
@@ -44,7 +48,7 @@ func (s *Snapshot) Encode() ([]byte, error) {
 	defer z.Close()
 	out := append([]byte(snapshotMagic), 0, 0, 0, 0)
 	binary.BigEndian.PutUint32(out[len(snapshotMagic):], uint32(len(header)))
-	return z.EncodeAll(s.image.Bytes(), append(out, header...)), nil
+	return z.EncodeAll(memory, append(out, header...)), nil
 }
 
 // maxImage is the largest memory that a module can have.

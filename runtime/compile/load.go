@@ -36,7 +36,7 @@ const loadAttempts = 3
 // Compiled is machine code in memory.
 type Compiled struct {
 	Module wazero.CompiledModule
-	Size   int64 // bytes of machine code
+	Size   int64 // bytes of memory that it takes, about
 }
 
 // Load ensures that code is compiled and loads it into engine, which must have
@@ -54,7 +54,7 @@ func (c *Cache) Load(ctx context.Context, engine wazero.Runtime, code []byte) (C
 		}
 		var m wazero.CompiledModule
 		if m, err = p.load(ctx, engine, code); err == nil {
-			return Compiled{m, size}, nil
+			return Compiled{m, size + moduleFactor*int64(len(code))/4}, nil
 		}
 	}
 	if errors.Is(err, context.Canceled) { // see loadOnly
@@ -62,6 +62,10 @@ func (c *Cache) Load(ctx context.Context, engine wazero.Runtime, code []byte) (C
 	}
 	return Compiled{}, fmt.Errorf("load compiled code: %w", err)
 }
+
+// moduleFactor is how much memory wazero takes for what it knows of a module, in
+// quarters of the module's size: measured with Go guests.
+const moduleFactor = 5
 
 // ErrNotKept: there is no whole code of that digest on disk.
 var ErrNotKept = errors.New("compiled code is not kept")

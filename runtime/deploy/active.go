@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
@@ -25,7 +26,7 @@ type Active struct {
 	digest   kv.Digest // of the module
 	setup    runtime.Setup
 	ready    atomic.Pointer[runtime.Snapshot] // nil until it is used, and again when there was no room for it
-	used     atomic.Int64                     // Registry.clock at the last use
+	used     atomic.Int64                     // when, in nanoseconds since 1970
 	// loading has room for the one caller that changes ready.
 	loading chan struct{}
 	retired atomic.Bool // another Version serves
@@ -34,10 +35,10 @@ type Active struct {
 // Snapshot returns what the Version's Invocations begin with. It is loaded if it
 // is not in memory. The error is runtime.ErrClosed once another Version has taken
 // over. Where the Snapshot's Use then returns false, one has, or the Snapshot just
-// had to make room. In these cases Lookup again.
-func (a *Active) Snapshot(ctx context.Context) (*runtime.Snapshot, error) {
+// had to make room. In these cases Lookup again. now orders the uses.
+func (a *Active) Snapshot(ctx context.Context, now time.Time) (*runtime.Snapshot, error) {
+	a.used.Store(now.UnixNano())
 	if s := a.ready.Load(); s != nil {
-		a.touch()
 		return s, nil
 	}
 	select {
@@ -50,13 +51,6 @@ func (a *Active) Snapshot(ctx context.Context) (*runtime.Snapshot, error) {
 		return s, nil
 	}
 	return a.load(ctx)
-}
-
-// touch notes the use. It writes only where that tells something new.
-func (a *Active) touch() {
-	if now := a.registry.clock.Load(); a.used.Load() != now {
-		a.used.Store(now)
-	}
 }
 
 // load needs a.loading.
@@ -83,7 +77,7 @@ func (a *Active) load(ctx context.Context) (*runtime.Snapshot, error) {
 
 // serve makes a Snapshot the one that requests begin with.
 func (a *Active) serve(s *runtime.Snapshot) {
-	a.used.Store(a.registry.clock.Add(1))
+	a.used.Store(time.Now().UnixNano())
 	a.ready.Store(s)
 	a.registry.wantRoom()
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime"
@@ -130,7 +131,7 @@ func use(t *testing.T, r *deploy.Registry, name string) bool {
 		if !ok {
 			return false
 		}
-		m, err := a.Snapshot(t.Context())
+		m, err := a.Snapshot(t.Context(), time.Now())
 		if errors.Is(err, runtime.ErrClosed) || err == nil && !m.Use() {
 			continue
 		}
@@ -152,7 +153,7 @@ func TestModuleInUse(t *testing.T) {
 	r := newNode(t).open(t)
 	mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(1)})
 	a, _ := r.Lookup([]byte("http"), []byte("hello.localhost"), []byte("/"))
-	m, err := a.Snapshot(t.Context())
+	m, err := a.Snapshot(t.Context(), time.Now())
 	if err != nil || !m.Use() {
 		t.Fatal(err)
 	}

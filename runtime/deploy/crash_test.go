@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
@@ -138,7 +139,7 @@ func checkServes(t *testing.T, r *deploy.Registry, before, after []byte) []byte 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Snapshot(t.Context()); err != nil {
+	if _, err := a.Snapshot(t.Context(), time.Now()); err != nil {
 		t.Error(err)
 	}
 	switch {

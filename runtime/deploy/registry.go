@@ -55,7 +55,6 @@ type Registry struct {
 	// uses counts the records of each blob by its digest. Guarded by mu.
 	uses map[string]int
 
-	clock    atomic.Int64       // counts loads; orders the uses of Actives
 	stop     context.CancelFunc // of work
 	work     sync.WaitGroup     // warm, empty and keepRoom
 	retiring sync.WaitGroup     // Actives
@@ -191,7 +190,7 @@ func (r *Registry) warm(ctx context.Context) {
 		if ctx.Err() != nil || r.cfg.Runtime.Bytes() > r.cfg.CodeMemory/4*3 {
 			return
 		}
-		if _, err := f.active.Snapshot(ctx); err != nil && !f.active.retired.Load() && ctx.Err() == nil {
+		if _, err := f.active.Snapshot(ctx, time.Now()); err != nil && !f.active.retired.Load() && ctx.Err() == nil {
 			r.cfg.Logger.Error("warm module", "account", f.Account, "function", f.Name, "err", err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
@@ -169,7 +170,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	found := true
 	allocs := testing.AllocsPerRun(100, func() {
 		a, ok := r.Lookup(scheme, host, path)
-		m, err := a.Snapshot(t.Context())
+		m, err := a.Snapshot(t.Context(), time.Now())
 		found = found && ok && m != nil && err == nil
 	})
 	if allocs != 0 || !found {

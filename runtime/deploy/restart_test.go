@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/badgerkv"
@@ -79,7 +80,7 @@ func TestRestart(t *testing.T) {
 	if a.Bindings.Egress == nil || len(a.Bindings.Egress) != 0 {
 		t.Errorf("got egress %#v, want none allowed", a.Bindings.Egress)
 	}
-	if m, err := a.Snapshot(t.Context()); err != nil || m.Module.String() != want.Digest {
+	if m, err := a.Snapshot(t.Context(), time.Now()); err != nil || m.Module.String() != want.Digest {
 		t.Errorf("got module %v, %v", m, err)
 	}
 	if module, v, err := r.Download(t.Context(), "acme", "shop"); err != nil || !bytes.Equal(module, guest(7)) || v.Number != 1 || v.Author != "ci" {

@@ -47,19 +47,19 @@ var errNoScan = errors.New("PAGEMAP_SCAN is not available")
 // resetDirty puts back the pages that were copied on write: those that are here,
 // or swapped out, and no longer the file's.
 func (r *Region) resetDirty() (copied int, err error) {
-	image := r.image.data
+	size := uint64(r.image.Size())
 	base := uint64(uintptr(unsafe.Pointer(&r.space[0])))
 	var regions [64]pageRegion
-	for at := uint64(0); at < uint64(len(image)); {
-		n, end, err := scan(base+at, base+uint64(len(image)), regions[:])
+	for at := uint64(0); at < size; {
+		n, end, err := scan(base+at, base+size, regions[:])
 		if err != nil {
 			return copied, err
 		}
 		for _, p := range regions[:n] {
 			from, to := p.start-base, min(p.end-base, p.start-base+keepMax-uint64(copied))
-			copied += copy(r.space[from:to], image[from:to])
+			copied += r.image.copyTo(r.space[from:to], int(from))
 			if copied == keepMax {
-				return copied, r.giveBack(to, uint64(len(image)))
+				return copied, r.giveBack(to, size)
 			}
 		}
 		at = end - base

@@ -11,8 +11,12 @@ import (
 // Image is what linear memories begin with: sealed, so that nothing can change
 // it, and shared by all Regions that map it.
 type Image struct {
-	file     *os.File // nil where the kernel has no memory files
-	data     []byte   // the file, mapped for reading, or a copy of the contents
+	file *os.File // nil where the kernel has no memory files
+	// data is the file, mapped for reading, or a copy of the contents. Reading a
+	// page that the file leaves out would make it one of the file, so that zero
+	// says which those are.
+	data     []byte
+	zero     []bool // by page
 	resident int64
 }
 
@@ -48,7 +52,7 @@ func (i *Image) fill(contents []byte) (err error) {
 	if err := i.file.Truncate(int64(size)); err != nil {
 		return fmt.Errorf("size memory file: %w", err)
 	}
-	if i.resident, err = writeSparse(i.file, contents); err != nil {
+	if err := i.write(contents); err != nil {
 		return fmt.Errorf("write memory file: %w", err)
 	}
 	if _, err := unix.FcntlInt(i.file.Fd(), unix.F_ADD_SEALS, seals); err != nil {
@@ -64,24 +68,63 @@ func (i *Image) fill(contents []byte) (err error) {
 	return nil
 }
 
-// writeSparse leaves pages of zeros out, which then take no memory. It returns how
-// much the others take.
-func writeSparse(f *os.File, contents []byte) (resident int64, err error) {
-	for at := 0; at < len(contents); at += pageSize {
-		page := contents[at:min(at+pageSize, len(contents))]
-		if isZero(page) {
+// write leaves pages of zeros out, which then take no memory.
+func (i *Image) write(contents []byte) error {
+	i.zero = make([]bool, roundUp(len(contents))/pageSize)
+	for n := range i.zero {
+		page := contents[n*pageSize : min((n+1)*pageSize, len(contents))]
+		if i.zero[n] = isZero(page); i.zero[n] {
 			continue
 		}
-		if _, err := f.WriteAt(page, int64(at)); err != nil {
-			return resident, err
+		if _, err := i.file.WriteAt(page, int64(n*pageSize)); err != nil {
+			return err
 		}
-		resident += int64(pageSize)
+		i.resident += int64(pageSize)
 	}
-	return resident, nil
+	return nil
 }
 
-// Bytes is the image's content, padded. It must not be written to.
-func (i *Image) Bytes() []byte { return i.data }
+// Size is the image's, in bytes: whole pages.
+func (i *Image) Size() int { return len(i.data) }
+
+// Contents returns a copy of the image.
+func (i *Image) Contents() ([]byte, error) {
+	contents := make([]byte, len(i.data))
+	if i.file == nil {
+		copy(contents, i.data)
+		return contents, nil
+	}
+	if _, err := i.file.ReadAt(contents, 0); err != nil {
+		return nil, fmt.Errorf("read memory file: %w", err)
+	}
+	return contents, nil
+}
+
+// copyTo writes whole pages of the image, from an offset on, into space.
+func (i *Image) copyTo(space []byte, from int) (copied int) {
+	if i.zero == nil {
+		return copy(space, i.data[from:])
+	}
+	for copied < len(space) {
+		zero, end := i.run(from+copied, from+len(space))
+		if part := space[copied : end-from]; zero {
+			clear(part)
+		} else {
+			copy(part, i.data[from+copied:])
+		}
+		copied = end - from
+	}
+	return copied
+}
+
+// run is how far pages reach that are alike.
+func (i *Image) run(from, limit int) (zero bool, end int) {
+	zero = i.zero[from/pageSize]
+	for end = from + pageSize; end < limit && i.zero[end/pageSize] == zero; {
+		end += pageSize
+	}
+	return zero, end
+}
 
 // Resident is how much memory the image takes, in bytes: pages of zeros take none.
 func (i *Image) Resident() int64 { return i.resident }

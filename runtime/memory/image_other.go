@@ -18,8 +18,11 @@ func NewImage(contents []byte) (*Image, error) {
 	return &Image{data}, nil
 }
 
-// Bytes is the image's content, padded. It must not be written to.
-func (i *Image) Bytes() []byte { return i.data }
+// Size is the image's, in bytes: whole pages.
+func (i *Image) Size() int { return len(i.data) }
+
+// Contents returns a copy of the image.
+func (i *Image) Contents() ([]byte, error) { return append([]byte(nil), i.data...), nil }
 
 // Resident is how much memory the image takes, in bytes.
 func (i *Image) Resident() int64 { return int64(len(i.data)) }

@@ -27,7 +27,7 @@ type Region struct {
 // NewRegion reserves limit bytes of address space, which costs no memory, and
 // maps the image.
 func NewRegion(image *Image, limit int64) (*Region, error) {
-	length := roundUp(int(max(limit, int64(len(image.data)), 1)))
+	length := roundUp(int(max(limit, int64(image.Size()), 1)))
 	space, err := unix.Mmap(-1, 0, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("reserve linear memory: %w", err)
@@ -41,12 +41,12 @@ func NewRegion(image *Image, limit int64) (*Region, error) {
 }
 
 func (r *Region) mapImage() error {
-	n := len(r.image.data)
+	n := r.image.Size()
 	if n == 0 {
 		return nil
 	}
 	if r.image.file == nil {
-		copy(r.space, r.image.data)
+		r.image.copyTo(r.space[:n], 0)
 		return nil
 	}
 	_, err := unix.MmapPtr(int(r.image.file.Fd()), 0, unsafe.Pointer(&r.space[0]), uintptr(n),
@@ -70,7 +70,7 @@ func (r *Region) Reallocate(size uint64) []byte {
 		r.Refused = true
 		return nil
 	}
-	r.size = max(int(size), r.size, len(r.image.data))
+	r.size = max(int(size), r.size, r.image.Size())
 	return r.space[:r.size]
 }
 
@@ -85,7 +85,7 @@ func (r *Region) Size() int { return r.size }
 func (r *Region) Bytes() []byte { return r.space[:r.size] }
 
 // Grown reports whether the guest has more than the image.
-func (r *Region) Grown() bool { return r.size > len(r.image.data) }
+func (r *Region) Grown() bool { return r.size > r.image.Size() }
 
 // Shrink makes the memory as large as the image again and reports whether that was
 // possible. memory is the engine's view of the Region, which has no way to say
@@ -103,7 +103,7 @@ func (r *Region) Shrink(memory api.Memory) bool {
 
 // shrunk leaves no trace of what was added: growing again finds zeros.
 func (r *Region) shrunk() []byte {
-	n := len(r.image.data)
+	n := r.image.Size()
 	if r.giveBack(uint64(n), uint64(r.size)) != nil {
 		return nil
 	}
@@ -116,13 +116,13 @@ func (r *Region) shrunk() []byte {
 // it copied. The Region must not have grown.
 func (r *Region) Reset() (copied int) {
 	r.Refused = false
-	if image := r.image; image.file != nil && len(image.data) > wholeCopyMax {
+	if r.image.file != nil && r.image.Size() > wholeCopyMax {
 		if copied, err := r.resetDirty(); err == nil {
 			r.written = copied
 			return copied
 		}
 	}
-	r.written = copy(r.space, r.image.data)
+	r.written = r.image.copyTo(r.space[:r.image.Size()], 0)
 	return r.written
 }
 

@@ -163,7 +163,7 @@ func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
 		h.turnAway(ctx, fasthttp.StatusLoopDetected, titleLoop)
 		return
 	}
-	active, snapshot, err := h.find(p, t)
+	active, snapshot, err := h.find(ctx, p, t)
 	switch {
 	case err != nil:
 		id := newID()
@@ -186,13 +186,13 @@ func (h *HTTP) loops(ctx *fasthttp.RequestCtx) (n int) {
 
 // find looks up what serves a request and takes it into use. Where a
 // deploy has just replaced what was found, it looks again.
-func (h *HTTP) find(p peer, t target) (*deploy.Active, *runtime.Snapshot, error) {
+func (h *HTTP) find(ctx *fasthttp.RequestCtx, p peer, t target) (*deploy.Active, *runtime.Snapshot, error) {
 	for {
 		active, ok := h.cfg.Table.Lookup(p.scheme(), t.host, t.path)
 		if !ok {
 			return nil, nil, nil
 		}
-		snapshot, err := active.Snapshot(h.base)
+		snapshot, err := active.Snapshot(h.base, ctx.Time())
 		if err == nil && snapshot.Use() {
 			return active, snapshot, nil
 		}
