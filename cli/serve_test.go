@@ -33,7 +33,13 @@ type server struct {
 // mustServe starts a node; config is the text of its configuration file, if any.
 func mustServe(t *testing.T, config ...string) *server {
 	t.Helper()
-	s := &server{data: filepath.Join(t.TempDir(), "data")}
+	return mustServeIn(t, filepath.Join(t.TempDir(), "data"), config...)
+}
+
+// mustServeIn starts a node on a data directory.
+func mustServeIn(t *testing.T, data string, config ...string) *server {
+	t.Helper()
+	s := &server{data: data}
 	// Whoever waits for its output sees the end of it then.
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
@@ -77,13 +83,19 @@ func (s *server) mustLog(t *testing.T, what string) {
 
 func (s *server) mustDeploy(t *testing.T, name string, module []byte) {
 	t.Helper()
+	if err := s.deploy(t, name, module); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *server) deploy(t *testing.T, name string, module []byte) error {
+	t.Helper()
 	c, err := api.New(api.Config{Base: "http://" + s.admin + "/client/v4", Account: "local", Token: s.mustToken(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Upload(t.Context(), name, module, api.Metadata{MainModule: name}, nil); err != nil {
-		t.Fatal(err)
-	}
+	_, err = c.Upload(t.Context(), name, module, api.Metadata{MainModule: name}, nil)
+	return err
 }
 
 // mustToken is the administrator's.
