@@ -2,6 +2,7 @@ package runtime_test
 
 import (
 	"context"
+	"crypto/rand"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -97,11 +98,18 @@ func askUsed(t *testing.T, s *runtime.Snapshot, path string, limits host.Limits)
 func begin(t *testing.T, recorder *hosttest.Recorder, path string, limits host.Limits) *host.Call {
 	t.Helper()
 	c := &host.Call{
-		ID: "test-request", Services: hosttest.Services(t), Bindings: &host.Bindings{Function: "test"},
+		ID: "test-request", Services: services(t), Bindings: &host.Bindings{Function: "test"},
 		Limits: limits.Or(host.DefaultLimits()), Request: hosttest.Request("GET", "http://test.localhost"+path, ""), Responder: recorder,
 	}
 	c.Begin(t.Context())
 	return c
+}
+
+// services are those of tests, with random numbers that are.
+func services(t *testing.T) *host.Services {
+	s := hosttest.Services(t)
+	s.Random = rand.Reader
+	return s
 }
 
 // invoke prepares a module and answers one request with it. A module that can't
