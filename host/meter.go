@@ -46,12 +46,12 @@ func (c *Call) Spend(units int64) error {
 const lookInterval = time.Millisecond
 
 // Turn is a place among the guests that may run for long.
-type Turn interface{ EndTurn() }
+type Turn interface{ EndTurn(c *Call) }
 
 // EndTurn gives the turn back, if the guest holds one.
 func (c *Call) EndTurn() {
 	if c.Turn != nil {
-		c.Turn.EndTurn()
+		c.Turn.EndTurn(c)
 		c.Turn = nil
 	}
 }

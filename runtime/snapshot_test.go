@@ -164,6 +164,33 @@ func TestLongGuestsTakeTurns(t *testing.T) {
 	ended.Wait()
 }
 
+// An account with many endless guests does not get more than one with one: that
+// one is through with its CPU time when none of the others is.
+func TestAccountsTakeTurns(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	s := mustPrepare(t, mustLoad(t, r, fetches(hosttest.Loop, hosttest.Br(0), hosttest.End)), host.Limits{})
+	var running sync.WaitGroup
+	ended := make(chan string, 16)
+	run := func(account string) {
+		running.Go(func() {
+			c := begin(t, new(hosttest.Recorder), "/", host.Limits{CPU: 60_000_000})
+			c.Bindings = &host.Bindings{Account: account}
+			s.Use()
+			_, spent, _ := s.Invoke(c)
+			spent.Recycle()
+			ended <- account
+		})
+	}
+	for range 8 {
+		run("many")
+	}
+	run("one")
+	running.Wait()
+	if first := <-ended; first != "one" {
+		t.Errorf("a guest of account %s ended first", first)
+	}
+}
+
 // An Instance that grew is put back as well, and one that nobody needed goes.
 func TestIdleInstances(t *testing.T) {
 	var m hosttest.Module

@@ -13,8 +13,10 @@ import (
 const (
 	// slice is how long a guest runs while others wait for their turn.
 	slice = 2 * time.Millisecond
-	// shortUnits is up to what a guest goes before those that have run for longer:
-	// about 10 ms of work.
+	// unfair is by how much an account may be ahead of another that waits.
+	unfair = slice / 4
+	// shortUnits is up to what a guest goes before those of its account that have
+	// run for longer: about 10 ms of work.
 	shortUnits = 100 * quantum
 	// shortStreak is how often in a row that happens while others wait as well.
 	shortStreak = 8
@@ -22,21 +24,32 @@ const (
 
 // turns lets guests that outlive their first quantum run one after the other and
 // leaves one processor to everything else: to the network, to short requests and
-// to the garbage collector. Who has hardly run yet comes first, and takes the turn
-// from those that have; among equals who waited longest.
+// to the garbage collector. The account that has run least comes first, however
+// many guests another one has. Within an account, who has hardly run yet comes
+// first; among equals who waited longest.
 type turns struct {
-	waiting atomic.Int32 // of both queues
+	waiting atomic.Int32
 
-	mu     sync.Mutex // guards what follows
-	free   int
-	queues [2][]waiter // the short ones, the long ones
-	streak int
+	mu       sync.Mutex // guards what follows
+	free     int
+	accounts map[string]*account // that run or wait
+	now      time.Duration       // what the account had used that was last given a turn
+}
+
+// account is the guests of one account. turns.mu guards it.
+type account struct {
+	used    time.Duration // of all turns, and what it did not use while it had no guests
+	running int
+	queues  [2][]waiter // those that hardly ran, and the others
+	streak  int         // of turns to the first while others waited
 }
 
 // A waiter is closed when its turn has come.
 type waiter chan struct{}
 
-func newTurns() *turns { return &turns{free: max(1, goruntime.GOMAXPROCS(0)-1)} }
+func newTurns() *turns {
+	return &turns{free: max(1, goruntime.GOMAXPROCS(0)-1), accounts: map[string]*account{}}
+}
 
 // take gives the Call a turn or lets it keep the one it has. It waits if it must,
 // at most until the Invocation is over.
@@ -47,7 +60,7 @@ func (t *turns) take(c *host.Call) {
 		}
 		c.EndTurn()
 	}
-	if w := t.ask(level(c)); w != nil {
+	if w := t.ask(c); w != nil {
 		t.wait(c, w)
 		return
 	}
@@ -63,26 +76,61 @@ func level(c *host.Call) int {
 
 // due says whether the Call has to let others run.
 func (t *turns) due(c *host.Call) bool {
-	if time.Since(c.TurnSince) >= slice {
+	ran := time.Since(c.TurnSince)
+	if ran >= slice {
 		return true
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return level(c) > 0 && len(t.queues[0]) > 0 && t.streak < shortStreak
+	mine := t.accounts[c.Bindings.Account]
+	if next := t.next(); next != mine {
+		return next != nil && next.used+unfair < mine.used+ran
+	}
+	return level(c) > 0 && mine.level() == 0
+}
+
+// next is the account whose turn it is; nil if nobody waits.
+func (t *turns) next() (next *account) {
+	for _, a := range t.accounts {
+		if len(a.queues[0])+len(a.queues[1]) > 0 && (next == nil || a.used < next.used) {
+			next = a
+		}
+	}
+	return next
+}
+
+// level is the queue whose turn it is.
+func (a *account) level() int {
+	if len(a.queues[0]) == 0 || a.streak >= shortStreak && len(a.queues[1]) > 0 {
+		return 1
+	}
+	return 0
 }
 
 // ask takes a turn that is free, or queues up.
-func (t *turns) ask(level int) waiter {
+func (t *turns) ask(c *host.Call) waiter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	a := t.account(c.Bindings.Account)
 	if t.free > 0 {
 		t.free--
+		a.running++
 		return nil
 	}
 	w := make(waiter)
-	t.queues[level] = append(t.queues[level], w)
+	a.queues[level(c)] = append(a.queues[level(c)], w)
 	t.waiting.Add(1)
 	return w
+}
+
+// account finds an account. One that had nothing to run has not saved up for it.
+func (t *turns) account(name string) *account {
+	a := t.accounts[name]
+	if a == nil {
+		a = &account{used: t.now}
+		t.accounts[name] = a
+	}
+	return a
 }
 
 func (t *turns) wait(c *host.Call, w waiter) {
@@ -93,21 +141,24 @@ func (t *turns) wait(c *host.Call, w waiter) {
 	case <-w:
 		c.Turn, c.TurnSince = t, time.Now()
 	case <-c.Done():
-		if !t.leave(w) {
-			t.EndTurn() // it came at the same time
+		if !t.leave(c, w) { // it came at the same time
+			c.TurnSince = time.Now()
+			t.EndTurn(c)
 		}
 	}
 	c.TurnWait += time.Since(began)
 }
 
 // leave takes a waiter out of its queue and reports whether it still was there.
-func (t *turns) leave(w waiter) bool {
+func (t *turns) leave(c *host.Call, w waiter) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for level, q := range t.queues {
+	a := t.accounts[c.Bindings.Account]
+	for level, q := range a.queues {
 		if i := slices.Index(q, w); i >= 0 {
-			t.queues[level] = slices.Delete(q, i, i+1)
+			a.queues[level] = slices.Delete(q, i, i+1)
 			t.waiting.Add(-1)
+			t.forget(c.Bindings.Account, a)
 			return true
 		}
 	}
@@ -115,21 +166,38 @@ func (t *turns) leave(w waiter) bool {
 }
 
 // EndTurn implements host.Turn: it passes the turn on.
-func (t *turns) EndTurn() {
+func (t *turns) EndTurn(c *host.Call) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	level := 0
-	if len(t.queues[0]) == 0 || t.streak >= shortStreak && len(t.queues[1]) > 0 {
-		level = 1
-	}
-	if len(t.queues[level]) == 0 {
+	a := t.accounts[c.Bindings.Account]
+	a.used += time.Since(c.TurnSince)
+	a.running--
+	if next := t.next(); next != nil {
+		t.now = max(t.now, next.used)
+		next.running++
+		close(next.take())
+		t.waiting.Add(-1)
+	} else {
 		t.free++
-		return
 	}
-	if t.streak++; level > 0 {
-		t.streak = 0
+	t.forget(c.Bindings.Account, a)
+}
+
+// take takes the waiter whose turn it is.
+func (a *account) take() waiter {
+	level := a.level()
+	if a.streak++; level > 0 {
+		a.streak = 0
 	}
-	close(t.queues[level][0])
-	t.queues[level] = slices.Delete(t.queues[level], 0, 1)
-	t.waiting.Add(-1)
+	w := a.queues[level][0]
+	a.queues[level] = slices.Delete(a.queues[level], 0, 1)
+	return w
+}
+
+// forget drops an account that has no guests here any more.
+func (t *turns) forget(name string, a *account) {
+	if a.running == 0 && len(a.queues[0])+len(a.queues[1]) == 0 {
+		t.now = max(t.now, a.used)
+		delete(t.accounts, name)
+	}
 }
