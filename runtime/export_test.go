@@ -14,6 +14,18 @@ func (s *Snapshot) Idle() int {
 	return len(s.idle)
 }
 
+// Resettable says whether Instances can be put back.
+func (m *Module) Resettable() bool { return m.facts.Resettable() }
+
+// AppendMemory appends a copy of what the guest of an Instance sees.
+func (i *Instance) AppendMemory(b []byte) []byte {
+	view, _ := i.mod.Memory().Read(0, i.mod.Memory().Size())
+	return append(b, view...)
+}
+
+// Global is the value, as bits, of a global that the guest exports.
+func (i *Instance) Global(name string) uint64 { return i.mod.ExportedGlobal(name).Get() }
+
 var DecodeSnapshot = func(data []byte) error {
 	_, _, err := decodeSnapshot(data)
 	return err

@@ -2,33 +2,16 @@ package wasm_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/runtime/wasm"
+	"github.com/mayfly-run/mayfly/runtime/wasm/wasmtest"
 )
 
-const header = "\x00asm\x01\x00\x00\x00"
+// The pieces that modules are put together from.
+const header = wasmtest.Header
 
-// section builds a section: id, size, content.
-func section(id byte, parts ...string) string {
-	body := strings.Join(parts, "")
-	return string([]byte{id}) + leb(len(body)) + body
-}
-
-// leb encodes an unsigned number.
-func leb(n int) string {
-	var b []byte
-	for ; n >= 0x80; n >>= 7 {
-		b = append(b, byte(n)|0x80)
-	}
-	return string(append(b, byte(n)))
-}
-
-// vec is a vector: the number of entries, then the entries.
-func vec(entries ...string) string { return leb(len(entries)) + strings.Join(entries, "") }
-
-func text(s string) string { return leb(len(s)) + s }
+var section, leb, vec, text = wasmtest.Section, wasmtest.LEB, wasmtest.Vec, wasmtest.Text
 
 // oneFunction is a module with one function of the type and body, whose locals
 // and instructions (without the last end) are given.
