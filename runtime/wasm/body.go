@@ -138,9 +138,9 @@ func (b *bodyWriter) instruction1() {
 
 // endBlock closes what was opened for a block.
 func (b *bodyWriter) endBlock() {
-	if b.labels.close() > 1 {
+	if closed := b.labels.close(); closed.blocks > 1 {
 		b.copyTo(b.end)
-		b.code.byte(byte(opEnd))
+		b.refillLoop(b.plan.points[closed.within])
 	}
 }
 
@@ -164,6 +164,8 @@ func (b *bodyWriter) branch() {
 		for _, t := range b.targets {
 			b.code.u32(b.labels.of(t))
 		}
+	case opBrIf:
+		b.branchIf()
 	default:
 		label, ok := b.forward()
 		if !ok {

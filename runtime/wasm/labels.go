@@ -27,12 +27,12 @@ func (l *labels) open(block openLabel) {
 	l.opened = append(l.opened, block)
 }
 
-// close forgets the innermost block and says how many were opened for it.
-func (l *labels) close() uint32 {
+// close forgets the innermost block.
+func (l *labels) close() openLabel {
 	last := l.opened[len(l.opened)-1]
 	l.opened = l.opened[:len(l.opened)-1]
 	l.depth -= last.blocks
-	return last.blocks
+	return last
 }
 
 // target is the block that an old label names.

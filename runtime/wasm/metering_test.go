@@ -3,6 +3,7 @@ package wasm_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,14 @@ var programs = []struct {
 	{"calls in a loop", twoFunctions("\x03\x40\x20\x00\x10\x01\x22\x00\x0d\x00\x0b\x20\x00", "\x20\x00\x41\x01\x6b\x24\x00\x23\x00"), []uint64{10}, 280},
 	{"growing", program(i32ToI32, noLocals, "\x20\x00\x40\x00"), []uint64{3}, 869},
 	{"growing too far", program(i32ToI32, noLocals, "\x20\x00\x40\x00"), []uint64{70_000}, 101},
+	{"words", words, []uint64{4000}, 14000},
+	{"branches", branches, []uint64{1000}, 20000},
+	{"dot", dot, []uint64{8000}, 18000},
+	{"inner", inner, []uint64{1000}, 122000},
+	{"many", many, []uint64{1000}, 38000},
+	{"while", while, []uint64{1000}, 16016},
+	{"loop with a parameter", program(i32ToI32, "\x01\x02\x7f", "\x20\x00\x03\x00\x41\x01\x6b\x22\x01\x20\x02\x20\x01\x6a\x21\x02\x20\x01\x0d\x00\x0b\x20\x02\x6a"), []uint64{1000}, 10000},
+	{"on with an outer loop", program(i32ToI32, "\x01\x02\x7f", "\x03\x40\x03\x40\x20\x02\x20\x01\x6a\x21\x02\x20\x01\x41\x01\x6a\x22\x01\x20\x00\x49\x20\x01\x41\x01\x71\x71\x0d\x01\x20\x01\x20\x00\x49\x0d\x00\x0b\x0b\x20\x02"), []uint64{1000}, 20501},
 	{"early return from a loop", program(i32ToI32, noLocals, "\x03\x40\x20\x00\x41\x05\x46\x04\x40\x41\x2a\x0f\x0b\x20\x00\x41\x01\x6b\x21\x00\x0c\x00\x0b\x00"), []uint64{9}, 60},
 }
 
@@ -78,6 +87,40 @@ func TestUnits(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestResults: metering changes nothing else, also where there is never any fuel
+// left.
+func TestResults(t *testing.T) {
+	for _, p := range programs {
+		t.Run(p.name, func(t *testing.T) {
+			h := newHost(t)
+			h.tick = func(int64) int64 { return 1 }
+			parsed := mustParse(t, p.module)
+			metered := mustRewrite(t, parsed, meterOnly).Code
+			var got [2][]uint64
+			for i, code := range [][]byte{p.module, metered} {
+				m := h.start(code)
+				if parsed.Facts().HasMemory {
+					scribble(m.Memory())
+				}
+				var err error
+				if got[i], err = m.ExportedFunction("run").Call(context.Background(), p.args...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(got[0], got[1]) {
+				t.Errorf("got %x, want %x", got[1], got[0])
+			}
+		})
+	}
+}
+
+func scribble(memory api.Memory) {
+	data, _ := memory.Read(0, memory.Size())
+	for i := range data {
+		data[i] = byte(i * i)
 	}
 }
 

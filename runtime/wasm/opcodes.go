@@ -49,6 +49,7 @@ const (
 	opF32Const     opcode = 0x43
 	opF64Const     opcode = 0x44
 	opI64LtS       opcode = 0x53
+	opI64GeS       opcode = 0x59
 	opI32LeU       opcode = 0x4d
 	opI64Add       opcode = 0x7c
 	opI64Sub       opcode = 0x7d

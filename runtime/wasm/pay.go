@@ -52,62 +52,6 @@ func (b *bodyWriter) exit() {
 	b.code.byte(byte(opEnd))
 }
 
-// loop puts a loop around a loop, where fuel or credit is filled up, so that the
-// inner one only has a branch that is hardly ever taken:
-//
-//	loop
-//	  if credit < weight then credit = refill(credit - weight) + weight
-//	  loop
-//	    branch to the outer loop if credit < weight; credit -= weight
-//
-// Around a check with a call in the middle of the loop, engines keep less in
-// registers. Loops with parameters, which are rare, have it nevertheless.
-func (b *bodyWriter) loop() {
-	if !b.metered || b.hasParams() {
-		b.labels.open(openLabel{start: b.start, blocks: 1, within: b.point})
-		return
-	}
-	b.copyTo(b.start)
-	head := b.data[b.start:b.end]
-	b.code.raw(head)
-	b.outerLoop(b.plan.points[b.point])
-	b.code.raw(head)
-	b.copied = b.end
-	b.labels.open(openLabel{start: b.start, blocks: 2, within: b.point})
-}
-
-func (b *bodyWriter) outerLoop(p point) {
-	b.lessThan(p)
-	b.code.byte(byte(opIf), emptyBlock)
-	if b.plan.paysFuel(p) {
-		b.refuel(p.weight)
-	} else {
-		b.code.op(opLocalGet, b.credit)
-		b.code.i64Const(p.weight)
-		b.code.byte(byte(opI64Sub))
-		b.code.op(opCall, b.rewriter.meter.refill)
-		b.code.i64Const(p.weight)
-		b.code.byte(byte(opI64Add))
-		b.code.op(opLocalSet, b.credit)
-	}
-	b.code.byte(byte(opEnd))
-}
-
-// lessThan pushes whether the point can't be paid.
-func (b *bodyWriter) lessThan(p point) {
-	if b.plan.paysFuel(p) {
-		b.code.op(opGlobalGet, b.rewriter.meter.fuel)
-	} else {
-		b.code.op(opLocalGet, b.credit)
-	}
-	b.code.i64Const(p.weight)
-	b.code.byte(byte(opI64LtS))
-}
-
-func (b *bodyWriter) hasParams() bool {
-	return b.block.index >= 0 && len(b.rewriter.m.types[b.block.index].Params) > 0
-}
-
 // pay pays at a loop header, with a check, or behind a block.
 func (b *bodyWriter) pay(p point) {
 	if p.weight == 0 {
@@ -115,8 +59,7 @@ func (b *bodyWriter) pay(p point) {
 	}
 	withParams := p.loop && b.hasParams()
 	if p.loop && !withParams {
-		b.lessThan(p)
-		b.code.op(opBrIf, 1)
+		b.checkLoop(p)
 	}
 	fuel := b.plan.paysFuel(p)
 	if fuel {
