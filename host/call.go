@@ -38,6 +38,10 @@ type Call struct {
 	LastError *Error // the newest error that a host function returned
 	Handles   Handles
 
+	// Memory is what the host keeps for the guest comes from, beside Limits.Held;
+	// the engine sets it.
+	Memory Memory
+
 	// Client is who waits for the answer; nil if that can't be told. It is asked
 	// while the guest runs, and not once the connection has gone on without it.
 	Client Client
@@ -103,7 +107,8 @@ func (c *Call) Reset() {
 	c.Client, c.Turn, c.TurnSince, c.TurnWait = nil, nil, time.Time{}, 0
 	c.Timed, c.Acquired = false, time.Time{}
 	c.started, c.looked, c.parent = time.Time{}, time.Time{}, nil
-	c.held.Store(0)
+	c.Release(int(c.held.Load())) // what was not released by itself
+	c.Memory = nil
 	c.life.reset()
 }
 

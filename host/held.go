@@ -2,20 +2,36 @@ package host
 
 import "context"
 
+// Memory is a part of the node's memory, shared with other Invocations.
+type Memory interface {
+	// Take reports whether n bytes were left, and takes them.
+	Take(n int64) bool
+	Give(n int64)
+}
+
 // Hold counts n bytes that the host is about to keep for the guest outside the
 // guest's memory, such as a request's body on its way. It fails when
-// Limits.Held would be exceeded. Release gives them back. Both may be called
-// from any goroutine of this Invocation.
+// Limits.Held would be exceeded, or the node has no room. Release gives them back.
+// Both may be called from any goroutine of this Invocation.
 func (c *Call) Hold(n int) *Error {
 	if c.held.Add(int64(n)) > c.Limits.Held {
-		c.Release(n)
+		c.held.Add(-int64(n))
 		return Errorf(CodeLimit, "the values and bodies held for this invocation would exceed %d bytes; close operations that are done", c.Limits.Held)
+	}
+	if c.Memory != nil && !c.Memory.Take(int64(n)) {
+		c.held.Add(-int64(n))
+		return Errorf(CodeLimit, "the node has no memory left for values and bodies")
 	}
 	return nil
 }
 
 // Release ends what Hold began.
-func (c *Call) Release(n int) { c.held.Add(-int64(n)) }
+func (c *Call) Release(n int) {
+	c.held.Add(-int64(n))
+	if c.Memory != nil {
+		c.Memory.Give(int64(n))
+	}
+}
 
 // maxInStores is how many operations of one Invocation are in a store at the
 // same time. What an operation returns is held only once its size is known, so

@@ -2,7 +2,7 @@ package host
 
 import "time"
 
-// Limits bound one Invocation. The zero value of a field means none was set;
+// Limits bound one Invocation, and Concurrency all of a Function. The zero value of a field means none was set;
 // Or fills those in.
 type Limits struct {
 	Memory          int64         // bytes of linear memory
@@ -16,6 +16,7 @@ type Limits struct {
 	KVOperations    int           // calls to KV in all
 	Held            int64         // bytes that the host keeps for the guest at the same time
 	Log             int64         // bytes of log text; what exceeds it is dropped and counted
+	Concurrency     int           // Invocations of the Function at the same time; more wait for a moment
 }
 
 // DefaultLimits are in force where neither the node nor the manifest says otherwise.
@@ -32,6 +33,7 @@ func DefaultLimits() Limits {
 		KVOperations:    1000,
 		Held:            128 << 20,
 		Log:             256 << 10,
+		Concurrency:     500,
 	}
 }
 
@@ -48,6 +50,7 @@ func (l Limits) Or(d Limits) Limits {
 	or(&l.KVOperations, d.KVOperations)
 	or(&l.Held, d.Held)
 	or(&l.Log, d.Log)
+	or(&l.Concurrency, d.Concurrency)
 	return l
 }
 
@@ -65,6 +68,7 @@ func (l Limits) AtLeast(least Limits) Limits {
 		KVOperations:    max(l.KVOperations, least.KVOperations),
 		Held:            max(l.Held, least.Held),
 		Log:             max(l.Log, least.Log),
+		Concurrency:     max(l.Concurrency, least.Concurrency),
 	}
 }
 

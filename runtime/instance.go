@@ -31,9 +31,20 @@ type Instance struct {
 var instanceConfig = wazero.NewModuleConfig().WithName("").WithStartFunctions()
 
 // Acquire takes an Instance in its first-ever state for a Call. The Snapshot
-// is in use, which Recycle ends.
+// is in use, which Recycle ends. The error is ErrNoRoom if the Budget is used up.
 func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
+	c.Memory = s.Budget
 	s.code.abi.Enter(c)
+	i, err := s.instance(c)
+	if err == nil && !i.region.Enter(s.Budget) {
+		i.discard()
+		return nil, ErrNoRoom
+	}
+	return i, err
+}
+
+// instance takes one that is idle, or makes one.
+func (s *Snapshot) instance(c *host.Call) (*Instance, error) {
 	if i := s.pop(c.Limits.Memory); i != nil {
 		return i, nil
 	}
@@ -144,6 +155,7 @@ func (i *Instance) Finish(c *host.Call, err error) (host.Outcome, error) {
 // microseconds for which no client should have to wait. The Call has ended.
 func (i *Instance) Recycle() {
 	s := i.snapshot
+	i.region.Leave()
 	if i.spoiled || !i.reset() || !s.push(i) {
 		i.discard()
 	}

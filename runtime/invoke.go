@@ -24,10 +24,7 @@ func (s *Snapshot) Invoke(c *host.Call) (outcome host.Outcome, spent *Instance, 
 		c.Acquired = time.Now()
 	}
 	if err != nil {
-		outcome = host.OutcomeInternalError
-		if s.runtime.cfg.Simple { // its start function has run
-			outcome = judge(c, false, err)
-		}
+		outcome = s.judgeAcquire(c, err)
 		c.End(err)
 		return outcome, nil, err
 	}
@@ -37,6 +34,17 @@ func (s *Snapshot) Invoke(c *host.Call) (outcome host.Outcome, spent *Instance, 
 	outcome, err = i.Finish(c, err)
 	c.End(err)
 	return outcome, i, err
+}
+
+// judgeAcquire finds the Outcome where no Instance was to be had.
+func (s *Snapshot) judgeAcquire(c *host.Call, err error) host.Outcome {
+	switch {
+	case errors.Is(err, ErrNoRoom):
+		return host.OutcomeLoadShed
+	case s.runtime.cfg.Simple: // its start function has run
+		return judge(c, false, err)
+	}
+	return host.OutcomeInternalError
 }
 
 // judge finds the Outcome of an Invocation that failed; refused says whether the

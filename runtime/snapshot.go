@@ -18,6 +18,9 @@ const maxIdle = 64
 // concurrent use.
 type Snapshot struct {
 	Module kv.Digest // of the module as it was uploaded
+	// Budget is what the memory of Instances comes from while they run; nil if it
+	// has no end. Set it before the first Use.
+	Budget *memory.Budget
 
 	runtime *Runtime
 	code    *code
@@ -58,6 +61,9 @@ func newSnapshot(r *Runtime, c *code, module kv.Digest, contents []byte, state s
 // ErrClosed: the Snapshot is being freed, because another Version serves or there
 // was no room for it.
 var ErrClosed = errors.New("snapshot was closed")
+
+// ErrNoRoom: the Budget is used up.
+var ErrNoRoom = errors.New("the memory for running guests is used up")
 
 // Use keeps the Snapshot until Done, and reports whether it still is there. It
 // does not wait.

@@ -34,6 +34,7 @@ func (r *Registry) activate(s *snapshot, f Function, v Version) (*deployed, erro
 	a := &Active{
 		Account: f.Account, Function: f.Name, VersionID: v.ID, Version: v,
 		Bindings: setup.Bindings, Limits: setup.Limits,
+		share: r.shares.account(f.Account), gate: r.shares.function(f.id(), setup.Limits.Concurrency),
 		registry: r, digest: digest, setup: setup, loading: make(chan struct{}, 1),
 	}
 	return &deployed{Function: f, host: own, active: a}, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/gate"
 )
 
 // Active is a Version that serves, with everything an Invocation needs. Its
@@ -22,6 +23,8 @@ type Active struct {
 	Bindings  *host.Bindings
 	Limits    host.Limits // complete: the node's where the Version sets none
 
+	share    *accountShare
+	gate     *gate.Gate // the Function's
 	registry *Registry
 	digest   kv.Digest // of the module
 	setup    runtime.Setup
@@ -77,6 +80,8 @@ func (a *Active) load(ctx context.Context) (*runtime.Snapshot, error) {
 
 // serve makes a Snapshot the one that requests begin with.
 func (a *Active) serve(s *runtime.Snapshot) {
+	s.Budget = a.share.memory
+	a.gate.SetMost(a.Limits.Concurrency)
 	a.used.Store(time.Now().UnixNano())
 	a.ready.Store(s)
 	a.registry.wantRoom()

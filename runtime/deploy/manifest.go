@@ -77,6 +77,7 @@ type Limits struct {
 	CPUMillis     int64 `json:"cpu_ms,omitempty"`          // 1 to 300,000
 	WallMillis    int64 `json:"wall_ms,omitempty"`         // 1 to 900,000
 	Subrequests   int64 `json:"subrequests,omitempty"`     // 1 to 10,000
+	Concurrency   int64 `json:"concurrency,omitempty"`     // requests at the same time, 1 to 10,000
 	MemoryMB      int64 `json:"memory_mb,omitempty"`       // 1 to 4,096
 	RequestBodyMB int64 `json:"request_body_mb,omitempty"` // 1 to 1,024
 	ResponseMB    int64 `json:"response_mb,omitempty"`     // 1 to 1,024; streamed responses have no limit

@@ -159,6 +159,7 @@ func (d *decoder) limits(l *Limits) fields {
 		"cpu_ms":          d.IntegerTo(&l.CPUMillis, 1, 300_000),
 		"wall_ms":         d.IntegerTo(&l.WallMillis, 1, 900_000),
 		"subrequests":     d.IntegerTo(&l.Subrequests, 1, 10_000),
+		"concurrency":     d.IntegerTo(&l.Concurrency, 1, 10_000),
 		"memory_mb":       d.IntegerTo(&l.MemoryMB, 1, 4096),
 		"request_body_mb": d.IntegerTo(&l.RequestBodyMB, 1, 1024),
 		"response_mb":     d.IntegerTo(&l.ResponseMB, 1, 1024),

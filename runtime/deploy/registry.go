@@ -34,8 +34,14 @@ type Config struct {
 	// bytes; default DefaultCodeMemory. What is beyond it is freed, the least
 	// recently used first, and comes back from disk when it is used.
 	CodeMemory int64
-	Now        func() time.Time // default: time.Now
-	Logger     *slog.Logger     // default: discard
+	// Memory is what running guests and what is held for them may take together,
+	// in bytes, and AccountMemory what those of one account may; 0 is no bound.
+	Memory, AccountMemory int64
+	// AccountConcurrency is how many Invocations of one account may run at the same
+	// time; 0 is no bound.
+	AccountConcurrency int
+	Now                func() time.Time // default: time.Now
+	Logger             *slog.Logger     // default: discard
 }
 
 // DefaultCodeMemory is Config.CodeMemory where nothing is said.
@@ -47,7 +53,8 @@ const DefaultCodeMemory = 1 << 30
 //
 // Errors for users are *host.Error; all others are internal.
 type Registry struct {
-	cfg Config
+	cfg    Config
+	shares *shares
 
 	current atomic.Pointer[snapshot]
 
@@ -69,7 +76,7 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	if err := setDefaults(&cfg); err != nil {
 		return nil, err
 	}
-	r := &Registry{cfg: cfg, uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1)}
+	r := &Registry{cfg: cfg, shares: newShares(cfg), uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1)}
 	s, err := r.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load registry: %w", err)

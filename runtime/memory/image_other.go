@@ -39,6 +39,7 @@ type Region struct {
 	limit     int
 	mem       []byte
 	shrinking bool
+	share
 }
 
 // NewRegion makes a memory of the image, which may grow to limit bytes.
@@ -58,6 +59,10 @@ func (r *Region) Reallocate(size uint64) []byte {
 		return r.mem
 	}
 	if size > uint64(r.limit) {
+		r.Refused = true
+		return nil
+	}
+	if r.inUse && !r.takeFor(int(size)) {
 		r.Refused = true
 		return nil
 	}

@@ -15,13 +15,14 @@ import (
 //
 // It implements experimental.MemoryAllocator for that one memory.
 type Region struct {
-	Refused bool // the guest asked for more than there is space
+	Refused bool // the guest asked for more than there is space, or room in the Budget
 
 	space     []byte // the whole mapping
 	image     *Image
 	size      int // bytes the guest sees
 	written   int // bytes of the image that are this Region's own after Reset
 	shrinking bool
+	share
 }
 
 // NewRegion reserves limit bytes of address space, which costs no memory, and
@@ -70,8 +71,13 @@ func (r *Region) Reallocate(size uint64) []byte {
 		r.Refused = true
 		return nil
 	}
-	r.size = max(int(size), r.size, r.image.Size())
-	return r.space[:r.size]
+	n := max(int(size), r.size, r.image.Size())
+	if r.inUse && !r.takeFor(n) {
+		r.Refused = true
+		return nil
+	}
+	r.size = n
+	return r.space[:n]
 }
 
 // Free implements experimental.LinearMemory. It does nothing: wazero calls it

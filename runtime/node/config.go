@@ -29,6 +29,16 @@ type Config struct {
 	// CodeMemory is what code, images and idle instances may take, in bytes; see
 	// deploy.Config. Default 1 GiB.
 	CodeMemory int64
+	// Memory is what running requests may take together, in bytes: their linear
+	// memory, and the bodies and values that are held for them. Those that find no
+	// room are turned away. Default: three quarters of the machine's memory (of the
+	// cgroup's, if there is a limit) less CodeMemory.
+	Memory int64
+	// AccountMemory is what those of one account may take; default half of Memory.
+	AccountMemory int64
+	// AccountConcurrency is how many requests of one account may run at the same
+	// time; default 1000.
+	AccountConcurrency int
 
 	MaxHeader      int            // bytes of a request's header; default 32 KiB, at most 128 KiB
 	MaxConnsPerIP  int            // default 0: no limit
@@ -72,6 +82,7 @@ func DefaultMaxLimits() host.Limits {
 		RequestBody: 100 << 20,
 		Response:    100 << 20,
 		Subrequests: 10_000,
+		Concurrency: 10_000,
 	}
 }
 
@@ -83,6 +94,7 @@ func (c *Config) setDefaults() {
 	if c.Domain == "" {
 		c.Domain = "localhost"
 	}
+	c.setMemory()
 	if c.Drain == 0 {
 		c.Drain = 30 * time.Second
 	}

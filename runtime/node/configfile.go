@@ -62,18 +62,26 @@ func (c *configFile) read() {
 	top := fields{
 		"node": func(it item) { c.Table(it, c.node()) },
 		"limits": func(it item) {
-			known := c.limits(&c.cfg.Limits)
-			known["max"] = c.limitsMax
-			c.Table(it, known)
+			c.Table(it, c.nodeLimits())
 		},
 		"egress":   func(it item) { c.Table(it, c.policy(&c.cfg.Egress)) },
 		"accounts": c.accounts,
 	}
 	c.Belongs("node", c.node())
-	c.Belongs("limits", c.limits(&host.Limits{}))
+	c.Belongs("limits", c.nodeLimits())
 	c.Belongs("egress", c.policy(&fetch.Policy{}))
 	c.Belongs("", top)
 	c.Table(c.Root(), top)
+}
+
+// nodeLimits are the keys of [limits]: those of a request, and those that only
+// the node sets.
+func (c *configFile) nodeLimits() fields {
+	known := c.limits(&c.cfg.Limits)
+	known["max"] = c.limitsMax
+	known["account_concurrency"] = numberTo(c, &c.cfg.AccountConcurrency, 1, 1, 100_000)
+	known["account_memory_mb"] = numberTo(c, &c.cfg.AccountMemory, 1<<20, 16, 1<<20)
+	return known
 }
 
 // accounts reads [accounts], where any name of an account is a key.

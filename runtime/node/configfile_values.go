@@ -21,6 +21,7 @@ func (c *configFile) node() fields {
 		"domain":                      c.domain,
 		"max_module_mb":               numberTo(c, &c.cfg.MaxModule, 1<<20, 1, 1024),
 		"code_memory_mb":              numberTo(c, &c.cfg.CodeMemory, 1<<20, 16, 1<<20),
+		"running_memory_mb":           numberTo(c, &c.cfg.Memory, 1<<20, 64, 1<<20),
 		"server_timing":               c.BoolTo(&c.cfg.ServerTiming),
 		"max_header_kb":               numberTo(c, &c.cfg.MaxHeader, 1<<10, 4, 128),
 		"max_connections_per_address": numberTo(c, &c.cfg.MaxConnsPerIP, 1, 0, 1_000_000),
@@ -136,6 +137,7 @@ func limitKeys() []limitKey {
 		newLimit("subrequests", 1, 10_000, func(l *host.Limits) *int { return &l.Subrequests }),
 		newLimit("open_connections", 1, 1000, func(l *host.Limits) *int { return &l.OpenConnections }),
 		newLimit("kv_operations", 1, 100_000, func(l *host.Limits) *int { return &l.KVOperations }),
+		newLimit("concurrency", 1, 10_000, func(l *host.Limits) *int { return &l.Concurrency }),
 		newLimit("log_kb", kib, 16_384, func(l *host.Limits) *int64 { return &l.Log }),
 	}
 }

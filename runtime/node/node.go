@@ -132,7 +132,9 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
 		Store: store, Blobs: blobs, Runtime: engine, Services: services, Domain: n.cfg.Domain,
-		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory, Logger: n.cfg.Logger})
+		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory,
+		Memory: n.cfg.Memory, AccountMemory: n.cfg.AccountMemory, AccountConcurrency: n.cfg.AccountConcurrency,
+		Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
@@ -22,9 +23,12 @@ type conn struct {
 	gone   bool            // the last result of peek
 	peekFn func(fd uintptr)
 
-	// spent is an Instance to be recycled when its answer was sent. It belongs to
-	// the goroutine that serves the connection.
-	spent *runtime.Instance
+	// spent is an Instance to be recycled, and taken is memory to be given back to
+	// memory, when the answer was sent. They belong to the goroutine that serves
+	// the connection.
+	spent  *runtime.Instance
+	memory host.Memory
+	taken  int64
 
 	read, write deadline
 	once        sync.Once
@@ -61,10 +65,32 @@ func (c *conn) peek(fd uintptr) {
 // settle does what was put off until the answer was sent. fasthttp calls it, as
 // its ConnState.
 func settle(nc net.Conn, state fasthttp.ConnState) {
-	if c, ok := nc.(*conn); ok && c.spent != nil && (state == fasthttp.StateIdle || state == fasthttp.StateClosed) {
+	c, ok := nc.(*conn)
+	if !ok || state != fasthttp.StateIdle && state != fasthttp.StateClosed {
+		return
+	}
+	if c.spent != nil {
 		c.spent.Recycle()
 		c.spent = nil
 	}
+	if c.taken > 0 {
+		c.memory.Give(c.taken)
+		c.memory, c.taken = nil, 0
+	}
+}
+
+// take takes memory until the answer was sent, and reports whether there was
+// enough.
+func (c *conn) take(m host.Memory, n int64) bool {
+	if m == nil {
+		return true
+	}
+	if !m.Take(n) {
+		return false
+	}
+	c.memory = m
+	c.taken += n
+	return true
 }
 
 func (c *conn) Read(b []byte) (int, error) {

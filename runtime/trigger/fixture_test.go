@@ -57,6 +57,12 @@ func (b *syncBuffer) String() string {
 // start serves the guests, each under its name, with limits for all of them.
 func start(t *testing.T, limits host.Limits, guests map[string][]byte, edit ...func(*trigger.HTTPConfig)) *server {
 	t.Helper()
+	return startWith(t, deploy.Config{Limits: limits}, guests, edit...)
+}
+
+// startWith is start with what a registry can be told beside limits.
+func startWith(t *testing.T, registry deploy.Config, guests map[string][]byte, edit ...func(*trigger.HTTPConfig)) *server {
+	t.Helper()
 	s := &server{t: t, guestLog: new(hosttest.Log), log: new(syncBuffer)}
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	engine := must(runtime.New(t.Context(), runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}}))(t)
@@ -64,8 +70,9 @@ func start(t *testing.T, limits host.Limits, guests map[string][]byte, edit ...f
 		return fetch.Policy{AllowPrivate: true, HighPorts: true}
 	}, OwnAddrs: func() ([]netip.Addr, error) { return nil, nil }}))(t)
 	services := &host.Services{Fetcher: fetcher, Log: s.guestLog, Logger: logger, Now: time.Now, Random: rand.Reader}
-	s.registry = must(deploy.NewRegistry(t.Context(), deploy.Config{
-		Store: memkv.New(memkv.Config{}), Blobs: memkv.NewBlobs(), Runtime: engine, Services: services, Domain: "localhost", Limits: limits, Logger: logger}))(t)
+	registry.Store, registry.Blobs, registry.Runtime = memkv.New(memkv.Config{}), memkv.NewBlobs(), engine
+	registry.Services, registry.Domain, registry.Logger = services, "localhost", logger
+	s.registry = must(deploy.NewRegistry(t.Context(), registry))(t)
 	for name, wasm := range guests {
 		must(s.registry.Deploy(t.Context(), "local", name, deploy.Upload{Module: wasm}))(t)
 	}

@@ -222,12 +222,18 @@ func (h *HTTP) invoke(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy
 		h.refuse(ctx, refused)
 		return
 	}
+	if active.Enter() != nil {
+		snapshot.Done()
+		h.crowded(ctx)
+		return
+	}
 	inv := h.begin(ctx, t, p, active)
 	if snapshot.Detached() {
-		h.serveDetached(inv, snapshot)
-	} else {
-		h.serveInline(inv, snapshot)
+		h.serveDetached(inv, snapshot) // which leaves
+		return
 	}
+	defer active.Leave()
+	h.serveInline(inv, snapshot)
 }
 
 func (h *HTTP) serveInline(inv *invocation, snapshot *runtime.Snapshot) {
@@ -238,6 +244,13 @@ func (h *HTTP) serveInline(inv *invocation, snapshot *runtime.Snapshot) {
 	inv.timing(true)
 	inv.recycle(spent)
 	h.end(inv, outcome, err)
+}
+
+// crowded turns a request away because too many of its Function or its account
+// are under way.
+func (h *HTTP) crowded(ctx *fasthttp.RequestCtx) {
+	h.turnAway(ctx, fasthttp.StatusTooManyRequests, titleCrowded)
+	ctx.Response.Header.Set("Retry-After", "1")
 }
 
 // refuse answers what is not worth reading on for.

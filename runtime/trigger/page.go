@@ -30,6 +30,7 @@ var verdicts = map[host.Outcome]verdict{
 const (
 	titleNotFound = "There is no function at this address"
 	titleTooLarge = "413 Request Entity Too Large: the request's body is too large"
+	titleCrowded  = "Error 1015: The function has too many requests at the same time; try again in a moment"
 	titleLoop     = "The request came back to this node too often"
 )
 

@@ -14,11 +14,13 @@ import (
 // invocation joins a request's RequestCtx with the Call that answers it. It
 // implements host.Responder.
 type invocation struct {
-	call host.Call
-	buf  []byte // of describe
+	call   host.Call
+	active *deploy.Active
+	buf    []byte // of describe
 	// body is nil without one. It is not reused with the invocation: fasthttp may
 	// hold on to it a little longer.
 	body *requestBody
+	conn *conn // the client's; nil where it is of another kind, and once ctx is
 	// ctx is nil once the connection has gone on without the guest. Until then
 	// the goroutine of the handler waits and the guest's may use ctx.
 	ctx *fasthttp.RequestCtx
@@ -36,7 +38,7 @@ type invocation struct {
 // begin takes an invocation from the pool and fills it in.
 func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.Active) *invocation {
 	inv := h.pool.Get().(*invocation)
-	inv.ctx = ctx
+	inv.ctx, inv.active = ctx, active
 	c := &inv.call
 	c.ID, c.Services, c.Bindings, c.Limits, c.Responder = newID(), h.cfg.Services, active.Bindings, active.Limits, inv
 	inv.buf = describe(&c.Request, inv.buf, ctx, t, p)
@@ -46,7 +48,7 @@ func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.
 		c.Request.Body = inv.body
 	}
 	if client, ok := ctx.Conn().(*conn); ok {
-		c.Client = client
+		inv.conn, c.Client = client, client
 	}
 	if h.cfg.ServerTiming {
 		c.Timed, inv.begun = true, time.Now()
@@ -58,10 +60,10 @@ func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.
 
 // recycle puts off what takes time until the answer was sent. spent may be nil.
 func (inv *invocation) recycle(spent *runtime.Instance) {
-	switch c, ok := inv.call.Client.(*conn); {
+	switch {
 	case spent == nil:
-	case ok:
-		c.spent = spent
+	case inv.conn != nil:
+		inv.conn.spent = spent
 	default:
 		spent.Recycle()
 	}
@@ -70,7 +72,9 @@ func (inv *invocation) recycle(spent *runtime.Instance) {
 // end logs how an Invocation went and puts it back.
 func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 	c := &inv.call
-	if err != nil {
+	if outcome == host.OutcomeLoadShed { // there may be very many
+		h.cfg.Logger.Debug("request shed", "request", c.ID, "function", c.Bindings.Function)
+	} else if err != nil {
 		h.cfg.Logger.Error("invocation failed", "request", c.ID, "account", c.Bindings.Account,
 			"function", c.Bindings.Function, "version", c.Bindings.Version, "outcome", outcome.String(), "err", err)
 	}
@@ -81,7 +85,7 @@ func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 		h.logAccess(inv, outcome)
 	}
 	c.Reset()
-	inv.body, inv.ctx, inv.handedBack, inv.status = nil, nil, nil, 0
+	inv.active, inv.conn, inv.body, inv.ctx, inv.handedBack, inv.status = nil, nil, nil, nil, nil, 0
 	h.pool.Put(inv)
 }
 
@@ -94,8 +98,15 @@ func (h *HTTP) logAccess(inv *invocation, outcome host.Outcome) {
 		"bytes_in", c.Usage.BytesIn, "bytes_out", c.Usage.BytesOut, "peak_memory", c.Usage.PeakMemory)
 }
 
+// smallBody is what an answer may have without being counted as memory that is
+// taken until the client has it, in bytes.
+const smallBody = 64 << 10
+
 // Respond implements host.Responder.
 func (inv *invocation) Respond(status int, headers host.Headers, body []byte) error {
+	if len(body) > smallBody && inv.conn != nil && !inv.conn.take(inv.call.Memory, int64(len(body))) {
+		return host.Errorf(host.CodeLimit, "the node has no memory left for a response of %d bytes", len(body))
+	}
 	inv.head(status, headers)
 	inv.ctx.Response.SetBody(body)
 	return nil
@@ -156,7 +167,7 @@ func (inv *invocation) Detach() error {
 // handBack lets the handler return, which sends the response. The connection goes
 // on to other requests.
 func (inv *invocation) handBack() {
-	inv.ctx, inv.call.Client = nil, nil
+	inv.ctx, inv.conn, inv.call.Client = nil, nil, nil
 	close(inv.handedBack)
 }
 
