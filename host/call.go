@@ -85,11 +85,15 @@ func (c *Call) Begin(parent context.Context) {
 // End closes every handle, cancels what is under way and waits for it. err is
 // what ended the guest, if it failed. Usage is complete afterwards.
 func (c *Call) End(err error) {
-	c.Pause()
+	now := time.Now()
+	c.pauseAt(now)
 	c.Handles.closeAll(err)
 	c.life.end()
 	c.inflight.Wait()
-	c.Usage.Wall = time.Since(c.started)
+	if c.life.used() { // something may have been under way
+		now = time.Now()
+	}
+	c.Usage.Wall = now.Sub(c.started)
 }
 
 // Reset forgets the Invocation that has ended and keeps only buffers.

@@ -63,6 +63,14 @@ func (l *lifetime) finish(cause error) {
 
 func (l *lifetime) end() { l.finish(ErrEnded) }
 
+// used says whether somebody asked for the context, as all work does that goes on
+// beside the guest.
+func (l *lifetime) used() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ctx != nil
+}
+
 func (l *lifetime) extend(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -58,10 +58,12 @@ func (c *Call) EndTurn() {
 
 // Pause stops the clock of Usage.CPU while a guest waits for somebody else;
 // Resume starts it again. Every host function that blocks calls them.
-func (c *Call) Pause() {
+func (c *Call) Pause() { c.pauseAt(time.Now()) }
+
+func (c *Call) pauseAt(now time.Time) {
 	c.EndTurn()
 	if !c.running.IsZero() {
-		c.Usage.CPU += time.Since(c.running)
+		c.Usage.CPU += now.Sub(c.running)
 		c.running = time.Time{}
 	}
 }

@@ -10,8 +10,9 @@ import (
 //
 // Format: https://www.w3.org/TR/wasm-core-2/#binary-format
 type Module struct {
-	types, imports, funcs, globals, exports, codes, data vector
-	memory, start, names                                 []byte
+	types, imports, funcs, tables, globals, exports, elements, codes, data vector
+	memory, start, names                                                   []byte
+	passive                                                                bool // some data is
 }
 
 // vector is a sequence of encoded elements.
@@ -55,7 +56,27 @@ func (m *Module) Memory(pages uint32) {
 }
 
 // Global adds a mutable i32 that begins as v and returns its index.
-func (m *Module) Global(v int32) uint32 { return m.globals.add([]byte{0x7f, 1}, I32Const(v), End) }
+func (m *Module) Global(v int32) uint32 { return m.GlobalOf(api.ValueTypeI32, I32Const(v)) }
+
+// GlobalOf adds a mutable global that begins as what a constant instruction leaves.
+func (m *Module) GlobalOf(t api.ValueType, begin []byte) uint32 {
+	return m.globals.add([]byte{t, 1}, begin, End)
+}
+
+// Table adds a table that can grow, with null for each function, and returns its index.
+func (m *Module) Table(size uint32) uint32 { return m.tables.add([]byte{0x70, 0}, leb(size)) }
+
+// Elements puts functions at the beginning of a table when the module is
+// instantiated.
+func (m *Module) Elements(table uint32, functions ...uint32) {
+	m.elements.add([]byte{2}, leb(table), I32Const(0), End, []byte{0}, indices(functions))
+}
+
+// PassiveElements are functions that TableInit puts into a table. It returns the
+// index of the segment.
+func (m *Module) PassiveElements(functions ...uint32) uint32 {
+	return m.elements.add([]byte{1, 0}, indices(functions))
+}
 
 // Start has a function without parameters and results run at instantiation.
 func (m *Module) Start(function uint32) { m.start = leb(function) }
@@ -73,7 +94,14 @@ func (m *Module) Names(module string, functions ...string) {
 
 // Data places b in memory when the module is instantiated.
 func (m *Module) Data(offset uint32, b []byte) {
-	m.data.add([]byte{0}, I32Const(int32(offset)), End, leb(uint32(len(b))), b)
+	m.data.add([]byte{0}, I32Const(int32(offset)), End, text(string(b)))
+}
+
+// PassiveData is what MemoryInit places in memory. It returns the index of the
+// segment.
+func (m *Module) PassiveData(b []byte) uint32 {
+	m.passive = true
+	return m.data.add([]byte{1}, text(string(b)))
 }
 
 // Func adds a function, exported unless export is empty, and returns its
@@ -96,18 +124,29 @@ func (m *Module) Func(export string, params, results, locals []api.ValueType, bo
 	return index
 }
 
+// CallIndirect calls the function of that type whose index in a table is on top of
+// the stack.
+func (m *Module) CallIndirect(table uint32, params, results []api.ValueType) []byte {
+	return append(append([]byte{0x11}, leb(m.typ(params, results))...), leb(table)...)
+}
+
 // Bytes is the module's binary.
 func (m *Module) Bytes() []byte {
 	b := []byte("\x00asm\x01\x00\x00\x00")
 	b = section(b, 1, m.types)
 	b = section(b, 2, m.imports)
 	b = section(b, 3, m.funcs)
+	b = section(b, 4, m.tables)
 	if m.memory != nil {
 		b = section(b, 5, vector{1, m.memory})
 	}
 	b = section(b, 6, m.globals)
 	b = section(b, 7, m.exports)
 	b = unit(b, 8, m.start)
+	b = section(b, 9, m.elements)
+	if m.passive {
+		b = unit(b, 12, leb(m.data.n))
+	}
 	b = section(b, 10, m.codes)
 	b = section(b, 11, m.data)
 	return unit(b, 0, m.names)
@@ -135,6 +174,14 @@ func (m *Module) typ(params, results []api.ValueType) uint32 {
 }
 
 func text(s string) []byte { return append(leb(uint32(len(s))), s...) }
+
+func indices(list []uint32) []byte {
+	b := leb(uint32(len(list)))
+	for _, i := range list {
+		b = append(b, leb(i)...)
+	}
+	return b
+}
 
 // leb encodes v as unsigned LEB128.
 func leb(v uint32) []byte {

@@ -13,19 +13,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is a client's connection. It knows whether the client is still there, and
-// has what is to be done once the client has its answer. It also spares most of
-// the deadlines that fasthttp sets, several for each request.
+// timeouts are what a connection waits for at the most, unless it is told another
+// deadline. Their clock may be coarse.
+type timeouts struct {
+	idle, header, write time.Duration
+	now                 func() time.Time
+}
+
+// conn is a client's connection. It knows how long to wait for what, and whether
+// the client is still there, and has what is to be done once the client has its
+// answer.
 type conn struct {
 	net.Conn
-	closed func()          // called once, by the first Close; may be nil
-	raw    syscall.RawConn // nil if it can't be looked at
-	gone   bool            // the last result of peek
-	peekFn func(fd uintptr)
+	timeouts *timeouts
+	closed   func()          // called once, by the first Close; may be nil
+	raw      syscall.RawConn // nil if it can't be looked at
+	gone     bool            // the last result of peek
+	peekFn   func(fd uintptr)
 
+	// What follows belongs to the goroutine that serves the connection.
+
+	idle     bool      // between two requests
+	headerBy time.Time // when the request's header must be there; zero if it was not waited for
 	// spent is an Instance to be recycled, and taken is memory to be given back to
-	// memory, when the answer was sent. They belong to the goroutine that serves
-	// the connection.
+	// memory, when the answer was sent.
 	spent  *runtime.Instance
 	memory host.Memory
 	taken  int64
@@ -34,8 +45,8 @@ type conn struct {
 	once        sync.Once
 }
 
-func newConn(c net.Conn, closed func()) *conn {
-	nc := &conn{Conn: c, closed: closed}
+func newConn(c net.Conn, t *timeouts, closed func()) *conn {
+	nc := &conn{Conn: c, timeouts: t, closed: closed}
 	nc.peekFn = nc.peek
 	if p, ok := c.(interface{ Raw() net.Conn }); ok { // of the PROXY protocol
 		c = p.Raw()
@@ -62,13 +73,26 @@ func (c *conn) peek(fd uintptr) {
 	c.gone = n == 0 && err == nil || err != nil && err != unix.EAGAIN && err != unix.EINTR
 }
 
-// settle does what was put off until the answer was sent. fasthttp calls it, as
-// its ConnState.
-func settle(nc net.Conn, state fasthttp.ConnState) {
+// follow is fasthttp's ConnState: what a connection does next.
+func follow(nc net.Conn, state fasthttp.ConnState) {
 	c, ok := nc.(*conn)
-	if !ok || state != fasthttp.StateIdle && state != fasthttp.StateClosed {
+	if !ok {
 		return
 	}
+	switch state {
+	case fasthttp.StateActive:
+		c.idle, c.headerBy = false, time.Time{}
+	case fasthttp.StateIdle:
+		c.settle()
+		c.idle = true
+		c.read.forget()
+	case fasthttp.StateClosed:
+		c.settle()
+	}
+}
+
+// settle does what was put off until the answer was sent.
+func (c *conn) settle() {
 	if c.spent != nil {
 		c.spent.Recycle()
 		c.spent = nil
@@ -94,20 +118,35 @@ func (c *conn) take(m host.Memory, n int64) bool {
 }
 
 func (c *conn) Read(b []byte) (int, error) {
-	if err := c.read.begin(); err != nil {
+	if err := c.read.begin(c.readBy()); err != nil {
 		return 0, err
 	}
 	defer c.read.end()
 	return c.Conn.Read(b)
 }
 
+// readBy is when what is read next must be there. A header has its time as a
+// whole, from the first Read that had to wait for the rest of it.
+func (c *conn) readBy() time.Time {
+	now := c.timeouts.now()
+	if c.idle {
+		return now.Add(c.timeouts.idle)
+	}
+	if c.headerBy.IsZero() {
+		c.headerBy = now.Add(c.timeouts.header)
+	}
+	return c.headerBy
+}
+
 func (c *conn) Write(b []byte) (int, error) {
-	if err := c.write.begin(); err != nil {
+	if err := c.write.begin(c.timeouts.now().Add(c.timeouts.write)); err != nil {
 		return 0, err
 	}
 	defer c.write.end()
 	return c.Conn.Write(b)
 }
+
+// Deadlines that are set go before the timeouts; the zero time gives them up.
 
 func (c *conn) SetReadDeadline(t time.Time) error  { return c.read.want(t) }
 func (c *conn) SetWriteDeadline(t time.Time) error { return c.write.want(t) }
@@ -131,15 +170,15 @@ func (c *conn) Close() error {
 // deadlineSlack is how much later than asked for a deadline may be.
 const deadlineSlack = time.Second
 
-// deadline is that of one direction of a connection. Setting one costs as much as
-// parsing a small request, and most are never waited for. So it is set when
-// something waits, and only if the one that is set is no good: it must not be
-// earlier than wanted, nor later by more than the slack.
+// deadline is that of one direction of a connection. Setting one moves a timer of
+// the runtime, and most are never waited for. So it is set when something waits,
+// and only if the one that is set is no good: it must not be earlier than wanted,
+// nor later by more than the slack.
 type deadline struct {
 	set func(time.Time) error
 
 	mu     sync.Mutex // guards what follows
-	wanted time.Time
+	wanted time.Time  // zero: nobody set one
 	inUse  time.Time
 	busy   bool // something waits
 }
@@ -149,30 +188,39 @@ func (d *deadline) want(t time.Time) error {
 	defer d.mu.Unlock()
 	d.wanted = t
 	if d.busy {
-		return d.apply()
+		return d.apply(t)
 	}
 	return nil
 }
 
-func (d *deadline) begin() error {
+func (d *deadline) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.wanted = time.Time{}
+}
+
+// begin begins a wait, until otherwise if nobody set a deadline.
+func (d *deadline) begin(otherwise time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.busy = true
-	return d.apply()
+	if d.wanted.IsZero() {
+		return d.apply(otherwise)
+	}
+	return d.apply(d.wanted)
 }
 
 func (d *deadline) end() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.busy = false
+	d.mu.Unlock()
 }
 
 // apply needs d.mu.
-func (d *deadline) apply() error {
-	if d.wanted.IsZero() == d.inUse.IsZero() && !d.inUse.Before(d.wanted) && d.inUse.Sub(d.wanted) <= deadlineSlack {
+func (d *deadline) apply(t time.Time) error {
+	if t.IsZero() == d.inUse.IsZero() && !d.inUse.Before(t) && d.inUse.Sub(t) <= deadlineSlack {
 		return nil
 	}
-	t := d.wanted
 	if !t.IsZero() && time.Until(t) > 0 {
 		t = t.Add(deadlineSlack)
 	}
@@ -184,14 +232,15 @@ func (d *deadline) apply() error {
 // many from one address.
 type listener struct {
 	net.Listener
-	most int // from one address; 0 is as many as it likes
+	timeouts *timeouts
+	most     int // from one address; 0 is as many as it likes
 
 	mu   sync.Mutex // guards open
 	open map[netip.Addr]int
 }
 
-func newListener(ln net.Listener, most int) *listener {
-	return &listener{Listener: ln, most: most, open: map[netip.Addr]int{}}
+func newListener(ln net.Listener, t *timeouts, most int) *listener {
+	return &listener{Listener: ln, timeouts: t, most: most, open: map[netip.Addr]int{}}
 }
 
 const tooMany = "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
@@ -217,7 +266,7 @@ func (l *listener) wrap(c net.Conn, closed func()) net.Conn {
 	if c == nil {
 		return nil
 	}
-	return newConn(c, closed)
+	return newConn(c, l.timeouts, closed)
 }
 
 func (l *listener) enter(addr netip.Addr) bool {

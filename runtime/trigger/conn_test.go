@@ -14,6 +14,7 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
+	"github.com/valyala/fasthttp"
 )
 
 // spins never ends by itself.
@@ -121,7 +122,7 @@ func TestDeadlines(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
 		inner := &countingConn{Conn: near}
-		c := trigger.NewConn(inner)
+		c := trigger.NewConn(inner, 60*time.Second, 10*time.Second, 30*time.Second)
 		wait := func(want time.Duration) {
 			t.Helper()
 			began := time.Now()
@@ -134,9 +135,17 @@ func TestDeadlines(t *testing.T) {
 		wait(3 * time.Second)
 		c.SetReadDeadline(time.Now().Add(-time.Second))
 		wait(0)
-		c.SetReadDeadline(time.Time{})
+		c.SetReadDeadline(time.Now().Add(time.Hour))
 		time.AfterFunc(5*time.Second, func() { c.SetReadDeadline(time.Now().Add(-time.Second)) })
 		wait(5 * time.Second)
+		c.SetReadDeadline(time.Time{})
+		trigger.Follow(c, fasthttp.StateActive)
+		wait(10 * time.Second) // as for a header
+		trigger.Follow(c, fasthttp.StateIdle)
+		wait(60 * time.Second)
+		trigger.Follow(c, fasthttp.StateActive)
+		wait(10 * time.Second)
+		wait(0) // the header's time is over, however often one waits
 
 		go func() {
 			for b := make([]byte, 1); ; {
@@ -147,7 +156,6 @@ func TestDeadlines(t *testing.T) {
 		}()
 		before := inner.set
 		for range 100 { // a request each
-			c.SetWriteDeadline(time.Now().Add(30 * time.Second))
 			if _, err := c.Write([]byte{0}); err != nil {
 				t.Fatal(err)
 			}

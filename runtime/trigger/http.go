@@ -57,6 +57,7 @@ const maxLoops = 8
 type HTTP struct {
 	cfg    HTTPConfig
 	server *fasthttp.Server
+	clock  *clock
 	pool   sync.Pool      // of *invocation
 	live   sync.WaitGroup // guests on goroutines of their own
 	base   context.Context
@@ -70,7 +71,7 @@ type HTTP struct {
 // NewHTTP makes a front end. Serve runs it.
 func NewHTTP(cfg HTTPConfig) *HTTP {
 	cfg.setDefaults()
-	h := &HTTP{cfg: cfg}
+	h := &HTTP{cfg: cfg, clock: newClock()}
 	h.base, h.cancel = context.WithCancel(context.Background())
 	h.pool.New = func() any { return new(invocation) }
 	h.server = &fasthttp.Server{
@@ -78,15 +79,12 @@ func NewHTTP(cfg HTTPConfig) *HTTP {
 		ErrorHandler:   h.refuseUnread,
 		ExpectHandler:  h.expect,
 		HeaderReceived: h.headerReceived,
-		ConnState:      settle,
+		ConnState:      follow,
 		Logger:         quiet{cfg.Logger},
 
 		ReadBufferSize:     cfg.MaxHeader,
 		MaxRequestBodySize: int(cfg.MaxBody),
 		StreamRequestBody:  true,
-		ReadTimeout:        cfg.HeaderTimeout,
-		IdleTimeout:        cfg.IdleTimeout,
-		WriteTimeout:       cfg.ResponseTimeout,
 		TCPKeepalive:       true,
 		CloseOnShutdown:    true,
 
@@ -124,7 +122,13 @@ func (h *HTTP) Serve(ln net.Listener) error {
 	if shut {
 		return ln.Close()
 	}
-	return h.server.Serve(newListener(ln, h.cfg.MaxConnsPerIP))
+	ticking, stop := context.WithCancel(h.base)
+	var clock sync.WaitGroup
+	clock.Go(func() { h.clock.run(ticking) })
+	defer clock.Wait()
+	defer stop()
+	t := &timeouts{h.cfg.IdleTimeout, h.cfg.HeaderTimeout, h.cfg.ResponseTimeout, h.clock.now}
+	return h.server.Serve(newListener(ln, t, h.cfg.MaxConnsPerIP))
 }
 
 // Shutdown stops accepting, lets requests and the guests behind them finish
