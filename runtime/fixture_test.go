@@ -85,24 +85,34 @@ func ask(t *testing.T, s *runtime.Snapshot, path string, limits host.Limits) res
 func askUsed(t *testing.T, s *runtime.Snapshot, path string, limits host.Limits) result {
 	t.Helper()
 	r := result{Recorder: new(hosttest.Recorder)}
-	c := begin(t, r.Recorder, path, limits)
+	r.invoke(s, begin(t, r.Recorder, path, limits))
+	return r
+}
+
+// invoke answers the request of a Call that has begun.
+func (r *result) invoke(s *runtime.Snapshot, c *host.Call) {
 	var spent *runtime.Instance
 	if r.outcome, spent, r.err = s.Invoke(c); spent != nil {
 		spent.Recycle()
 	}
 	r.usage = c.Usage
-	return r
 }
 
 // begin begins a Call with a request for path.
 func begin(t *testing.T, recorder *hosttest.Recorder, path string, limits host.Limits) *host.Call {
 	t.Helper()
-	c := &host.Call{
-		ID: "test-request", Services: services(t), Bindings: &host.Bindings{Function: "test"},
-		Limits: limits.Or(host.DefaultLimits()), Request: hosttest.Request("GET", "http://test.localhost"+path, ""), Responder: recorder,
-	}
-	c.Begin(t.Context())
+	c := new(host.Call)
+	beginAgain(t, c, recorder, path, limits)
 	return c
+}
+
+// beginAgain is begin with a Call that may have had a request before.
+func beginAgain(t *testing.T, c *host.Call, recorder *hosttest.Recorder, path string, limits host.Limits) {
+	t.Helper()
+	c.Reset()
+	c.ID, c.Services, c.Bindings, c.Limits = "test-request", services(t), &host.Bindings{Function: "test"}, limits.Or(host.DefaultLimits())
+	c.Request, c.Responder = hosttest.Request("GET", "http://test.localhost"+path, ""), recorder
+	c.Begin(t.Context())
 }
 
 // services are those of tests, with random numbers that are.
