@@ -19,7 +19,7 @@ import (
 // FuzzResetAgainstFresh has a corpus of random choices: bytes that are nothing in
 // particular make better guests than text does.
 func FuzzResetAgainstFresh(f *testing.F) {
-	for seed := range 20 {
+	for seed := range 10 {
 		f.Add(choices(seed))
 	}
 	d := newDiffer(f)

@@ -8,13 +8,15 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/memory"
 )
 
 // Many hostile Functions at once, while their Snapshots are closed and others take
 // their places: each request finds the first-ever state of its own Function.
 func TestHostileNeighbours(t *testing.T) {
 	r := mustRuntime(t, runtime.Config{})
-	tenants := newTenants(t, r)
+	budget := memory.NewBudget(1<<30, nil)
+	tenants := newTenants(t, r, budget)
 	if r.Codes() >= len(tenants) {
 		t.Errorf("%d Functions have %d codes: none is shared", len(tenants), r.Codes())
 	}
@@ -39,8 +41,8 @@ func TestHostileNeighbours(t *testing.T) {
 	for _, f := range tenants {
 		f.snapshot.Load().Close()
 	}
-	if r.Bytes() != 0 || r.Codes() != 0 {
-		t.Errorf("%d bytes and %d codes are left", r.Bytes(), r.Codes())
+	if r.Bytes() != 0 || r.Codes() != 0 || budget.Used() != 0 {
+		t.Errorf("%d bytes and %d codes are left, and %d bytes taken", r.Bytes(), r.Codes(), budget.Used())
 	}
 	if renewed[0] < len(tenants) || renewed[1] < len(tenants) {
 		t.Errorf("snapshots were renewed %v times, too few to tell anything", renewed)
@@ -50,16 +52,21 @@ func TestHostileNeighbours(t *testing.T) {
 // tenant is a Function with the Snapshot that serves now.
 type tenant struct {
 	hostile
+	budget   *memory.Budget // of all
 	snapshot atomic.Pointer[runtime.Snapshot]
 }
 
 // newTenants makes two Functions of each code.
-func newTenants(t *testing.T, r *runtime.Runtime) (list []*tenant) {
+func newTenants(t *testing.T, r *runtime.Runtime, budget *memory.Budget) (list []*tenant) {
 	for _, tag := range []string{"a", "b"} {
 		for _, command := range []bool{false, true} {
 			for _, traits := range [][]trait{{numbers}, {tables, numbers, segments}, {numbers, descriptors}} {
-				f := &tenant{hostile: newHostile(tag, command, traits...)}
-				f.snapshot.Store(f.prepare(t, r))
+				f := &tenant{hostile: newHostile(tag, command, traits...), budget: budget}
+				s := f.prepare(t, r)
+				if s == nil {
+					t.FailNow()
+				}
+				f.serve(s)
 				list = append(list, f)
 			}
 		}
@@ -101,6 +108,12 @@ func (f *tenant) prepare(t *testing.T, r *runtime.Runtime) *runtime.Snapshot {
 	return s
 }
 
+// serve lets a Snapshot serve instead of an old one.
+func (f *tenant) serve(s *runtime.Snapshot) (old *runtime.Snapshot) {
+	s.Budget = f.budget
+	return f.snapshot.Swap(s)
+}
+
 // renew lets another Snapshot serve, and closes the one that did.
 func (f *tenant) renew(t *testing.T, r *runtime.Runtime, restore bool) {
 	var s *runtime.Snapshot
@@ -112,7 +125,7 @@ func (f *tenant) renew(t *testing.T, r *runtime.Runtime, restore bool) {
 	if s == nil {
 		return
 	}
-	old := f.snapshot.Swap(s)
+	old := f.serve(s)
 	old.Trim()
 	if err := old.Close(); err != nil {
 		t.Error(err)
