@@ -15,7 +15,26 @@ type Services struct {
 	Logger  *slog.Logger // the node's own log, for faults that guests are not told about
 	Now     func() time.Time
 	Random  io.Reader // cryptographic; never fails
+	// ClockStep is how coarse the clocks are that guests read; 0 is
+	// DefaultClockStep.
+	ClockStep time.Duration
 }
+
+// DefaultClockStep is a compromise: with finer clocks one guest measures what
+// another leaves in the processor's caches, coarser ones are of less use to honest
+// guests.
+const DefaultClockStep = 100 * time.Microsecond
+
+// Resolution is the step of the clocks that guests read.
+func (s *Services) Resolution() time.Duration {
+	if s.ClockStep == 0 {
+		return DefaultClockStep
+	}
+	return s.ClockStep
+}
+
+// Coarse cuts a time in nanoseconds down to what guests may know of it.
+func (s *Services) Coarse(ns int64) int64 { return ns - ns%int64(s.Resolution()) }
 
 // LogSink receives what guests log, line by line or call by call.
 type LogSink interface {

@@ -86,7 +86,7 @@ func TestLog(t *testing.T) {
 func TestTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuest(t, hosttest.Invocation{Limits: host.Limits{Wall: 3 * time.Second}})
-		g.Want(hosttest.Epoch.UnixNano(), "clock")
+		g.Want(hosttest.Epoch.Truncate(host.DefaultClockStep).UnixNano(), "clock")
 		g.Want(int64(3*time.Second), "time_left")
 		g.Want(timeout, "wait", 0, 0, int64(time.Second))
 		g.Want(int64(2*time.Second), "time_left")

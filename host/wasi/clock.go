@@ -7,10 +7,6 @@ import (
 	"github.com/mayfly-run/mayfly/host/abi"
 )
 
-// resolution of every clock. What guests read is cut down to it, because finer
-// clocks let one guest measure what another leaves in the processor's caches.
-const resolution = time.Microsecond
-
 // Clocks that exist here; those of CPU time do not.
 //
 // https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md#clockid
@@ -38,7 +34,7 @@ func clockResGet(g abi.Guest, a abi.Args) errno {
 	if a.U32(0) > monotonic {
 		return einval
 	}
-	g.PutUint64(a.U32(1), uint64(resolution))
+	g.PutUint64(a.U32(1), uint64(g.Services.Resolution()))
 	return success
 }
 
@@ -56,22 +52,19 @@ func clockTimeGet(g abi.Guest, a abi.Args) errno {
 	if !ok {
 		return einval
 	}
-	g.PutUint64(a.U32(2), uint64(ns))
+	g.PutUint64(a.U32(2), uint64(g.Services.Coarse(ns)))
 	return success
 }
 
-// readClock returns what a clock shows, in nanoseconds.
+// readClock returns what a clock shows, in nanoseconds: finer than guests may know.
 func readClock(c *host.Call, id uint32) (int64, bool) {
-	var ns int64
 	switch id {
 	case realtime:
-		ns = c.Services.Now().UnixNano()
+		return c.Services.Now().UnixNano(), true
 	case monotonic:
-		ns = monotonicTime(c)
-	default:
-		return 0, false
+		return monotonicTime(c), true
 	}
-	return ns - ns%int64(resolution), true
+	return 0, false
 }
 
 // monotonicTime begins each Invocation at the time of day and goes on from

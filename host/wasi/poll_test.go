@@ -45,7 +45,7 @@ func (g *guest) poll(subs [][]any, want ...string) {
 
 func TestPollClocks(t *testing.T) {
 	const ms = uint64(time.Millisecond)
-	epoch := uint64(hosttest.Epoch.UnixNano()) / 1000 * 1000
+	epoch := uint64(hosttest.Epoch.UnixNano())
 	for _, c := range []struct {
 		name string
 		subs [][]any

@@ -46,6 +46,7 @@ type Config struct {
 	ProxyProtocol  bool           // connections from TrustedProxies begin with a PROXY header
 	AccessLog      io.Writer      // one JSON object per request; nil for none
 	AccessLogFile  string         // instead of AccessLog: what is there is kept; made if it is not there
+	ClockStep      time.Duration  // of the clocks that guests read; default host.DefaultClockStep
 	ServerTiming   bool           // tell clients what the time of their requests went into
 	Drain          time.Duration  // for requests under way at Shutdown; default 30 s
 

@@ -20,6 +20,7 @@ func (c *configFile) node() fields {
 		"admin":                       c.addressTo(&c.cfg.Admin),
 		"domain":                      c.domain,
 		"max_module_mb":               numberTo(c, &c.cfg.MaxModule, 1<<20, 1, 1024),
+		"clock_resolution_us":         numberTo(c, &c.cfg.ClockStep, time.Microsecond, 1, 1_000_000),
 		"code_memory_mb":              numberTo(c, &c.cfg.CodeMemory, 1<<20, 16, 1<<20),
 		"running_memory_mb":           numberTo(c, &c.cfg.Memory, 1<<20, 64, 1<<20),
 		"server_timing":               c.BoolTo(&c.cfg.ServerTiming),

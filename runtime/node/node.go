@@ -153,7 +153,7 @@ func (n *Node) openServices(id string) (*host.Services, error) {
 		return nil, err
 	}
 	n.closers = append(n.closers, fetcher.Close)
-	return &host.Services{Fetcher: fetcher, Log: n.cfg.GuestLog, Logger: n.cfg.Logger, Now: time.Now, Random: rand.Reader}, nil
+	return &host.Services{Fetcher: fetcher, Log: n.cfg.GuestLog, Logger: n.cfg.Logger, Now: time.Now, Random: rand.Reader, ClockStep: n.cfg.ClockStep}, nil
 }
 
 // openCode makes the cache of compiled code, where there is a compiler.
