@@ -141,6 +141,9 @@ const maxFaults = 8
 // meant for guests goes to the node's log.
 func (c *Call) Fail(err error) Code {
 	c.LastError = publicError(err)
+	if c.LastError.Code == CodeLimit {
+		c.Usage.Refused++
+	}
 	if c.LastError.Code == CodeInternal && c.faults < maxFaults {
 		c.faults++
 		c.Services.Logger.Error("host function", "request", c.ID, "err", err)

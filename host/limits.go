@@ -91,4 +91,5 @@ type Usage struct {
 	KVOperations int
 	LogBytes     int64
 	LogDropped   int // log calls dropped because Limits.Log was used up
+	Refused      int // operations of the host that some limit refused
 }

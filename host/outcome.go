@@ -13,6 +13,7 @@ const (
 	OutcomeLoadShed                 // the node had no room; the guest did not run
 	OutcomeNotFound                 // nothing is deployed under that address
 	OutcomeInternalError            // a fault of the node
+	Outcomes                        // how many there are
 )
 
 var outcomeNames = [...]string{"ok", "exception", "exceededCpu", "exceededMemory",

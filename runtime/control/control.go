@@ -34,7 +34,9 @@ type Config struct {
 	// MaxModule is the longest module that is read, in bytes. Default:
 	// runtime.DefaultMaxModule.
 	MaxModule int64
-	Now       func() time.Time // default: time.Now
+	// Metrics answers /metrics; nil if there are none.
+	Metrics http.Handler
+	Now     func() time.Time // default: time.Now
 }
 
 type api struct {
@@ -121,6 +123,11 @@ func (a *api) serve(r *request) error {
 		return r.health(nil)
 	case "/readyz":
 		return r.health(a.cfg.Ready())
+	case "/metrics":
+		if a.cfg.Metrics != nil {
+			a.cfg.Metrics.ServeHTTP(r.reply, r.Request)
+			return nil
+		}
 	}
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), base+"/")
 	if !ok {

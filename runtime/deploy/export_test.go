@@ -7,6 +7,3 @@ func (r *Registry) Loaded() (names []string) {
 	}
 	return names
 }
-
-// Bytes is how much of Config.CodeMemory is taken.
-func (r *Registry) Bytes() int64 { return r.cfg.Runtime.Bytes() }

@@ -11,6 +11,12 @@ import (
 // trimInterval is how often Instances that nobody needs are looked for.
 const trimInterval = 10 * time.Second
 
+// CodeBytes is how much of Config.CodeMemory is taken.
+func (r *Registry) CodeBytes() int64 { return r.cfg.Runtime.Bytes() }
+
+// RunningBytes is how much of Config.Memory is taken.
+func (r *Registry) RunningBytes() int64 { return r.shares.memory.Used() }
+
 // wantRoom has makeRoom look at what is loaded. It does not wait.
 func (r *Registry) wantRoom() {
 	select {

@@ -27,6 +27,7 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/mayfly-run/mayfly/runtime/control"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
 	"golang.org/x/sync/errgroup"
 )
@@ -41,6 +42,7 @@ type Node struct {
 	adminLn  net.Listener
 	serving  errgroup.Group
 	draining atomic.Bool
+	metrics  telemetry.Metrics
 	closers  []func() error // in the order of opening
 }
 
@@ -197,6 +199,7 @@ func (n *Node) frontConfig(services *host.Services, id string) trigger.HTTPConfi
 		MaxConnsPerIP:  n.cfg.MaxConnsPerIP,
 		TrustedProxies: n.cfg.TrustedProxies,
 		ServerTiming:   n.cfg.ServerTiming,
+		Metrics:        &n.metrics,
 		Intercept:      n.cfg.Intercept,
 	}
 	if most := n.cfg.MaxLimits.RequestBody; most > cfg.MaxBody {
@@ -218,12 +221,19 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
 			Registry: n.registry, Logger: n.cfg.Logger, Version: n.cfg.Version,
-			MaxModule: n.cfg.MaxModule, Ready: n.ready, URL: n.url}),
+			MaxModule: n.cfg.MaxModule, Ready: n.ready, URL: n.url, Metrics: n.openMetrics()}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		ErrorLog:          slog.NewLogLogger(n.cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	return nil
+}
+
+// openMetrics adds what is asked for when metrics are read.
+func (n *Node) openMetrics() http.Handler {
+	n.metrics.Gauge("code_memory_bytes", "Memory of code, images and idle instances.", func() float64 { return float64(n.registry.CodeBytes()) })
+	n.metrics.Gauge("running_memory_bytes", "Memory of running guests, and what is held for them.", func() float64 { return float64(n.registry.RunningBytes()) })
+	return n.metrics.Handler()
 }
 
 // url is where a host of this node answers.

@@ -16,6 +16,7 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 	"github.com/valyala/fasthttp"
 )
 
@@ -28,16 +29,17 @@ type HTTPConfig struct {
 	Loops  func(cdnLoop string) int
 	Logger *slog.Logger
 
-	MaxHeader       int            // bytes of all header fields with the request line; default 32 KiB
-	MaxURL          int            // bytes; default 16 KiB
-	MaxFields       int            // header fields; default 256
-	MaxBody         int64          // bytes; the most any Function may accept; default 100 MiB
-	MaxConnsPerIP   int            // 0 means no limit
-	TrustedProxies  []netip.Prefix // whose X-Forwarded-For and -Proto are believed
-	AccessLog       *slog.Logger   // one entry per request; nil for none
-	HeaderTimeout   time.Duration  // for a request's header; default 10 s
-	IdleTimeout     time.Duration  // between requests of a connection; default 60 s
-	ResponseTimeout time.Duration  // for a client to take its response; default 30 s
+	MaxHeader       int                // bytes of all header fields with the request line; default 32 KiB
+	MaxURL          int                // bytes; default 16 KiB
+	MaxFields       int                // header fields; default 256
+	MaxBody         int64              // bytes; the most any Function may accept; default 100 MiB
+	MaxConnsPerIP   int                // 0 means no limit
+	TrustedProxies  []netip.Prefix     // whose X-Forwarded-For and -Proto are believed
+	AccessLog       *slog.Logger       // one entry per request; nil for none
+	HeaderTimeout   time.Duration      // for a request's header; default 10 s
+	IdleTimeout     time.Duration      // between requests of a connection; default 60 s
+	ResponseTimeout time.Duration      // for a client to take its response; default 30 s
+	Metrics         *telemetry.Metrics // default: nobody sees them
 	// ServerTiming tells clients in each answer what its time went into.
 	ServerTiming bool
 	// Intercept answers requests before any Function is looked for, and reports
@@ -97,6 +99,9 @@ func NewHTTP(cfg HTTPConfig) *HTTP {
 }
 
 func (c *HTTPConfig) setDefaults() {
+	if c.Metrics == nil {
+		c.Metrics = new(telemetry.Metrics)
+	}
 	set(&c.MaxHeader, 32<<10)
 	set(&c.MaxURL, 16<<10)
 	set(&c.MaxFields, 256)
@@ -164,7 +169,7 @@ func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
 	}
 	p := h.peerOf(ctx)
 	if h.loops(ctx) >= maxLoops {
-		h.turnAway(ctx, fasthttp.StatusLoopDetected, titleLoop)
+		h.turnAway(ctx, telemetry.RefusedLoop, fasthttp.StatusLoopDetected, titleLoop)
 		return
 	}
 	active, snapshot, err := h.find(ctx, p, t)
@@ -174,7 +179,7 @@ func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
 		h.cfg.Logger.Error("load module", "request", id, "host", string(t.host), "err", err)
 		failurePage(ctx, host.OutcomeInternalError, id)
 	case active == nil:
-		h.turnAway(ctx, fasthttp.StatusNotFound, titleNotFound)
+		h.turnAway(ctx, telemetry.RefusedUnknown, fasthttp.StatusNotFound, titleNotFound)
 	default:
 		h.invoke(ctx, t, p, active, snapshot)
 	}
@@ -253,18 +258,19 @@ func (h *HTTP) serveInline(inv *invocation, snapshot *runtime.Snapshot) {
 // crowded turns a request away because too many of its Function or its account
 // are under way.
 func (h *HTTP) crowded(ctx *fasthttp.RequestCtx) {
-	h.turnAway(ctx, fasthttp.StatusTooManyRequests, titleCrowded)
+	h.turnAway(ctx, telemetry.RefusedConcurrency, fasthttp.StatusTooManyRequests, titleCrowded)
 	ctx.Response.Header.Set("Retry-After", "1")
 }
 
 // refuse answers what is not worth reading on for.
 func (h *HTTP) refuse(ctx *fasthttp.RequestCtx, r *refusal) {
-	h.turnAway(ctx, r.status, fmt.Sprintf("%d %s: %s", r.status, fasthttp.StatusMessage(r.status), r.reason))
+	h.turnAway(ctx, telemetry.RefusedMalformed, r.status, fmt.Sprintf("%d %s: %s", r.status, fasthttp.StatusMessage(r.status), r.reason))
 	ctx.SetConnectionClose()
 }
 
 // turnAway answers a request for which no Function runs.
-func (h *HTTP) turnAway(ctx *fasthttp.RequestCtx, status int, title string) {
+func (h *HTTP) turnAway(ctx *fasthttp.RequestCtx, why telemetry.Refusal, status int, title string) {
+	h.cfg.Metrics.Refuse(why)
 	id := newID()
 	page(ctx, status, title, id)
 	if h.cfg.AccessLog != nil {

@@ -72,6 +72,7 @@ func (inv *invocation) recycle(spent *runtime.Instance) {
 // end logs how an Invocation went and puts it back.
 func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 	c := &inv.call
+	h.cfg.Metrics.Observe(outcome, &c.Usage)
 	if outcome == host.OutcomeLoadShed { // there may be very many
 		h.cfg.Logger.Debug("request shed", "request", c.ID, "function", c.Bindings.Function)
 	} else if err != nil {
