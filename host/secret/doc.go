@@ -1,0 +1,12 @@
+// Package secret keeps what users entrust to a node from whoever sees its disk.
+//
+// A Key, which the node is given from outside, seals one data key per account;
+// data keys seal the secrets. So the Key changes without a secret being touched,
+// and the secrets of an account are gone for good once its data key is. Start
+// reading at Keyring; seal.go has the format.
+//
+// What is sealed says by which key, and opens only for the account, Function,
+// name and value id that it was sealed for: exchanged, altered or truncated
+// records are errors, never other values and never empty ones. Sealing hides a
+// secret's value; its name and its length to the byte are not hidden.
+package secret
