@@ -8,6 +8,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/bench/guests"
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/compile/compiletest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/node"
 	"github.com/valyala/fasthttp"
@@ -21,7 +22,7 @@ type aNode struct {
 
 func mustNode(b *testing.B, dir string, edit func(*node.Config)) *aNode {
 	b.Helper()
-	cfg := node.Config{Data: dir, Listen: "127.0.0.1:0", Compile: compileChild, Logger: slog.New(slog.DiscardHandler)}
+	cfg := node.Config{Data: dir, Listen: "127.0.0.1:0", Compile: compiletest.Command, Logger: slog.New(slog.DiscardHandler)}
 	edit(&cfg)
 	n, err := node.Start(b.Context(), cfg)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/compile"
+	"github.com/mayfly-run/mayfly/runtime/compile/compiletest"
 	"github.com/tetratelabs/wazero/api"
 )
 
@@ -23,7 +24,7 @@ func TestCodeIsShared(t *testing.T) {
 	children := &atomic.Int64{}
 	c, err := compile.Open(compile.Config{Dir: t.TempDir(), Command: func(ctx context.Context) *exec.Cmd {
 		children.Add(1)
-		return compileChild(ctx)
+		return compiletest.Command(ctx)
 	}})
 	if err != nil {
 		t.Fatal(err)

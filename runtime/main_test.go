@@ -1,27 +1,10 @@
 package runtime_test
 
 import (
-	"context"
 	"os"
-	"os/exec"
-	"syscall"
 	"testing"
 
-	"github.com/mayfly-run/mayfly/runtime/compile"
+	"github.com/mayfly-run/mayfly/runtime/compile/compiletest"
 )
 
-const roleCompile = "compile-child"
-
-// TestMain is also the process that compiles.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == roleCompile {
-		// Not os.Exit, before which the race detector waits for a second.
-		syscall.Exit(compile.Child(os.Stdin, os.Stdout, os.Stderr, os.Args[2:]))
-	}
-	os.Exit(m.Run())
-}
-
-// compileChild starts this test program as the process that compiles.
-func compileChild(ctx context.Context) *exec.Cmd {
-	return exec.CommandContext(ctx, os.Args[0], roleCompile)
-}
+func TestMain(m *testing.M) { os.Exit(compiletest.Main(m)) }

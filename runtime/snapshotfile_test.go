@@ -14,6 +14,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/compile"
+	"github.com/mayfly-run/mayfly/runtime/compile/compiletest"
 )
 
 // counter answers with a digit in memory and a global, both of which its start
@@ -77,7 +78,7 @@ func TestRestore(t *testing.T) {
 func TestRestoreCode(t *testing.T) {
 	dir := t.TempDir()
 	open := func() *runtime.Runtime {
-		c, err := compile.Open(compile.Config{Dir: dir, Command: compileChild})
+		c, err := compile.Open(compile.Config{Dir: dir, Command: compiletest.Command})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/compile"
+	"github.com/mayfly-run/mayfly/runtime/compile/compiletest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/router"
 )
@@ -43,7 +44,7 @@ func (n node) open(t testing.TB) *deploy.Registry {
 
 func (n node) tryOpen(t testing.TB, cfg deploy.Config) (*deploy.Registry, error) {
 	t.Helper()
-	code, err := compile.Open(compile.Config{Dir: codeDir, Command: compileChild})
+	code, err := compile.Open(compile.Config{Dir: codeDir, Command: compiletest.Command})
 	if err != nil {
 		t.Fatal(err)
 	}

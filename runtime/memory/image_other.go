@@ -2,10 +2,7 @@
 
 package memory
 
-import (
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
-)
+import "github.com/tetratelabs/wazero/experimental"
 
 // Image is what linear memories begin with. Without memfd it is a copy that each
 // Region copies again.
@@ -83,17 +80,6 @@ func (r *Region) Bytes() []byte { return r.mem }
 
 // Grown reports whether the guest has more than the image.
 func (r *Region) Grown() bool { return len(r.mem) > len(r.image.data) }
-
-// Shrink makes the memory as large as the image again.
-func (r *Region) Shrink(memory api.Memory) bool {
-	if !r.Grown() {
-		return true
-	}
-	r.shrinking = true
-	_, ok := memory.Grow(1)
-	r.shrinking = false
-	return ok && !r.Grown()
-}
 
 // Resident is how much memory the Region takes beside the Image, in bytes.
 func (r *Region) Resident() int64 { return int64(cap(r.mem)) }

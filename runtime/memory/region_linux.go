@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"unsafe"
 
-	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
 )
@@ -92,20 +91,6 @@ func (r *Region) Bytes() []byte { return r.space[:r.size] }
 
 // Grown reports whether the guest has more than the image.
 func (r *Region) Grown() bool { return r.size > r.image.Size() }
-
-// Shrink makes the memory as large as the image again and reports whether that was
-// possible. memory is the engine's view of the Region, which has no way to say
-// "less": but it adopts whatever Reallocate returns when it grows by a page. It
-// can't grow where the module's own maximum is reached.
-func (r *Region) Shrink(memory api.Memory) bool {
-	if !r.Grown() {
-		return true
-	}
-	r.shrinking = true
-	_, ok := memory.Grow(1)
-	r.shrinking = false
-	return ok && !r.Grown()
-}
 
 // shrunk leaves no trace of what was added: growing again finds zeros.
 func (r *Region) shrunk() []byte {

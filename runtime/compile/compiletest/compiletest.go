@@ -1,0 +1,28 @@
+// Package compiletest lets a test binary be the process that compiles, as the
+// program mayfly is.
+package compiletest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"github.com/mayfly-run/mayfly/runtime/compile"
+)
+
+const role = "compile-child"
+
+// Main is for TestMain: it compiles if Command started this process, and runs the
+// tests otherwise. It returns their exit status.
+func Main(m *testing.M) int {
+	if len(os.Args) > 1 && os.Args[1] == role {
+		// Not os.Exit, before which the race detector waits for a second.
+		syscall.Exit(compile.Child(os.Stdin, os.Stdout, os.Stderr, os.Args[2:]))
+	}
+	return m.Run()
+}
+
+// Command is for compile.Config.
+func Command(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, os.Args[0], role) }
