@@ -9,7 +9,7 @@ type Bindings struct {
 	Function string
 	Version  string // the Version's id
 	Env      map[string]EnvValue
-	Environ  []string // KEY=value of the text variables, for WASI guests
+	Environ  []string // KEY=value of the text variables and secrets, for WASI guests
 	KV       map[string]kv.Store
 	// Egress narrows where fetch may go to these hosts: names, or "*." and a
 	// name for its subdomains. Nil narrows nothing; empty allows nothing.

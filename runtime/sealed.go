@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
@@ -17,6 +18,12 @@ func sealedCall(setup Setup) *host.Call {
 	for name, v := range setup.Bindings.Env {
 		if !v.Secret {
 			bindings.Env[name] = v
+		}
+	}
+	bindings.Environ = nil
+	for _, variable := range setup.Bindings.Environ {
+		if name, _, _ := strings.Cut(variable, "="); !setup.Bindings.Env[name].Secret {
+			bindings.Environ = append(bindings.Environ, variable)
 		}
 	}
 	bindings.KV = map[string]kv.Store{}

@@ -59,7 +59,7 @@ func complaint(s *abi.Shape, entry abi.Signature, exported bool) error {
 	return nil
 }
 
-// Enter shows a WASI guest the Function's text variables; its output goes to
+// Enter shows a WASI guest the Function's text variables and secrets; its output goes to
 // the log, which is what nil Stdout and Stderr mean.
 func (c *convention) Enter(call *host.Call) { call.Env = call.Bindings.Environ }
 

@@ -87,7 +87,7 @@ func (r *Registry) Accounts() []Account {
 // Account returns one account.
 func (r *Registry) Account(name string) (Account, error) { return r.current.Load().account(name) }
 
-// DeleteAccount removes an account and its tokens. Functions and namespaces
+// DeleteAccount removes an account, its tokens and its data key. Functions and namespaces
 // are removed first, by their owner.
 func (r *Registry) DeleteAccount(ctx context.Context, name string) error {
 	r.mu.Lock()
@@ -99,6 +99,11 @@ func (r *Registry) DeleteAccount(ctx context.Context, name string) error {
 	defer r.publish(next)                   // what was revoked is, also if the rest fails
 	for _, t := range next.tokensOf(name) { // first, so that none is left of an account made anew
 		if err := r.revoke(ctx, next, t); err != nil {
+			return err
+		}
+	}
+	if r.cfg.Secrets != nil { // before the account, for the same reason
+		if err := r.cfg.Secrets.Forget(ctx, name); err != nil {
 			return err
 		}
 	}

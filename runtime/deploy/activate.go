@@ -17,8 +17,8 @@ func (r *Registry) Host(account, function string) string {
 	return function + "." + account + "." + r.cfg.Domain
 }
 
-// activate resolves what a Version asks for.
-func (r *Registry) activate(s *snapshot, f Function, v Version) (*deployed, error) {
+// activate resolves what a Version asks for, and gives it the Function's secrets.
+func (r *Registry) activate(s *snapshot, f Function, v Version, secrets secretValues) (*deployed, error) {
 	own, err := router.ParsePattern(r.Host(f.Account, f.Name) + "/*")
 	if err != nil {
 		return nil, err
@@ -33,14 +33,15 @@ func (r *Registry) activate(s *snapshot, f Function, v Version) (*deployed, erro
 	}
 	a := &Active{
 		Account: f.Account, Function: f.Name, VersionID: v.ID, Version: v,
-		Bindings: setup.Bindings, Limits: setup.Limits,
-		share: r.shares.account(f.Account), gate: r.shares.function(f.id(), setup.Limits.Concurrency),
-		registry: r, digest: digest, setup: setup, loading: make(chan struct{}, 1),
+		Limits: setup.Limits,
+		share:  r.shares.account(f.Account), gate: r.shares.function(f.id(), setup.Limits.Concurrency),
+		registry: r, digest: digest, setup: setup, residence: newResidence(),
 	}
-	return &deployed{Function: f, host: own, active: a}, nil
+	return &deployed{Function: f, host: own, active: a.with(secrets), secrets: secrets}, nil
 }
 
-// setup is what the module of a Version is initialised with.
+// setup is what the module of a Version is initialised with: there are no secrets
+// in it.
 func (r *Registry) setup(s *snapshot, f Function, v Version) (runtime.Setup, error) {
 	bindings, err := r.bind(s, f, v)
 	if err != nil {
@@ -90,6 +91,9 @@ func (r *Registry) checkVersion(s *snapshot, f Function, v Version) error {
 		return err
 	}
 	if _, err := r.bind(s, f, v); err != nil {
+		return err
+	}
+	if err := f.checkSecrets(v.Settings); err != nil {
 		return err
 	}
 	return r.checkRoutes(s, f)

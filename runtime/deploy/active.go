@@ -28,18 +28,30 @@ type Active struct {
 	registry *Registry
 	digest   kv.Digest // of the module
 	setup    runtime.Setup
-	ready    atomic.Pointer[runtime.Snapshot] // nil until it is used, and again when there was no room for it
-	used     atomic.Int64                     // when, in nanoseconds since 1970
+	failure  error // why it can't serve
+	*residence
+}
+
+// residence is where a Version's Snapshot is. Actives of one Version that differ
+// in secrets share it: no secret is in a Snapshot.
+type residence struct {
+	ready atomic.Pointer[runtime.Snapshot] // nil until it is used, and again when there was no room for it
+	used  atomic.Int64                     // when, in nanoseconds since 1970
 	// loading has room for the one caller that changes ready.
 	loading chan struct{}
 	retired atomic.Bool // another Version serves
 }
+
+func newResidence() *residence { return &residence{loading: make(chan struct{}, 1)} }
 
 // Snapshot returns what the Version's Invocations begin with. It is loaded if it
 // is not in memory. The error is runtime.ErrClosed once another Version has taken
 // over. Where the Snapshot's Use then returns false, one has, or the Snapshot just
 // had to make room. In these cases Lookup again. now orders the uses.
 func (a *Active) Snapshot(ctx context.Context, now time.Time) (*runtime.Snapshot, error) {
+	if a.failure != nil {
+		return nil, a.failure
+	}
 	a.used.Store(now.UnixNano())
 	if s := a.ready.Load(); s != nil {
 		return s, nil

@@ -26,6 +26,9 @@ func (r *Registry) collect(ctx context.Context, s *snapshot) error {
 			return err
 		}
 	}
+	if err := r.collectSecrets(ctx, s); err != nil {
+		return err
+	}
 	blobs, err := r.cfg.Blobs.List(ctx)
 	if err != nil {
 		return fmt.Errorf("list blobs: %w", err)

@@ -16,7 +16,10 @@ type Upload struct {
 	Settings Settings
 	// Routes replace those of the Function; nil leaves them as they are.
 	Routes []Route
-	Author string // whom the records name; may be empty
+	// Secrets are put beside those that the Function has, together with the
+	// Version. A nil text deletes one.
+	Secrets map[string]*string
+	Author  string // whom the records name; may be empty
 }
 
 // attempts bounds how often a change is tried again that another node was
@@ -34,15 +37,19 @@ func (r *Registry) Deploy(ctx context.Context, account, name string, up Upload) 
 		Digest: kv.DigestOf(up.Module).String(), Size: int64(len(up.Module)), Settings: up.Settings,
 	}
 	id := functionID{account, name}
+	secrets, err := r.newSecretChange(up.Secrets)
+	if err != nil {
+		return Version{}, err
+	}
+	d := &draft{upload: up, version: &v, secrets: secrets}
 	s := r.current.Load()
-	if err := r.checkVersion(s, s.planned(id, up.Routes), v); err != nil {
+	if err := r.checkVersion(s, s.planned(id, d), v); err != nil {
 		return Version{}, err // before the work of compiling
 	}
-	d := &draft{upload: up, version: &v}
 	if err := r.prepare(ctx, s, id, d); err != nil {
 		return Version{}, err
 	}
-	err := r.change(ctx, id, func(ctx context.Context, s *snapshot) ([]string, error) {
+	err = r.change(ctx, id, func(ctx context.Context, s *snapshot) ([]string, error) {
 		return r.commit(ctx, s, id, d)
 	})
 	if err != nil {
@@ -55,6 +62,7 @@ func (r *Registry) Deploy(ctx context.Context, account, name string, up Upload) 
 type draft struct {
 	upload   Upload
 	version  *Version
+	secrets  secretChange
 	snapshot *runtime.Snapshot
 	encoded  []byte // the snapshot; nil if it need not be kept
 	stored   bool   // all but the Function's record
@@ -62,7 +70,7 @@ type draft struct {
 
 // prepare compiles the module of a draft and takes its Snapshot.
 func (r *Registry) prepare(ctx context.Context, s *snapshot, id functionID, d *draft) error {
-	setup, err := r.setup(s, s.planned(id, nil), *d.version)
+	setup, err := r.setup(s, s.planned(id, d), *d.version)
 	if err != nil {
 		return err
 	}
@@ -86,15 +94,16 @@ func (r *Registry) prepare(ctx context.Context, s *snapshot, id functionID, d *d
 	return nil
 }
 
-// planned is the Function as it would be with other Routes.
-func (s *snapshot) planned(id functionID, routes []Route) Function {
+// planned is the Function as it would be with the Routes and secrets of a draft.
+func (s *snapshot) planned(id functionID, d *draft) Function {
 	f := Function{Account: id.account, Name: id.name}
-	if d := s.functions[id]; d != nil {
-		f = d.Function
+	if now := s.functions[id]; now != nil {
+		f = now.Function
 	}
-	if routes != nil {
-		f.Routes = routes
+	if d.upload.Routes != nil {
+		f.Routes = d.upload.Routes
 	}
+	f.Secrets = s.secrets(id).with(d.secrets).ids()
 	return f
 }
 
@@ -109,11 +118,13 @@ func (r *Registry) change(ctx context.Context, id functionID, do func(context.Co
 	}
 	ctx = context.WithoutCancel(ctx)
 	for range attempts {
-		next := r.current.Load().clone()
+		last := r.current.Load()
+		next := last.clone()
 		dropped, err := do(ctx, next)
 		if err == nil {
 			r.publish(next)
 			r.prune(ctx, id, dropped)
+			r.pruneSecrets(ctx, id, last.secrets(id), next.secrets(id))
 			return nil
 		}
 		if _, refused := errors.AsType[*host.Error](err); refused {
@@ -136,7 +147,7 @@ func (r *Registry) change(ctx context.Context, id functionID, do func(context.Co
 func (r *Registry) publish(next *snapshot) {
 	last := r.current.Swap(next)
 	for id, d := range last.functions {
-		if now := next.functions[id]; now == nil || now.active != d.active {
+		if now := next.functions[id]; now == nil || now.active.residence != d.active.residence {
 			d.active.retire()
 		}
 	}
@@ -167,11 +178,12 @@ func (r *Registry) refresh(ctx context.Context, id functionID) error {
 // Function's record the moment of the switch: before it, what was written is a
 // leftover that the next start removes; after it, everything is there.
 func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, d *draft) ([]string, error) {
-	f, dropped := s.planned(id, d.upload.Routes).with(d.version, newUUID())
+	secrets := s.secrets(id).with(d.secrets)
+	f, dropped := s.planned(id, d).with(d.version, newUUID())
 	if err := r.checkVersion(s, f, *d.version); err != nil {
 		return nil, err
 	}
-	next, err := r.activate(s, f, *d.version)
+	next, err := r.activate(s, f, *d.version, secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +212,9 @@ func (r *Registry) store(ctx context.Context, id functionID, d *draft) error {
 			return fmt.Errorf("store module: %w", err)
 		}
 		if err := r.storeSnapshot(ctx, snapshotRecord(id, v.ID), d.encoded); err != nil {
+			return err
+		}
+		if err := r.storeSecrets(ctx, id, d.secrets); err != nil {
 			return err
 		}
 		r.uses[v.Digest]++

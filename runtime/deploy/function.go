@@ -17,6 +17,9 @@ type Function struct {
 	Modified time.Time `json:"modified"`
 	Routes   []Route   `json:"routes,omitempty"` // beside its own host
 	Latest   int       `json:"latest"`           // number of the newest Version
+	// Secrets are the ids of their values by name. The values are elsewhere,
+	// sealed.
+	Secrets map[string]string `json:"secrets,omitempty"`
 	// Versions are the ids of the newest KeepVersions, oldest first.
 	Versions []string `json:"versions"`
 	// Deployments are the newest KeepDeployments, newest first: the first one

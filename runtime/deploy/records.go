@@ -16,7 +16,10 @@ const (
 	namespaceRecords = "node/namespaces/" // <id>: Namespace
 	accountRecords   = "node/accounts/"   // <name>: Account
 	tokenRecords     = "node/tokens/"     // <id>: Token
-	userEntries      = "kv/"              // <namespace>/<key>
+	secretRecords    = "node/secrets/"    // <account>/<function>/<name>/<id>: sealed
+	// KeyRecords is where the data keys of accounts are, for the Keyring.
+	KeyRecords  = "node/keys/" // <account>: sealed
+	userEntries = "kv/"        // <namespace>/<key>
 )
 
 func functionRecord(id functionID) string { return functionRecords + id.account + "/" + id.name }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/router"
@@ -21,6 +22,8 @@ type Config struct {
 	Runtime *runtime.Runtime
 	// Services are for the initialisation of modules, which reaches only some.
 	Services *host.Services
+	// Secrets seals the secrets of Functions; nil if there can be none.
+	Secrets *secret.Keyring
 	// Domain is what Functions get their own hosts below: <function>.<domain>
 	// in account local, <function>.<account>.<domain> in others.
 	Domain string
@@ -182,7 +185,7 @@ func (r *Registry) loadFunction(ctx context.Context, s *snapshot, f Function, re
 	if err != nil {
 		return nil, err
 	}
-	d, err := r.activate(s, f, v)
+	d, err := r.activate(s, f, v, r.openSecrets(ctx, f))
 	if err != nil {
 		return nil, fmt.Errorf("activate %s/%s: %w", f.Account, f.Name, err)
 	}

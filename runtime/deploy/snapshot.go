@@ -24,6 +24,7 @@ type deployed struct {
 	revision uint64         // of the record
 	host     router.Pattern // its own host, all paths
 	active   *Active
+	secrets  secretValues
 }
 
 func newSnapshot() *snapshot {

@@ -1,0 +1,91 @@
+package deploy
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/mayfly-run/mayfly/host"
+)
+
+// secretValues are the secrets of a Function in the clear, by name. They are not
+// changed.
+type secretValues map[string]secretValue
+
+type secretValue struct {
+	id   string
+	text string
+	err  error // why it can't be opened
+}
+
+// secrets are those of a Function that may not be there.
+func (s *snapshot) secrets(id functionID) secretValues {
+	if d := s.functions[id]; d != nil {
+		return d.secrets
+	}
+	return nil
+}
+
+// has refuses to delete what is not there.
+func (v secretValues) has(c secretChange) error {
+	for _, name := range slices.Sorted(maps.Keys(c.texts)) {
+		if _, ok := v[name]; !ok && c.texts[name] == nil {
+			return host.Errorf(host.CodeNotFound, "there is no secret %q", name)
+		}
+	}
+	return nil
+}
+
+// with returns the secrets after a change.
+func (v secretValues) with(c secretChange) secretValues {
+	all := maps.Clone(v)
+	if all == nil {
+		all = secretValues{}
+	}
+	for name, text := range c.texts {
+		if text == nil {
+			delete(all, name)
+			continue
+		}
+		all[name] = secretValue{id: c.ids[name], text: *text}
+	}
+	return all
+}
+
+// ids are what the Function's record has; nil if there are none.
+func (v secretValues) ids() map[string]string {
+	if len(v) == 0 {
+		return nil
+	}
+	ids := make(map[string]string, len(v))
+	for name, value := range v {
+		ids[name] = value.id
+	}
+	return ids
+}
+
+// with returns the Function with other secrets. Its Snapshot stays.
+func (d *deployed) with(secrets secretValues) *deployed {
+	next := *d
+	next.secrets, next.Secrets = secrets, secrets.ids()
+	next.active = d.active.with(secrets)
+	return &next
+}
+
+// with returns the Version with other secrets.
+func (a *Active) with(secrets secretValues) *Active {
+	next := *a
+	next.failure = nil
+	b := *a.setup.Bindings // which has none
+	b.Env, b.Environ = maps.Clone(b.Env), slices.Clone(b.Environ)
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		v := secrets[name]
+		if v.err != nil {
+			next.failure = v.err
+			continue
+		}
+		b.Env[name] = host.EnvValue{Value: v.text, Secret: true}
+		b.Environ = append(b.Environ, name+"="+v.text)
+	}
+	next.Bindings = &b
+	return &next
+}
