@@ -69,7 +69,7 @@ func (h Headers) Check() *Error {
 		if !ok {
 			return Errorf(CodeInvalid, "header block does not end with NUL after a value")
 		}
-		if !isToken(name) {
+		if !IsToken(name) {
 			return Errorf(CodeInvalid, "header name %q is not an HTTP token", clip(name))
 		}
 		if !isFieldValue(value) {
@@ -109,7 +109,8 @@ func IsHopByHop(name []byte) bool {
 	return false
 }
 
-func isToken(name []byte) bool {
+// IsToken reports whether a header name or method is one (RFC 9110, section 5.6.2).
+func IsToken(name []byte) bool {
 	for _, c := range name {
 		if !tokenBytes[c] {
 			return false

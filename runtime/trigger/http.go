@@ -226,7 +226,7 @@ func (h *HTTP) logPanic(id string, v any) {
 }
 
 func (h *HTTP) invoke(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.Active, snapshot *runtime.Snapshot) {
-	if refused := checkLimits(&ctx.Request.Header, active); refused != nil {
+	if refused := checkLimits(&ctx.Request.Header, t, active); refused != nil {
 		snapshot.Done()
 		h.refuse(ctx, refused)
 		return
@@ -298,21 +298,49 @@ func (h *HTTP) refuseUnread(ctx *fasthttp.RequestCtx, err error) {
 
 // expect decides on "Expect: 100-continue" before a body is asked for.
 func (h *HTTP) expect(ctx *fasthttp.RequestCtx) int {
-	if int64(ctx.Request.Header.ContentLength()) > h.cfg.MaxBody {
-		return fasthttp.StatusRequestEntityTooLarge
-	}
-	if _, refused := h.checkRequest(ctx); refused != nil {
+	t, refused := h.checkRequest(ctx)
+	switch {
+	case refused != nil:
 		return refused.status
+	case !h.fits(t):
+		return fasthttp.StatusRequestEntityTooLarge
 	}
 	return fasthttp.StatusContinue
 }
 
-// headerReceived gives the body its own time once the header is there.
+// readAhead is how much of a body fasthttp waits for before it asks the handler.
+const readAhead = 8 << 10
+
+// headerReceived gives the body its own time once the header is there. A body
+// that will be refused for its length is not waited for: a client may have
+// announced it without sending any of it.
 func (h *HTTP) headerReceived(header *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
-	if header.ContentLength() != 0 {
+	length := header.ContentLength()
+	if length > readAhead {
+		if t, refused := h.checkHeader(header); refused != nil || !h.fits(t) {
+			header.SetContentLength(0) // the handler goes by what the client wrote
+			header.SetConnectionClose()
+			return c
+		}
+	}
+	if length != 0 {
 		c.ReadTimeout = h.cfg.ResponseTimeout
 	}
 	return c
+}
+
+// fits reports whether a body is no larger than what serves the request takes.
+// The scheme is not known yet and stands for itself.
+func (h *HTTP) fits(t target) bool {
+	found := false
+	for _, scheme := range [][]byte{schemeHTTP, schemeHTTPS} {
+		active, ok := h.cfg.Table.Lookup(scheme, t.host, t.path)
+		if ok && t.size <= active.Limits.RequestBody {
+			return true
+		}
+		found = found || ok
+	}
+	return !found
 }
 
 // newID makes a request id: 64 random bits in hexadecimal digits.
