@@ -74,6 +74,8 @@ func publicError(err error) *Error {
 		return &Error{Code: CodeConflict, Msg: kv.ErrConflict.Error()}
 	case errors.Is(err, kv.ErrCursor):
 		return &Error{Code: CodeInvalid, Msg: kv.ErrCursor.Error()}
+	case errors.Is(err, kv.ErrNoSpace):
+		return &Error{Code: CodeUnavailable, Msg: "the node's disk is nearly full: nothing was stored"}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrWallTime):
 		return &Error{Code: CodeTimeout, Msg: "the operation took too long"}
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrEnded):

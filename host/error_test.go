@@ -24,6 +24,7 @@ func TestCodeOf(t *testing.T) {
 		{fmt.Errorf("get: %w", kv.ErrNotFound), host.CodeNotFound},
 		{fmt.Errorf("put: %w", kv.ErrConflict), host.CodeConflict},
 		{kv.ErrCursor, host.CodeInvalid},
+		{fmt.Errorf("put: %w", kv.ErrNoSpace), host.CodeUnavailable},
 		{kv.ErrCorrupt, host.CodeInternal},
 		{kv.ErrClosed, host.CodeInternal},
 		{fmt.Errorf("read: %w", context.DeadlineExceeded), host.CodeTimeout},

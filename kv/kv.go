@@ -38,6 +38,9 @@ var (
 	ErrCursor = errors.New("invalid list cursor")
 	// ErrLagged: a watcher was too slow and has missed events; list again.
 	ErrLagged = errors.New("watcher lagged behind")
+	// ErrNoSpace: the write was refused, because the disk is nearly full. Nothing
+	// was stored; reads and deletions go on.
+	ErrNoSpace = errors.New("no space left for writes")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store is closed")
 )
@@ -82,6 +85,9 @@ type PutOptions struct {
 	Metadata []byte
 	Expires  time.Time // zero: never; a time that has passed removes the key
 	If       Condition
+	// Frees says that the write leads to deletions, such as a mark on what is to
+	// be removed: it is let through as they are when there is ErrNoSpace.
+	Frees bool
 }
 
 // DeleteOptions qualify a removal.

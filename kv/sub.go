@@ -125,3 +125,33 @@ func (w *subWatcher) Close() error {
 	delete(w.sub.watchers, w.Watcher)
 	return w.Watcher.Close()
 }
+
+// View implements Viewer.
+func (s *sub) View(ctx context.Context) (View, error) {
+	if s.isClosed() {
+		return nil, ErrClosed
+	}
+	v, err := ViewOf(ctx, s.parent)
+	if err != nil {
+		return nil, err
+	}
+	return &subView{View: v, sub: s}, nil
+}
+
+type subView struct {
+	View
+	sub *sub
+}
+
+// Entries reads past what is not below the prefix.
+func (v *subView) Entries(ctx context.Context, do func(Entry) error) error {
+	return v.View.Entries(ctx, func(e Entry) error {
+		if v.sub.isClosed() {
+			return ErrClosed
+		}
+		if len(e.Key) <= len(v.sub.prefix) || !strings.HasPrefix(e.Key, v.sub.prefix) {
+			return nil
+		}
+		return do(v.sub.strip(e))
+	})
+}

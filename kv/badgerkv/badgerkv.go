@@ -8,8 +8,8 @@
 // see a write shortly before it is on disk and acknowledged.
 //
 // A full disk ends the process (Badger writes through mmap, so the kernel sends
-// SIGBUS); nothing acknowledged is lost. Whoever writes much checks for free
-// space first.
+// SIGBUS); nothing acknowledged is lost. Package space keeps it from getting so
+// far.
 package badgerkv
 
 import (
@@ -39,6 +39,9 @@ type Config struct {
 	// Logger gets what Badger reports; its chatter is at level Debug.
 	// Default: discard.
 	Logger *slog.Logger
+	// After is the revision after which those of a new database begin; one that
+	// has been written keeps its own. Default: 0.
+	After uint64
 	// CollectEvery is how often space of overwritten large values is reclaimed.
 	// Default: 5 minutes.
 	CollectEvery time.Duration
@@ -67,6 +70,8 @@ type Store struct {
 	life   sync.RWMutex // held for reading by every call; guards closed
 	closed bool
 
+	closing atomic.Bool // asks views to end
+
 	collector sync.WaitGroup
 	stop      context.CancelFunc // of the collector
 	closeOnce sync.Once
@@ -84,7 +89,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, openError(cfg.Dir, err)
 	}
-	revisions, err := openRevisions(db, cfg.NoSync)
+	revisions, err := openRevisions(db, cfg.NoSync, cfg.After)
 	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
@@ -125,6 +130,7 @@ func (s *Store) Watch(ctx context.Context, prefix string) (kv.Watcher, error) {
 // Close implements kv.Store. It takes as long as writing what is in memory.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
+		s.closing.Store(true)
 		s.life.Lock()
 		s.closed = true
 		s.life.Unlock()

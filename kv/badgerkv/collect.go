@@ -42,6 +42,12 @@ func (s *Store) wroteLong(size int) {
 		return
 	}
 	s.longBytes.Store(0)
+	s.Reclaim()
+}
+
+// Reclaim looks for space of overwritten and deleted large values, in the
+// background. It takes some space first, 3 memtables at most.
+func (s *Store) Reclaim() {
 	select {
 	case s.turn <- struct{}{}:
 	default: // one is due already

@@ -24,6 +24,10 @@ const (
 	valueLogFile = 28 << 20
 )
 
+// WorkingSpace is what the database may take of the disk beyond what it holds, in
+// bytes, until compactions and collections have given it back, about.
+const WorkingSpace = 3 * (valueLogFile + memtableSize)
+
 const (
 	_ = uint(valueThreshold - 1 - entry.HeadSize - kv.MaxMetadata - inlineMax)
 	_ = uint(valueLogFile - kv.MaxValue - kv.MaxKey - 64)

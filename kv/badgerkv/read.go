@@ -84,12 +84,20 @@ func (s *Store) records(key string) (h entry.Head, value []byte, err error) {
 func (s *Store) readLong(key string, revision uint64) ([]byte, error) {
 	txn := s.db.NewTransactionAt(revision, false)
 	defer txn.Discard()
+	value, err := valueIn(txn, key)
+	if err != nil {
+		return nil, fmt.Errorf("read value of key %q: %w", key, err)
+	}
+	return value, nil
+}
+
+func valueIn(txn *badger.Txn, key string) ([]byte, error) {
 	item, err := txn.Get([]byte(valuePrefix + key))
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read value of key %q: %w", key, err)
+		return nil, err
 	}
 	return item.ValueCopy(nil)
 }
@@ -104,6 +112,10 @@ func readHead(txn *badger.Txn, key string) (entry.Head, error) {
 	if err != nil {
 		return entry.Head{}, fmt.Errorf("read key %q: %w", key, err)
 	}
+	return headOf(key, item)
+}
+
+func headOf(key string, item *badger.Item) (entry.Head, error) {
 	record, err := item.ValueCopy(nil)
 	if err != nil {
 		return entry.Head{}, fmt.Errorf("read key %q: %w", key, err)

@@ -32,8 +32,8 @@ type revisions struct {
 	snapshots map[uint64]int           // how many readers each has
 }
 
-func openRevisions(db *badger.DB, noSync bool) (*revisions, error) {
-	leased, err := readLease(db)
+func openRevisions(db *badger.DB, noSync bool, after uint64) (*revisions, error) {
+	leased, err := readLease(db, after)
 	if err != nil {
 		return nil, fmt.Errorf("read revision lease: %w", err)
 	}
@@ -45,9 +45,9 @@ func openRevisions(db *badger.DB, noSync bool) (*revisions, error) {
 }
 
 // readLease returns the highest revision that may have been given; it is kept as
-// that of an entry without a value. It is 0 for a new database. One that has entries but no lease is
+// that of an entry without a value. It is after for a new database. One that has entries but no lease is
 // damaged: going on from 0 would give revisions out again.
-func readLease(db *badger.DB) (uint64, error) {
+func readLease(db *badger.DB, after uint64) (uint64, error) {
 	txn := db.NewTransactionAt(latest, false)
 	defer txn.Discard()
 	item, err := txn.Get([]byte(leaseKey))
@@ -55,7 +55,7 @@ func readLease(db *badger.DB) (uint64, error) {
 		if !isEmpty(txn) {
 			return 0, fmt.Errorf("it is missing: %w", kv.ErrCorrupt)
 		}
-		return 0, nil
+		return after, nil
 	}
 	if err != nil {
 		return 0, err

@@ -42,6 +42,8 @@ func Run(t *testing.T, open Open) {
 		{"ListCursors", testListCursors},
 		{"ListDeletesBetweenPages", testListDeletes},
 		{"ListConsistent", testListConsistent},
+		{"View", testView},
+		{"ViewConsistent", testViewConsistent},
 		{"Watch", testWatch},
 		{"WatchOrder", testWatchOrder},
 		{"WatchLag", testWatchLag},

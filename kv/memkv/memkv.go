@@ -21,7 +21,8 @@ import (
 
 // Config of a Store.
 type Config struct {
-	Now func() time.Time // default: time.Now
+	Now   func() time.Time // default: time.Now
+	After uint64           // revisions begin after it; default: 0
 }
 
 // Store is a kv.Store in memory.
@@ -42,7 +43,7 @@ func New(cfg Config) *Store {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Store{now: cfg.Now, entries: map[string]kv.Entry{}}
+	return &Store{now: cfg.Now, revision: cfg.After, entries: map[string]kv.Entry{}}
 }
 
 // Get implements kv.Store.

@@ -22,6 +22,10 @@ type Upload struct {
 	Author  string // whom the records name; may be empty
 }
 
+// deployFactor is how much disk a deploy takes, in modules: the module twice, its
+// machine code, its Snapshot, and some to spare.
+const deployFactor = 8
+
 // attempts bounds how often a change is tried again that another node was
 // faster with.
 const attempts = 5
@@ -32,6 +36,9 @@ const attempts = 5
 // Function serves its old Version or the new one. An upload that can't be
 // served is an *host.Error that says why.
 func (r *Registry) Deploy(ctx context.Context, account, name string, up Upload) (Version, error) {
+	if err := r.cfg.Room(deployFactor * int64(len(up.Module))); err != nil {
+		return Version{}, err
+	}
 	v := Version{
 		ID: newUUID(), Created: r.now(), Author: up.Author,
 		Digest: kv.DigestOf(up.Module).String(), Size: int64(len(up.Module)), Settings: up.Settings,

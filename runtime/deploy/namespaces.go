@@ -83,7 +83,7 @@ func (r *Registry) putNamespace(ctx context.Context, edit func(*snapshot) (Names
 	if err != nil {
 		return Namespace{}, err
 	}
-	if _, err := write(ctx, r.cfg.Store, namespaceRecords+ns.ID, ns, kv.PutOptions{}); err != nil {
+	if _, err := write(ctx, r.cfg.Store, namespaceRecords+ns.ID, ns, kv.PutOptions{Frees: ns.Deleted}); err != nil {
 		return Namespace{}, err
 	}
 	next.namespaces[ns.ID] = ns

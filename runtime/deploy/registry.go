@@ -20,6 +20,9 @@ type Config struct {
 	Store   kv.Store // records of the node and the users' entries
 	Blobs   kv.Blobs // modules and snapshots
 	Runtime *runtime.Runtime
+	// Room is asked before a module of so many bytes is compiled. An error, such as
+	// one that wraps kv.ErrNoSpace, is what Deploy returns. Default: there is.
+	Room func(size int64) error
 	// Services are for the initialisation of modules, which reaches only some.
 	Services *host.Services
 	// Secrets seals the secrets of Functions; nil if there can be none.
@@ -109,6 +112,9 @@ func setDefaults(cfg *Config) error {
 	cfg.MaxLimits = cfg.MaxLimits.Or(cfg.Limits)
 	if cfg.CodeMemory == 0 {
 		cfg.CodeMemory = DefaultCodeMemory
+	}
+	if cfg.Room == nil {
+		cfg.Room = func(int64) error { return nil }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

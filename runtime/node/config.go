@@ -22,6 +22,11 @@ type Config struct {
 	Listen string // HOST:PORT of Functions; default 127.0.0.1:8080; port 0 picks one
 	Admin  string // HOST:PORT of the control API; empty for none
 
+	// KEKFile has the key for secrets at rest, where neither the systemd credential
+	// mayfly.kek nor MAYFLY_KEK has it. PreviousKEKFile has the key before, from
+	// which the node goes over to it. Default: a key in Data, which it makes.
+	KEKFile, PreviousKEKFile string
+
 	Domain    string      // Functions answer below it; default localhost
 	Limits    host.Limits // where a Version sets none; see host.DefaultLimits
 	MaxLimits host.Limits // the most a Version may set; see DefaultMaxLimits
@@ -34,6 +39,9 @@ type Config struct {
 	// room are turned away. Default: three quarters of the machine's memory (of the
 	// cgroup's, if there is a limit) less CodeMemory.
 	Memory int64
+	// Reserve is how much of the volume of Data is kept free, in bytes: with less
+	// than that, writes and deploys are refused. Default: see space.DefaultReserve.
+	Reserve int64
 	// AccountMemory is what those of one account may take; default half of Memory.
 	AccountMemory int64
 	// AccountConcurrency is how many requests of one account may run at the same

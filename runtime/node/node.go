@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -21,11 +20,10 @@ import (
 	"github.com/mayfly-run/mayfly/host/fetch"
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/host/wagi"
-	"github.com/mayfly-run/mayfly/kv/badgerkv"
-	"github.com/mayfly-run/mayfly/kv/fileblob"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/mayfly-run/mayfly/runtime/control"
+	"github.com/mayfly-run/mayfly/runtime/datadir"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
@@ -91,6 +89,8 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	return errors.Join(err, n.close())
 }
 
+func (n *Node) dir() datadir.Dir { return datadir.Dir(n.cfg.Data) }
+
 func (n *Node) close() (err error) {
 	for i := len(n.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, n.closers[i]())
@@ -106,15 +106,11 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openAccessLog(); err != nil {
 		return err
 	}
-	store, err := badgerkv.Open(badgerkv.Config{Dir: filepath.Join(n.cfg.Data, "kv"), Logger: n.cfg.Logger})
+	data, err := OpenData(DataConfig{Dir: n.dir(), Reserve: n.cfg.Reserve, Logger: n.cfg.Logger})
 	if err != nil {
-		return fmt.Errorf("open data directory %s: %w", n.cfg.Data, err)
+		return err
 	}
-	n.closers = append(n.closers, store.Close)
-	blobs, err := fileblob.Open(filepath.Join(n.cfg.Data, "blobs"))
-	if err != nil {
-		return fmt.Errorf("open data directory %s: %w", n.cfg.Data, err)
-	}
+	n.closers = append(n.closers, data.Close)
 	code, err := n.openCode()
 	if err != nil {
 		return err
@@ -124,7 +120,7 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.closers = append(n.closers, func() error { return engine.Close(context.Background()) })
-	id, err := nodeID(filepath.Join(n.cfg.Data, "node.id"))
+	id, err := nodeID(n.dir().NodeID())
 	if err != nil {
 		return err
 	}
@@ -132,11 +128,15 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	keyring, err := n.openKeyring(ctx, data.Store)
+	if err != nil {
+		return err
+	}
 	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
-		Store: store, Blobs: blobs, Runtime: engine, Services: services, Domain: n.cfg.Domain,
+		Store: data.Store, Blobs: data.Blobs, Room: data.Guard.Check, Runtime: engine, Services: services, Domain: n.cfg.Domain,
 		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory,
 		Memory: n.cfg.Memory, AccountMemory: n.cfg.AccountMemory, AccountConcurrency: n.cfg.AccountConcurrency,
-		Logger: n.cfg.Logger})
+		Secrets: keyring, Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
@@ -163,7 +163,7 @@ func (n *Node) openCode() (*compile.Cache, error) {
 	if n.cfg.Compile == nil || n.cfg.Simple {
 		return nil, nil
 	}
-	c, err := compile.Open(compile.Config{Dir: filepath.Join(n.cfg.Data, "code"), Command: n.cfg.Compile, Logger: n.cfg.Logger})
+	c, err := compile.Open(compile.Config{Dir: n.dir().Code(), Command: n.cfg.Compile, Logger: n.cfg.Logger})
 	if errors.Is(err, errors.ErrUnsupported) {
 		n.cfg.Logger.Warn("guests are interpreted: there is no compiler for this processor")
 		return nil, nil
@@ -215,7 +215,7 @@ func (n *Node) frontConfig(services *host.Services, id string) trigger.HTTPConfi
 }
 
 func (n *Node) openAdmin(ctx context.Context) error {
-	if err := n.registry.EnsureAdminToken(ctx, filepath.Join(n.cfg.Data, "admin.token")); err != nil {
+	if err := n.registry.EnsureAdminToken(ctx, n.dir().AdminToken()); err != nil {
 		return fmt.Errorf("write admin token: %w", err)
 	}
 	n.admin = &http.Server{
