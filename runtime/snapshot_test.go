@@ -11,20 +11,24 @@ import (
 	"github.com/mayfly-run/mayfly/runtime"
 )
 
-// goState builds the Go guest in testdata/state.
-func goState(t *testing.T) []byte {
-	t.Helper()
+// TestGoGuest compiles the Go guest in testdata/state once: that takes longer than
+// all the rest.
+func TestGoGuest(t *testing.T) {
 	wasm, err := hosttest.BuildGo("testdata/state", "-buildmode=c-shared", "-ldflags=")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wasm
+	r := mustRuntime(t, runtime.Config{})
+	m := mustLoad(t, r, wasm)
+	t.Run("starts afresh", func(t *testing.T) { testStartsAfresh(t, m) })
+	t.Run("random numbers differ", func(t *testing.T) { testRandomDiffers(t, r, m) })
+	t.Run("initialisation is sealed", func(t *testing.T) { testInitialisationIsSealed(t, m) })
 }
 
 // A Go guest that scribbles over its variables, exits, panics or grows leaves
 // nothing of it to the next request.
-func TestGoStartsAfresh(t *testing.T) {
-	s := mustPrepare(t, mustLoad(t, mustRuntime(t, runtime.Config{}), goState(t)), host.Limits{})
+func testStartsAfresh(t *testing.T, m *runtime.Module) {
+	s := mustPrepare(t, m, host.Limits{})
 	for n, between := range []string{"", "/state", "/exit", "/panic", "/grow", "/state"} {
 		if between != "" {
 			ask(t, s, between, host.Limits{})
@@ -38,9 +42,7 @@ func TestGoStartsAfresh(t *testing.T) {
 
 // Whatever a Go guest draws in a request differs from what it draws in others, also
 // after its Snapshot came back from disk.
-func TestGoRandomDiffers(t *testing.T) {
-	r := mustRuntime(t, runtime.Config{})
-	m := mustLoad(t, r, goState(t))
+func testRandomDiffers(t *testing.T, r *runtime.Runtime, m *runtime.Module) {
 	taken := mustPrepare(t, m, host.Limits{})
 	restored, err := r.Restore(t.Context(), mustEncode(t, taken), m.Digest)
 	if err != nil {
@@ -62,6 +64,21 @@ func TestGoRandomDiffers(t *testing.T) {
 				seen[line] = true
 			}
 		}
+	}
+}
+
+// During initialisation and warm-up nothing secret can be seen, and nothing that
+// others hold can be reached.
+func testInitialisationIsSealed(t *testing.T, m *runtime.Module) {
+	s, err := prepare(t, m, host.Limits{}, hosttest.Request("GET", "http://test.localhost/state", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, s, "/state", host.Limits{}); string(got.Body) != "requests=2 seen=2 dirty=16711680 sink=0\n" {
+		t.Errorf("after a warm-up request: %q, %v", got.Body, got.err)
+	}
+	if _, err := prepare(t, m, host.Limits{}, hosttest.Request("GET", "http://test.localhost/panic", "")); err == nil || !strings.Contains(err.Error(), "the warm-up request GET http://test.localhost/panic failed") {
+		t.Errorf("a warm-up request that panics: %v", err)
 	}
 }
 
@@ -104,22 +121,6 @@ func TestCPULimit(t *testing.T) {
 		if got.outcome != host.OutcomeExceededCPU || got.usage.Units == 0 {
 			t.Errorf("%s: %v, %v, %d units", name, got.outcome, got.err, got.usage.Units)
 		}
-	}
-}
-
-// During initialisation and warm-up nothing secret can be seen, and nothing that
-// others hold can be reached.
-func TestInitialisationIsSealed(t *testing.T) {
-	m := mustLoad(t, mustRuntime(t, runtime.Config{}), goState(t))
-	s, err := prepare(t, m, host.Limits{}, hosttest.Request("GET", "http://test.localhost/state", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := ask(t, s, "/state", host.Limits{}); string(got.Body) != "requests=2 seen=2 dirty=16711680 sink=0\n" {
-		t.Errorf("after a warm-up request: %q, %v", got.Body, got.err)
-	}
-	if _, err := prepare(t, m, host.Limits{}, hosttest.Request("GET", "http://test.localhost/panic", "")); err == nil || !strings.Contains(err.Error(), "the warm-up request GET http://test.localhost/panic failed") {
-		t.Errorf("a warm-up request that panics: %v", err)
 	}
 }
 
