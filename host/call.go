@@ -46,6 +46,9 @@ type Call struct {
 	// while the guest runs, and not once the connection has gone on without it.
 	Client Client
 
+	// Pacer is the engine's; nil if it has none.
+	Pacer Pacer
+
 	// Turn is what a long-running guest holds while it runs; nil otherwise. The
 	// engine gives it, and it ends as soon as the guest waits.
 	Turn      Turn
@@ -59,6 +62,7 @@ type Call struct {
 	started  time.Time
 	running  time.Time // since when the guest runs; zero while it waits
 	looked   time.Time // when Client was asked last
+	owed     int64     // units of Work since Pacer was asked
 	parent   context.Context
 	inflight sync.WaitGroup // goroutines of Start and of Exchanges
 	held     atomic.Int64   // bytes, see Hold
@@ -108,6 +112,7 @@ func (c *Call) Reset() {
 	c.WASI.reset()
 	c.Usage, c.LastError, c.faults = Usage{}, nil, 0
 	c.Responded, c.Detached, c.BodyTaken = false, false, false
+	c.Pacer, c.owed = nil, 0
 	c.Client, c.Turn, c.TurnSince, c.TurnWait = nil, nil, time.Time{}, 0
 	c.Timed, c.Acquired = false, time.Time{}
 	c.started, c.looked, c.parent = time.Time{}, time.Time{}, nil

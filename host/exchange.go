@@ -30,6 +30,7 @@ func (c *Call) Fetch(req *FetchRequest, body []byte, streamed bool) (*Exchange, 
 		return nil, err
 	}
 	c.Usage.Subrequests++
+	c.Work(RequestWeight)
 	c.Usage.BytesOut += int64(size)
 	req.Account, req.Egress = c.Bindings.Account, c.Bindings.Egress
 	req.Loop = c.Request.Headers.joined("cdn-loop")

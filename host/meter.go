@@ -42,6 +42,36 @@ func (c *Call) Spend(units int64) error {
 	return c.life.over(c.parent)
 }
 
+// Pacer holds a guest's host functions to the same rules as the guest itself.
+type Pacer interface {
+	// Pace may wait for a turn, and panics with the cause once the Invocation is
+	// over.
+	Pace(c *Call)
+}
+
+// paceUnits is how much the host does for a guest between two looks at its limits.
+const paceUnits = 300_000
+
+// What costs the host more than copying does, in units of Work.
+const (
+	RandomWeight  = 4       // a random byte
+	LogWeight     = 16      // a byte of the log
+	KVWeight      = 10_000  // an operation of a store
+	RequestWeight = 100_000 // an outbound request
+)
+
+// Work accounts for work that a host function is about to do for the guest, in
+// units of guest work: a third of a nanosecond. Without it a guest would pay as
+// much for a gigabyte of random numbers as for one. It panics with the cause once
+// the Invocation is over.
+func (c *Call) Work(units int64) {
+	c.Usage.Units += units
+	if c.owed += units; c.owed >= paceUnits && c.Pacer != nil {
+		c.owed = 0
+		c.Pacer.Pace(c)
+	}
+}
+
 // lookInterval is how often a running guest's client is looked for.
 const lookInterval = time.Millisecond
 

@@ -34,6 +34,9 @@ var instanceConfig = wazero.NewModuleConfig().WithName("").WithStartFunctions()
 // is in use, which Recycle ends. The error is ErrNoRoom if the Budget is used up.
 func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
 	c.Memory = s.Budget
+	if !s.runtime.cfg.Simple {
+		c.Pacer = s.runtime.turns
+	}
 	s.code.abi.Enter(c)
 	i, err := s.instance(c)
 	if err == nil && !i.region.Enter(s.Budget) {

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/runtime/wasm"
 )
@@ -23,11 +24,24 @@ func (t *turns) tick(g abi.Guest, a abi.Args) int64 {
 	if cause := g.Spend(quantum - a.I64(0)); cause != nil {
 		panic(cause)
 	}
-	t.take(g.Call)
-	if g.Turn == nil { // the end came while it waited
-		if cause := g.Spend(0); cause != nil {
+	t.turn(g.Call)
+	return quantum
+}
+
+// Pace implements host.Pacer.
+func (t *turns) Pace(c *host.Call) {
+	if cause := c.Spend(0); cause != nil {
+		panic(cause)
+	}
+	t.turn(c)
+}
+
+// turn gives the Call its turn, or panics if the end comes while it waits.
+func (t *turns) turn(c *host.Call) {
+	t.take(c)
+	if c.Turn == nil {
+		if cause := c.Spend(0); cause != nil {
 			panic(cause)
 		}
 	}
-	return quantum
 }

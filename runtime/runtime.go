@@ -42,6 +42,7 @@ type Runtime struct {
 	cfg     Config
 	engine  wazero.Runtime
 	offered map[string]*abi.Module
+	turns   *turns
 	flight  singleflight.Group
 	bytes   atomic.Int64 // see Bytes
 
@@ -58,9 +59,10 @@ func New(ctx context.Context, cfg Config) (*Runtime, error) {
 		cfg:     cfg,
 		engine:  wazero.NewRuntimeWithConfig(ctx, cfg.engine()),
 		offered: map[string]*abi.Module{},
+		turns:   newTurns(),
 		codes:   map[kv.Digest]*code{},
 	}
-	if err := abi.Register(ctx, r.engine, engineModule(newTurns())); err != nil {
+	if err := abi.Register(ctx, r.engine, engineModule(r.turns)); err != nil {
 		r.engine.Close(ctx)
 		return nil, err
 	}

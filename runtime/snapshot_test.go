@@ -8,6 +8,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/runtime"
 )
 
@@ -64,6 +65,26 @@ func testRandomDiffers(t *testing.T, r *runtime.Runtime, m *runtime.Module) {
 				seen[line] = true
 			}
 		}
+	}
+}
+
+// What the host does for a guest counts as its own work, and ends at its limits.
+func TestHostWorkCounts(t *testing.T) {
+	var m hosttest.Module
+	f, _ := native.New().Modules()[0].Find("random")
+	random := m.Import("mayfly", f.Name, f.Params, f.Results)
+	m.Memory(1)
+	const size = 64 << 10
+	m.Func("fetch", nil, nil, nil, hosttest.Loop,
+		hosttest.I32Const(0), hosttest.I32Const(size), hosttest.Call(random), hosttest.Drop, hosttest.Br(0), hosttest.End)
+	got := invoke(t, mustLoad(t, mustRuntime(t, runtime.Config{}), m.Bytes()), host.Limits{CPU: 20_000_000})
+	if got.outcome != host.OutcomeExceededCPU || got.usage.Units < host.RandomWeight*size {
+		t.Errorf("%v, %v, %d units", got.outcome, got.err, got.usage.Units)
+	}
+	// A machine that makes random numbers a hundred times faster than the weight
+	// says would get so far. Without weights the guest goes on for 3,000 calls.
+	if most := int64(100 * 20_000_000 * 3); got.usage.Units > most {
+		t.Errorf("%d units, want at most %d", got.usage.Units, most)
 	}
 }
 

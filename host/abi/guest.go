@@ -42,11 +42,15 @@ type Exit struct{ Code uint32 }
 
 func (e Exit) Error() string { return fmt.Sprintf("guest exited with code %d", e.Code) }
 
+// byteShift: 8 bytes that the host copies cost one unit, as when a guest does.
+const byteShift = 3
+
 // Bytes is the guest's memory from ptr on for n bytes.
 func (g Guest) Bytes(ptr, n uint32) []byte {
 	if n == 0 {
 		return nil
 	}
+	g.Work(int64(n) >> byteShift)
 	if g.mem != nil {
 		if b, ok := g.mem.Read(ptr, n); ok {
 			return b

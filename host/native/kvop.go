@@ -62,6 +62,7 @@ func begin(g abi.Guest, op *kvOp, work func(ctx context.Context)) int64 {
 		return failed(g, err)
 	}
 	g.Usage.KVOperations++
+	g.Work(host.KVWeight)
 	op.call = g.Call
 	ctx, cancel := context.WithCancel(g.Context())
 	op.cancel = cancel

@@ -3,6 +3,7 @@ package wasi
 import (
 	"io"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 )
 
@@ -21,6 +22,7 @@ func randomGet(g abi.Guest, a abi.Args) errno {
 	rest := g.Bytes(a.U32(0), a.U32(1))
 	for {
 		n := min(len(rest), chunk)
+		g.Work(host.RandomWeight * int64(n))
 		if _, err := io.ReadFull(g.Services.Random, rest[:n]); err != nil {
 			return fail(g.Call, err)
 		}

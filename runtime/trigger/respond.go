@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"time"
@@ -109,7 +110,11 @@ func (inv *invocation) Respond(status int, headers host.Headers, body []byte) er
 		return host.Errorf(host.CodeLimit, "the node has no memory left for a response of %d bytes", len(body))
 	}
 	inv.head(status, headers)
-	inv.ctx.Response.SetBody(body)
+	if len(body) > smallBody {
+		inv.ctx.Response.SetBodyRaw(bytes.Clone(body)) // connections keep the buffers of SetBody
+	} else {
+		inv.ctx.Response.SetBody(body)
+	}
 	return nil
 }
 
