@@ -17,6 +17,7 @@ import (
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/native"
+	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime"
@@ -54,8 +55,13 @@ func newFixture(t testing.TB, o options) *fixture {
 	}
 	t.Cleanup(func() { rt.Close(context.Background()) })
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
+	keyring, err := secret.Open(t.Context(), secret.Config{Store: kv.Sub(o.store, deploy.KeyRecords), Key: secret.NewKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	registry, err := deploy.NewRegistry(t.Context(), deploy.Config{
-		Store: o.store, Blobs: memkv.NewBlobs(), Runtime: rt, Services: hosttest.Services(t), Domain: "localhost", Logger: logger})
+		Secrets: keyring,
+		Store:   o.store, Blobs: memkv.NewBlobs(), Runtime: rt, Services: hosttest.Services(t), Domain: "localhost", Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

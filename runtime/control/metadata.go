@@ -104,18 +104,21 @@ func (m *metadata) upload() (up deploy.Upload, err error) {
 		Snapshot:          m.Mayfly.Snapshot,
 		Vars:              map[string]deploy.Var{},
 	}
+	up.Secrets = map[string]*string{}
 	for _, b := range m.Bindings {
-		if err := b.into(&up.Settings); err != nil {
+		if err := b.into(&up); err != nil {
 			return up, err
 		}
 	}
 	return up, nil
 }
 
-// into adds the binding to settings. Whether two of them have the same name is
+// into adds the binding to an upload. Whether two of them have the same name is
 // lost in a map, hence the look at it here.
-func (b *bindingJSON) into(s *deploy.Settings) error {
-	if _, taken := s.Vars[b.Name]; taken {
+func (b *bindingJSON) into(up *deploy.Upload) error {
+	s := &up.Settings
+	_, variable := s.Vars[b.Name]
+	if _, secret := up.Secrets[b.Name]; variable || secret {
 		return badRequest("binding %q is given twice", b.Name)
 	}
 	switch b.Type {
@@ -131,8 +134,11 @@ func (b *bindingJSON) into(s *deploy.Settings) error {
 		s.Vars[b.Name] = deploy.Var{JSON: b.JSON}
 	case "kv_namespace":
 		s.KVNamespaces = append(s.KVNamespaces, deploy.KVNamespace{Binding: b.Name, ID: b.NamespaceID})
-	case "secret_text":
-		return host.Errorf(host.CodeUnsupported, "binding %q: secrets are not offered yet, and this one was not stored", b.Name)
+	case secretType:
+		if b.Text == nil {
+			return badRequest("secret %q has no text; one that is there stays without being given", b.Name)
+		}
+		up.Secrets[b.Name] = b.Text
 	default:
 		return host.Errorf(host.CodeUnsupported, "binding %q: the type %q is not offered yet", b.Name, b.Type)
 	}

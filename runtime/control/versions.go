@@ -40,6 +40,9 @@ func getSettings(r *request) error {
 		Bindings: bindingsOf(v.Settings), CompatibilityDate: v.Settings.CompatibilityDate,
 		CompatibilityFlags: []string{}, UsageModel: "standard", Limits: limitsOf(v.Settings.Limits),
 	}
+	for _, name := range f.SecretNames() {
+		s.Bindings = append(s.Bindings, bindingJSON{Type: secretType, Name: name})
+	}
 	shown := r.scriptOf(f, v)
 	s.Mayfly.Routes, s.Mayfly.URL = shown.Routes, shown.URL
 	s.Mayfly.Limits, s.Mayfly.Egress = v.Settings.Limits, v.Settings.Egress

@@ -7,6 +7,8 @@
 //	code/        machine code, which is made again: package compile
 //	node.id      the name by which the node knows itself again
 //	admin.token  a token for administrators, mode 0600
+//	kek          the key for secrets, unless it comes from elsewhere, mode 0400
+//	audit.log    what was changed by whom: package audit, mode 0600
 //
 // Claim comes before anything in a directory is opened.
 package datadir
@@ -34,6 +36,8 @@ func (d Dir) Blobs() string      { return d.part("blobs") }
 func (d Dir) Code() string       { return d.part("code") }
 func (d Dir) NodeID() string     { return d.part("node.id") }
 func (d Dir) AdminToken() string { return d.part("admin.token") }
+func (d Dir) KEK() string        { return d.part("kek") }
+func (d Dir) AuditLog() string   { return d.part("audit.log") }
 func (d Dir) FormatFile() string { return d.part("format") }
 
 func (d Dir) part(name string) string { return filepath.Join(string(d), name) }

@@ -75,8 +75,8 @@ func TestWholeExample(t *testing.T) {
 		ProxyProtocol:  true,
 		AccessLogFile:  "/var/log/mayfly/access.log",
 		KEKFile:        "/etc/mayfly/kek", PreviousKEKFile: "/etc/mayfly/kek.old",
-		Limits:         limits,
-		MaxLimits:      node.DefaultMaxLimits(),
+		Limits:    limits,
+		MaxLimits: node.DefaultMaxLimits(),
 		Egress: fetch.Policy{
 			Allow: []fetch.Rule{mustRule(t, "10.1.2.3:5432"), mustRule(t, "db.internal.example.com")},
 			Only:  []fetch.Rule{mustRule(t, "api.example.com"), mustRule(t, "*.example.org")},
