@@ -11,6 +11,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/gate"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
 // Active is a Version that serves, with everything an Invocation needs. Its
@@ -22,6 +23,8 @@ type Active struct {
 	Version   Version
 	Bindings  *host.Bindings
 	Limits    host.Limits // complete: the node's where the Version sets none
+	// Failures bounds what is logged of them.
+	Failures *telemetry.Quota
 
 	share    *accountShare
 	gate     *gate.Gate // the Function's

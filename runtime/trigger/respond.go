@@ -74,11 +74,8 @@ func (inv *invocation) recycle(spent *runtime.Instance) {
 func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 	c := &inv.call
 	h.cfg.Metrics.Observe(outcome, &c.Usage)
-	if outcome == host.OutcomeLoadShed { // there may be very many
-		h.cfg.Logger.Debug("request shed", "request", c.ID, "function", c.Bindings.Function)
-	} else if err != nil {
-		h.cfg.Logger.Error("invocation failed", "request", c.ID, "account", c.Bindings.Account,
-			"function", c.Bindings.Function, "version", c.Bindings.Version, "outcome", outcome.String(), "err", err)
+	if err != nil {
+		h.logFailure(inv, outcome, err)
 	}
 	if c.Usage.LogDropped > 0 {
 		h.cfg.Logger.Warn("log limit used up", "request", c.ID, "function", c.Bindings.Function, "dropped", c.Usage.LogDropped)
@@ -89,6 +86,23 @@ func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 	c.Reset()
 	inv.active, inv.conn, inv.body, inv.ctx, inv.handedBack, inv.status = nil, nil, nil, nil, nil, 0
 	h.pool.Put(inv)
+}
+
+// failuresLogged is how many failures of one Function are logged in a second.
+const failuresLogged = 20
+
+// logFailure tells why an Invocation failed, unless that happens all the time.
+func (h *HTTP) logFailure(inv *invocation, outcome host.Outcome, err error) {
+	c := &inv.call
+	if outcome == host.OutcomeLoadShed { // it is counted, and would tell nothing new
+		return
+	}
+	skipped, ok := inv.active.Failures.Take(h.clock.now(), failuresLogged)
+	if !ok {
+		return
+	}
+	h.cfg.Logger.Error("invocation failed", "request", c.ID, "account", c.Bindings.Account, "function", c.Bindings.Function,
+		"version", c.Bindings.Version, "outcome", outcome.String(), "err", err, "more_before", skipped)
 }
 
 func (h *HTTP) logAccess(inv *invocation, outcome host.Outcome) {
