@@ -7,7 +7,6 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/router"
-	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
 // Host is where a Function serves beside its Routes.

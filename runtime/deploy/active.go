@@ -23,8 +23,6 @@ type Active struct {
 	Version   Version
 	Bindings  *host.Bindings
 	Limits    host.Limits // complete: the node's where the Version sets none
-	// Failures bounds what is logged of them.
-	Failures *telemetry.Quota
 
 	share    *accountShare
 	gate     *gate.Gate // the Function's
@@ -43,6 +41,8 @@ type residence struct {
 	// loading has room for the one caller that changes ready.
 	loading chan struct{}
 	retired atomic.Bool // another Version serves
+	// Failures bounds what is logged of the Version's.
+	Failures telemetry.Quota
 }
 
 func newResidence() *residence { return &residence{loading: make(chan struct{}, 1)} }
