@@ -18,6 +18,7 @@ type deployCommand struct {
 	stdio       Stdio
 	node        nodeFlags
 	name, stage string
+	secrets     string // file
 	json        bool
 }
 
@@ -37,6 +38,7 @@ serves now.`,
 	d.node.register(c.Flags())
 	c.Flags().StringVar(&d.name, "name", "", "name of the Function (default: the manifest's, or the file's)")
 	c.Flags().StringVarP(&d.stage, "env", "e", "", "stage, as in [env.STAGE] of mayfly.toml")
+	c.Flags().StringVar(&d.secrets, "secrets-file", "", "secrets to put with it, as 'mayfly secret bulk' reads them; others stay")
 	c.Flags().BoolVar(&d.json, "json", false, "print what the node answers as JSON")
 	return c
 }
@@ -94,6 +96,13 @@ func (d *deployCommand) upload(ctx context.Context, client *api.Client, file str
 		return api.Script{}, fmt.Errorf("read module: %w", err)
 	}
 	metadata := metadataOf(m)
+	if d.secrets != "" {
+		bindings, err := d.secretBindings()
+		if err != nil {
+			return api.Script{}, err
+		}
+		metadata.Bindings = append(metadata.Bindings, bindings...)
+	}
 	line := startProgress(d.stdio, "uploading "+m.Name)
 	defer line.Done()
 	return client.Upload(ctx, m.Name, module, metadata, func(n int) {
@@ -127,6 +136,20 @@ func metadataOf(m *deploy.Manifest) api.Metadata {
 		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "kv_namespace", Name: ns.Binding, NamespaceID: ns.ID})
 	}
 	return metadata
+}
+
+func (d *deployCommand) secretBindings() (list []api.Binding, err error) {
+	texts, err := readSecrets(d.stdio, d.secrets)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		if texts[name] == nil {
+			return nil, fmt.Errorf("%s: the secret %s is null, and a deploy deletes none; use 'mayfly secret delete'", d.secrets, name)
+		}
+		list = append(list, api.Binding{Type: api.SecretType, Name: name, Text: texts[name]})
+	}
+	return list, nil
 }
 
 func varBinding(name string, v deploy.Var) api.Binding {

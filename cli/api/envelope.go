@@ -39,6 +39,9 @@ func (e *Error) Error() string {
 // CodeNoRoute is Cloudflare's for a URL that the API does not have.
 const CodeNoRoute = 7000
 
+// CodeNoScript is Cloudflare's for a Function that is not there.
+const CodeNoScript = 10007
+
 // CodeUnauthorized is Cloudflare's for a token that is good, but not for this.
 const CodeUnauthorized = 9109
 

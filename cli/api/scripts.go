@@ -36,7 +36,8 @@ type Metadata struct {
 	Mayfly            any       `json:"mayfly,omitempty"` // what Cloudflare has no field for
 }
 
-// Binding is a capability by name: a plain_text, a json or a kv_namespace.
+// Binding is a capability by name: a plain_text, a json, a kv_namespace or a
+// secret_text.
 type Binding struct {
 	Type        string          `json:"type"`
 	Name        string          `json:"name"`

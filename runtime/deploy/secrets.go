@@ -55,7 +55,7 @@ func (r *Registry) commitSecrets(ctx context.Context, s *snapshot, d *deployed, 
 		return err
 	}
 	var err error
-	d.revision, err = write(ctx, r.cfg.Store, functionRecord(d.id()), d.Function, kv.PutOptions{If: kv.IfRevision(d.revision)})
+	d.revision, err = write(ctx, r.cfg.Store, functionRecord(d.id()), d.Function, kv.PutOptions{If: kv.IfRevision(d.revision), Frees: len(c.ids) == 0})
 	return err
 }
 
