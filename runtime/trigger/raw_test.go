@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
 )
 
@@ -43,7 +44,8 @@ func startRaw(t *testing.T, edit ...func(*trigger.HTTPConfig)) *rawServer {
 	t.Helper()
 	s := new(rawServer)
 	edit = append(edit, func(c *trigger.HTTPConfig) { c.AccessLog = slog.New(noting{s}) })
-	s.server = start(t, host.Limits{}, map[string][]byte{
+	many := deploy.Config{AccountConcurrency: 10_000, Limits: host.Limits{Concurrency: 10_000}}
+	s.server = startWith(t, many, map[string][]byte{
 		"hello": helloGuest(""), "body": bodyGuest(), "probe": helloGuest("probe")}, edit...)
 	return s
 }

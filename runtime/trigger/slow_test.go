@@ -1,0 +1,177 @@
+package trigger_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/trigger"
+)
+
+// impatient is a front end that gives up soon.
+func impatient(c *trigger.HTTPConfig) {
+	c.HeaderTimeout, c.IdleTimeout, c.ResponseTimeout = 500*time.Millisecond, 500*time.Millisecond, 500*time.Millisecond
+}
+
+// dribble sends a beginning and then a byte now and then until the connection is
+// answered or closed, and returns the answers.
+func (s *rawServer) dribble(begin string) string {
+	c := s.dial()
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(time.Minute))
+	io.WriteString(c, begin) //nolint:errcheck // seen by the answers
+	answers := make(chan string, 1)
+	go func() { answers <- s.answers(c, false) }()
+	for {
+		select {
+		case got := <-answers:
+			return got
+		case <-time.After(50 * time.Millisecond):
+			io.WriteString(c, "a") //nolint:errcheck // the other side may be gone
+		}
+	}
+}
+
+// Clients that send a byte now and then have the time of a header, or of a body,
+// as a whole, and others are served meanwhile.
+func TestSlowClients(t *testing.T) {
+	leavesNothing(t, func(t *testing.T) {
+		s := startRaw(t, impatient)
+		var slow sync.WaitGroup
+		for range some(t, 25, 250) {
+			for _, tt := range slowCases {
+				slow.Go(func() {
+					if got := s.dribble(tt.request); got != tt.want {
+						t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+					}
+				})
+			}
+		}
+		for range 20 {
+			if status, body := s.get("probe", "/"); status != 200 || body != "probe" {
+				t.Errorf("another client: %d %q", status, body)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		slow.Wait()
+	})
+}
+
+var slowCases = []rawCase{
+	{"request line", "GET /", "408 closed"},
+	{"header", get + "X: a", "408 closed"},
+	{"second header", get + end + get + "X: a", "200 408 closed"},
+	{"body", post + "Content-Length: 5000\r\n\r\n", "408 closed"},
+	{"long body", post + "Content-Length: 50000\r\n\r\n" + bytesOf(10_000), "418 closed"},
+	{"chunk", chunked + "ffff\r\n", "418 closed"},
+	{"chunk extension", chunked + "ffff;", "418 closed"},
+	{"unread body", get + "Content-Length: 50000\r\n\r\n" + bytesOf(10_000), "200 closed"},
+}
+
+func bytesOf(n int) string { return string(make([]byte, n)) }
+
+// largeGuest answers with as many pages of zeros.
+func largeGuest(pages int32) []byte {
+	return guest("", func(call map[string]uint32) [][]byte {
+		return [][]byte{
+			numbers(pages), hosttest.MemoryGrow, numbers(-1), hosttest.I32Eq, hosttest.If, hosttest.Unreachable, hosttest.End,
+			numbers(200, 0, 0, 0, pages<<16), hosttest.Call(call["respond"]), hosttest.Drop,
+		}
+	}, "respond")
+}
+
+// startLarge serves a Function with answers of 24 MiB where there is memory for
+// few of them.
+func startLarge(t *testing.T, edit ...func(*trigger.HTTPConfig)) *server {
+	const mib = 1 << 20
+	return startWith(t, deploy.Config{Memory: 128 * mib, AccountMemory: 128 * mib, Limits: host.Limits{Response: 32 * mib}},
+		map[string][]byte{"large": largeGuest(24 * mib >> 16), "hello": helloGuest("hello")}, edit...)
+}
+
+// ask sends a request and reads the head of the answer.
+func (s *server) ask(function string) (*conn, int) {
+	s.t.Helper()
+	c := s.dial()
+	c.write("GET / HTTP/1.1\r\nHost: " + function + ".localhost\r\n\r\n")
+	return c, c.response().StatusCode
+}
+
+// Answers that clients do not take count as memory of the node until the time for
+// them is over: too many are refused instead of kept.
+func TestSlowReaders(t *testing.T) {
+	leavesNothing(t, func(t *testing.T) {
+		s := startLarge(t, func(c *trigger.HTTPConfig) { c.ResponseTimeout = time.Second })
+		counts := map[int]int{}
+		var taken []*conn
+		for range 10 {
+			c, status := s.ask("large")
+			if counts[status]++; status == 200 {
+				taken = append(taken, c)
+			}
+		}
+		if counts[200] == 0 || counts[200] > 5 {
+			t.Errorf("got %v, want 24 MiB for at most five clients out of 128 MiB, and at least for one", counts)
+		}
+		if status, body := s.get("hello", "/"); status != 200 || body != "hello" {
+			t.Errorf("another client: %d %q", status, body)
+		}
+		s.wholeAnswer() // once the time of the others is over
+		for _, c := range taken {
+			if n, _ := io.Copy(io.Discard, c.r); n >= 24<<20 {
+				t.Error("an answer that nobody took in time was there as a whole")
+			}
+		}
+	})
+}
+
+// wholeAnswer wants a large answer as a whole, so that there is memory for it.
+func (s *server) wholeAnswer() {
+	s.t.Helper()
+	s.waitFor(func() bool {
+		status, body := s.get("large", "/")
+		return status == 200 && len(body) == 24<<20
+	}, "memory for an answer")
+}
+
+// Clients that leave in the middle of an answer, by RST or by closing, leave no
+// memory behind.
+func TestClientsLeave(t *testing.T) {
+	leavesNothing(t, func(t *testing.T) {
+		s := startLarge(t)
+		for i := range some(t, 40, 1000) {
+			c, _ := s.ask("large")
+			if i%2 == 0 {
+				c.Conn.(*net.TCPConn).SetLinger(0)
+			}
+			c.Close()
+		}
+		s.wholeAnswer()
+	})
+}
+
+// A client that reads slowly, but within its time, gets all of its answer.
+func TestPatientReader(t *testing.T) {
+	s := startLarge(t)
+	c, status := s.ask("large")
+	if status != 200 {
+		t.Fatalf("status %d", status)
+	}
+	size := int64(0)
+	for range 24 {
+		n, err := io.CopyN(io.Discard, c.r, 1<<20)
+		if size += n; err != nil {
+			t.Fatalf("after %d bytes: %v", size, err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	c.write("GET / HTTP/1.1\r\nHost: hello.localhost\r\n\r\n")
+	if resp, err := http.ReadResponse(c.r, nil); err != nil || resp.StatusCode != 200 {
+		t.Errorf("next request: %v", err)
+	}
+}
