@@ -46,7 +46,7 @@ func becomeNobody() {
 
 // Scripts add to the usual commands:
 //
-//	node             run a node; the script's mayfly works with it
+//	node [DIR]       run a node on a directory, data; the script's mayfly works with it
 //	tiny FILE TEXT   write a module that answers every request with a text
 //	exits CODE CMD   run a command that ends with this code
 //	get HOST PATH    write the node's answer to standard output
@@ -80,8 +80,11 @@ func mustGoEnv(t *testing.T, names ...string) (env []string) {
 }
 
 // scriptNode runs a node in this process until the script ends.
-func scriptNode(ts *testscript.TestScript, _ bool, _ []string) {
+func scriptNode(ts *testscript.TestScript, _ bool, args []string) {
 	data := ts.MkAbs("data")
+	if len(args) > 0 {
+		data = ts.MkAbs(args[0])
+	}
 	p := start("serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 	ts.Defer(func() {
 		if code := p.end(); code != 0 {

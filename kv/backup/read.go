@@ -226,7 +226,7 @@ func (r *reader) bytes(n int64) ([]byte, error) {
 	var b bytes.Buffer
 	got, err := io.CopyN(&b, r.from, n)
 	r.summary.Bytes += got
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return b.Bytes(), damaged(r.summary.Bytes, "it is cut off%s", r.after())
 	}
 	r.sum.Write(b.Bytes()) // never fails

@@ -53,6 +53,8 @@ func (a *api) table() []route {
 		{"POST", "user/tokens", areaAccounts, createToken, accessAdmin},
 		{"DELETE", "user/tokens/{token}", areaAccounts, revokeToken, accessAdmin},
 
+		{"GET", "mayfly/backup", areaAccounts, downloadBackup, accessAdmin},
+
 		{"GET", "accounts", areaAccounts, listAccounts, accessToken},
 		{"POST", "accounts", areaAccounts, createAccount, accessAdmin},
 		{"GET", oneAcct, areaAccounts, getAccount, accessToken},

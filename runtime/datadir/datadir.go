@@ -85,18 +85,26 @@ func (d Dir) Check() error {
 	return nil
 }
 
+// CheckEmpty refuses a directory that has anything in it.
+func (d Dir) CheckEmpty() error {
+	files, err := os.ReadDir(string(d))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(files) > 0 {
+		return fmt.Errorf("%s is not empty (it has %s): restore into a new directory", d, files[0].Name())
+	}
+	return nil
+}
+
 // BeginRestore takes an empty or missing directory for a restore; until
 // FinishRestore, Claim refuses it.
 func (d Dir) BeginRestore() error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return err
 	}
-	files, err := os.ReadDir(string(d))
-	if err != nil {
+	if err := d.CheckEmpty(); err != nil {
 		return err
-	}
-	if len(files) > 0 {
-		return fmt.Errorf("%s is not empty (it has %s): restore into a new directory", d, files[0].Name())
 	}
 	return d.write(unfinished)
 }
