@@ -20,20 +20,25 @@ const textHeaders = "content-type\x00text/plain\x00"
 // of each imported function. It imports only those named.
 func guest(text string, body func(call map[string]uint32) [][]byte, imports ...string) []byte {
 	var m hosttest.Module
-	table := native.New().Modules()[0]
 	index := map[string]uint32{}
 	for _, name := range imports {
-		f, ok := table.Find(name)
-		if !ok {
-			panic("no host function " + name)
-		}
-		index[name] = m.Import(table.Name, name, f.Params, f.Results)
+		index[name] = importNative(&m, name)
 	}
 	m.Memory(2)
 	m.Data(textAt, []byte(text))
 	m.Data(headerAt, []byte(textHeaders))
 	m.Func("fetch", nil, nil, []abi.Type{abi.I32, abi.I32, abi.I32}, body(index)...)
 	return m.Bytes()
+}
+
+// importNative imports a function of the native ABI and returns its index.
+func importNative(m *hosttest.Module, name string) uint32 {
+	table := native.New().Modules()[0]
+	f, ok := table.Find(name)
+	if !ok {
+		panic("no host function " + name)
+	}
+	return m.Import(table.Name, name, f.Params, f.Results)
 }
 
 func numbers(values ...int32) (ops []byte) {
