@@ -34,30 +34,31 @@ type Entry struct {
 // Bounds of an entry, in bytes. A text that is longer is cut.
 const (
 	maxText   = 256
-	maxTarget = 16      // texts
-	maxLine   = 1 << 16 // more than any entry has
+	maxList   = 4096 // of a text in Target, which may list names
+	maxTarget = 8    // texts
+	maxLine   = 1 << 18
 )
 
 // clip cuts all texts of an entry to what may be in the log.
 func (e Entry) clip() Entry {
 	for _, text := range []*string{&e.Action, &e.Request, &e.Token, &e.TokenName, &e.Account, &e.Remote} {
-		*text = cut(*text)
+		*text = cut(*text, maxText)
 	}
 	target := map[string]string{}
 	for name, text := range e.Target {
 		if len(target) < maxTarget {
-			target[cut(name)] = cut(text)
+			target[cut(name, maxText)] = cut(text, maxList)
 		}
 	}
 	e.Target = target
 	return e
 }
 
-func cut(text string) string {
-	if len(text) <= maxText {
+func cut(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	return strings.ToValidUTF8(text[:maxText], "") + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // before is what stands between the summed part of a line and its sum.

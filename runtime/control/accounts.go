@@ -62,6 +62,7 @@ func createAccount(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.note("new_account", a.Name)
 	return r.ok(accountOf(a))
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/audit"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
@@ -24,8 +25,11 @@ const base = "/client/v4"
 // Config of the control API. Registry is required.
 type Config struct {
 	Registry *deploy.Registry
-	Logger   *slog.Logger // default: discard
-	Version  string       // of the node, for /healthz
+	// Audit records what is changed, and what is refused. While it can't be written,
+	// changes are refused. Nil records nothing.
+	Audit   *audit.Log
+	Logger  *slog.Logger // default: discard
+	Version string       // of the node, for /healthz
 	// Ready is asked by /readyz; an error says why the node takes no requests.
 	// Default: always ready.
 	Ready func() error
@@ -79,6 +83,10 @@ type request struct {
 	token   deploy.Token
 	area    area
 	params  map[string]string // of the path, decoded
+
+	change   *route            // that is being carried out; nil if nothing is to be changed
+	target   map[string]string // what note was told
+	recorded bool              // in the audit log
 }
 
 // account is the account in the path.
@@ -145,6 +153,12 @@ func (a *api) serve(r *request) error {
 		return err
 	}
 	r.area = route.area
+	if route.changes() {
+		if err := r.mayChange(); err != nil {
+			return err
+		}
+		r.change = route
+	}
 	// A body that comes too slowly must not hold what the handler holds.
 	http.NewResponseController(r.reply).SetReadDeadline(time.Now().Add(route.bodyTime()))
 	return route.handle(r)

@@ -57,6 +57,11 @@ func (r *request) send(status int, e envelope) {
 
 // sendBytes answers with a body that is no envelope.
 func (r *request) sendBytes(status int, contentType string, body []byte) {
+	if err := r.record(status); err != nil {
+		f := r.public(err)
+		r.send(f.status, failed(f)) // what can't be recorded once is not recorded again
+		return
+	}
 	r.replied = true
 	h := r.reply.Header()
 	h.Set("Content-Type", contentType)

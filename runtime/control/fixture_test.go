@@ -21,6 +21,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/audit"
 	"github.com/mayfly-run/mayfly/runtime/control"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
@@ -40,6 +41,7 @@ type options struct {
 	store     kv.Store // default: in memory
 	ready     func() error
 	maxModule int64
+	audit     string // file of the audit log; empty for none
 }
 
 func newFixture(t testing.TB, o options) *fixture {
@@ -70,8 +72,15 @@ func newFixture(t testing.TB, o options) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var log *audit.Log
+	if o.audit != "" {
+		if log, err = audit.Open(audit.Config{Path: o.audit}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { log.Close() })
+	}
 	server := httptest.NewServer(control.New(control.Config{
-		Registry: registry, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule,
+		Registry: registry, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule,
 		URL: func(host string) string { return "http://" + host + ":8787" },
 		Now: func() time.Time { return epoch },
 	}))

@@ -52,6 +52,7 @@ func createNamespace(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.note("namespace", ns.ID)
 	return r.ok(namespaceOf(ns))
 }
 

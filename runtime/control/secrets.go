@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
 )
@@ -92,6 +93,7 @@ func putSecret(r *request) error {
 	if err := r.setSecrets(map[string]*string{in.Name: in.Text}); err != nil {
 		return err
 	}
+	r.note("secret", in.Name)
 	return r.ok(secretJSON{in.Name, secretType})
 }
 
@@ -109,6 +111,24 @@ func deleteSecret(r *request) error {
 func (r *request) setSecrets(texts map[string]*string) error {
 	_, err := r.api.registry.SetSecrets(r.Context(), r.account(), r.params["script"], texts)
 	return err
+}
+
+// noteSecrets notes the names of secrets that were put, and deleted.
+func (r *request) noteSecrets(texts map[string]*string) {
+	var put, deleted []string
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		if texts[name] == nil {
+			deleted = append(deleted, name)
+			continue
+		}
+		put = append(put, name)
+	}
+	if len(put) > 0 {
+		r.note("secrets", strings.Join(put, " "))
+	}
+	if len(deleted) > 0 {
+		r.note("deleted_secrets", strings.Join(deleted, " "))
+	}
 }
 
 // patchSecrets puts secrets, and deletes those that are null.
@@ -141,5 +161,6 @@ func patchSecrets(r *request) error {
 	if err := r.setSecrets(texts); err != nil {
 		return err
 	}
+	r.noteSecrets(texts)
 	return r.ok(result)
 }

@@ -50,6 +50,8 @@ func createToken(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.note("token", t.ID)
+	r.note("token_name", t.Name)
 	return r.ok(tokenOf(t, text))
 }
 

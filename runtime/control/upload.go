@@ -45,6 +45,8 @@ func uploadScript(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.note("version", v.ID)
+	r.noteSecrets(up.Secrets)
 	f, _, err := r.function()
 	if err != nil {
 		return err

@@ -215,12 +215,16 @@ func (n *Node) frontConfig(services *host.Services, id string) trigger.HTTPConfi
 }
 
 func (n *Node) openAdmin(ctx context.Context) error {
-	if err := n.registry.EnsureAdminToken(ctx, n.dir().AdminToken()); err != nil {
-		return fmt.Errorf("write admin token: %w", err)
+	log, err := n.openAudit()
+	if err != nil {
+		return err
+	}
+	if err := n.ensureAdminToken(ctx, log); err != nil {
+		return err
 	}
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
-			Registry: n.registry, Logger: n.cfg.Logger, Version: n.cfg.Version,
+			Registry: n.registry, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
 			MaxModule: n.cfg.MaxModule, Ready: n.ready, URL: n.url, Metrics: n.openMetrics()}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
