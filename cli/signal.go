@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/mayfly-run/mayfly/runtime/compile"
+	"github.com/mayfly-run/mayfly/runtime/doctor"
 )
 
 // Main is Run for a process: the first interrupt or SIGTERM ends the context,
@@ -16,6 +17,9 @@ import (
 func Main(args []string, stdio Stdio) int {
 	if len(args) > 0 && args[0] == compileChild {
 		return compile.Child(stdio.In, stdio.Out, stdio.Err, args[1:])
+	}
+	if len(args) > 0 && args[0] == doctorChild {
+		return doctor.Child(os.Stdout, os.Stderr, args[1:])
 	}
 	stdio.Self = self
 	ctx, cancel := context.WithCancel(context.Background())
@@ -35,6 +39,10 @@ func Main(args []string, stdio Stdio) int {
 // compileChild is the argument with which a node starts the process that
 // compiles. It is not for people.
 const compileChild = "compile-child"
+
+// doctorChild is the one with which mayfly doctor starts the process that reads a
+// database.
+const doctorChild = "doctor-child"
 
 // self starts the program that is running, even if its file was replaced since.
 func self(ctx context.Context) *exec.Cmd {

@@ -45,6 +45,8 @@ type Config struct {
 	// CollectEvery is how often space of overwritten large values is reclaimed.
 	// Default: 5 minutes.
 	CollectEvery time.Duration
+
+	idle bool // neither compacts nor collects
 }
 
 // stripes is how many writes to different keys may be under way at a time. They
@@ -78,11 +80,16 @@ type Store struct {
 	closeErr  error
 }
 
-// Open opens or makes the database. The error says what to do when the
-// directory belongs to another process or cannot be written.
+// Open opens or makes the database. It reads all tables first, about a gigabyte a
+// second if they are in memory, and refuses damaged ones: *DamageError. The error
+// says what to do when the directory belongs to another process or cannot be
+// written.
 func Open(cfg Config) (*Store, error) {
 	setDefaults(&cfg)
 	if err := prepareDir(cfg.Dir); err != nil {
+		return nil, err
+	}
+	if err := inspect(cfg); err != nil {
 		return nil, err
 	}
 	db, err := badger.OpenManaged(options(cfg))
@@ -99,8 +106,30 @@ func Open(cfg Config) (*Store, error) {
 		db: db, now: cfg.Now, log: cfg.Logger, revisions: revisions,
 		seed: maphash.MakeSeed(), turn: make(chan struct{}, 1), stop: stop,
 	}
-	s.collector.Go(func() { s.collect(ctx, cfg.CollectEvery) })
+	if !cfg.idle {
+		s.collector.Go(func() { s.collect(ctx, cfg.CollectEvery) })
+	}
 	return s, nil
+}
+
+// inspect looks at the files before Badger does. Nobody else writes them meanwhile.
+func inspect(cfg Config) error {
+	unlock, err := Lock(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := verify(context.Background(), cfg.Dir); err != nil {
+		return fmt.Errorf("open store in %s: %w: run mayfly doctor to see what is lost; restore a backup into a new directory", cfg.Dir, err)
+	}
+	kept, err := keepTail(cfg.Dir)
+	if kept {
+		cfg.Logger.Error("the value log is damaged: reading some keys is an error; mayfly doctor says which", "dir", cfg.Dir)
+	}
+	if err != nil {
+		return fmt.Errorf("open store in %s: %w", cfg.Dir, err)
+	}
+	return nil
 }
 
 func setDefaults(cfg *Config) {

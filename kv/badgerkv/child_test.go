@@ -25,6 +25,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "write":
 		exit(writeForever(os.Getenv(dirVariable)))
+	case "idle-filled":
+		exit(fill(os.Getenv(dirVariable)))
 	case "idle":
 		exit(idle(os.Getenv(dirVariable)))
 	default:
@@ -51,6 +53,22 @@ func child(t *testing.T, role, dir string) *exec.Cmd {
 	cmd.Env = append(os.Environ(), roleVariable+"="+role, dirVariable+"="+dir)
 	cmd.Stderr = os.Stderr
 	return cmd
+}
+
+// fill writes what damageValue makes and is idle.
+func fill(dir string) error {
+	s, err := badgerkv.Open(badgerkv.Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	for i := range 60 {
+		if _, err := s.Put(context.Background(), fmt.Sprint(i), damageValue(i), kv.PutOptions{}); err != nil {
+			return err
+		}
+	}
+	fmt.Println("ready")
+	os.Stdin.Read(make([]byte, 1)) // returns when the test closes it
+	return s.Close()
 }
 
 // idle opens the store, reads a little, says ready, and waits for its standard

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // prepareDir makes dir and finds out whether it can be written, so that the
@@ -37,7 +39,31 @@ func openError(dir string, err error) error {
 	if !strings.Contains(err.Error(), "Cannot acquire directory lock") {
 		return fmt.Errorf("open store in %s: %w", dir, err)
 	}
+	return inUse(dir)
+}
+
+func inUse(dir string) error {
 	return fmt.Errorf("%s is in use by %s; stop it or choose another directory", dir, owner(dir))
+}
+
+// Lock keeps other processes, and Open, from using a directory, until unlock is
+// called. The lock is the one that Badger takes.
+func Lock(dir string) (unlock func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("lock store: %w", err)
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, inUse(dir)
+	}
+	return func() { f.Close() }, nil
 }
 
 func owner(dir string) string {

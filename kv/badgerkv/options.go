@@ -37,6 +37,10 @@ const (
 // machines with gigabytes to spare (83 MiB of heap for each of 5 memtables, a
 // cache of 256 MiB).
 func options(cfg Config) badger.Options {
+	compactors := 2
+	if cfg.idle {
+		compactors = 0
+	}
 	return badger.DefaultOptions(cfg.Dir).
 		WithSyncWrites(!cfg.NoSync).
 		WithLogger(logger{cfg.Logger}).
@@ -45,7 +49,7 @@ func options(cfg Config) badger.Options {
 		WithNumMemtables(2).
 		WithNumLevelZeroTables(2).
 		WithNumLevelZeroTablesStall(4).
-		WithNumCompactors(2).
+		WithNumCompactors(compactors).
 		WithNumGoroutines(2).
 		WithValueThreshold(valueThreshold).
 		WithValueLogFileSize(valueLogFile).

@@ -157,20 +157,29 @@ func (c *Cache) fingerprint() ([]byte, error) {
 		return nil, err
 	}
 	defer removeAll(dir)
+	seed, folder, err := fingerprint(dir)
+	c.store.folder = filepath.Join(c.cfg.Dir, folder)
+	return seed, err
+}
+
+// fingerprint compiles in dir. It returns the seed of keys and the name of wazero's
+// folder.
+func fingerprint(dir string) (seed []byte, folder string, err error) {
 	if err := compileInto(context.Background(), dir, []byte("\x00asm\x01\x00\x00\x00")); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	folder, entry, err := produced(dir)
 	if err != nil {
-		return nil, fmt.Errorf("no compiler for this processor: %w", errors.ErrUnsupported)
+		return nil, "", fmt.Errorf("no compiler for this processor: %w", errors.ErrUnsupported)
 	}
-	c.store.folder = filepath.Join(c.cfg.Dir, folder)
-	return fmt.Appendf(nil, "mayfly compile %d %s/%x ", format, folder, entry), nil
+	return fmt.Appendf(nil, "mayfly compile %d %s/%x ", format, folder, entry), folder, nil
 }
 
 // key takes the digest of a module.
-func (c *Cache) key(digest [sha256.Size]byte) key {
-	return sha256.Sum256(append(c.seed[:len(c.seed):len(c.seed)], digest[:]...))
+func (c *Cache) key(digest [sha256.Size]byte) key { return keyOf(c.seed, digest) }
+
+func keyOf(seed []byte, digest [sha256.Size]byte) key {
+	return sha256.Sum256(append(seed[:len(seed):len(seed)], digest[:]...))
 }
 
 // Close ends running children and waits for them. Close the wazero.Runtime first.

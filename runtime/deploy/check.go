@@ -18,8 +18,9 @@ type Problem struct {
 	What   string // is wrong
 	Means  string // for whom
 	Fix    string
-	// Remade: the record is of a Snapshot, and may be removed.
+	// Remade: the record is of a Snapshot, and may be removed, with its blob.
 	Remade bool
+	Blob   string // digest of the one that is damaged or missing, if any
 }
 
 // Records calls do for entries in the order of their keys, as kv.View's Entries.
@@ -234,7 +235,7 @@ func (c *check) named(ctx context.Context, record, digest, what, means, fix stri
 	default:
 		return err
 	}
-	c.report(Problem{Record: record, What: what, Means: means, Fix: fix, Remade: areaOf(record) == snapshotRecords})
+	c.report(Problem{Record: record, What: what, Means: means, Fix: fix, Remade: areaOf(record) == snapshotRecords, Blob: digest})
 	return nil
 }
 
@@ -245,4 +246,20 @@ func (c *check) bindings(f Function, v Version) {
 			c.missing(functionRecord(f.id()), "the KV namespace of binding "+b.Binding, meaningOf(functionRecords), restoreFix)
 		}
 	}
+}
+
+// KnownAdminToken reports whether text is a token for administrators of which there
+// is a record.
+func KnownAdminToken(text string, records []kv.Entry) bool {
+	if !isToken(text) {
+		return false
+	}
+	hash := hashToken(text)
+	for _, e := range records {
+		var t Token
+		if e.Key == tokenRecords+hash[:tokenIDLength] && json.Unmarshal(e.Value, &t) == nil {
+			return t.Hash == hash && t.Kind == KindAdmin
+		}
+	}
+	return false
 }

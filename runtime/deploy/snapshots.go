@@ -76,8 +76,8 @@ func (r *Registry) keep(ctx context.Context, a *Active, s *runtime.Snapshot) err
 	ctx = context.WithoutCancel(ctx)
 	key := snapshotRecord(a.id(), a.VersionID)
 	old, _, err := read[snapshotEntry](ctx, r.cfg.Store, key)
-	if err != nil && !errors.Is(err, kv.ErrNotFound) {
-		return err
+	if err != nil {
+		old = snapshotEntry{} // there is none, or it is damaged, and is written over
 	}
 	if err := r.storeSnapshot(ctx, key, data); err != nil {
 		return err

@@ -120,7 +120,7 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.closers = append(n.closers, func() error { return engine.Close(context.Background()) })
-	id, err := nodeID(n.dir().NodeID())
+	id, err := nodeID(n.dir().NodeID(), n.cfg.Logger)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+
+	"github.com/mayfly-run/mayfly/runtime/datadir"
+	"github.com/mayfly-run/mayfly/runtime/doctor"
+	"github.com/spf13/cobra"
+)
+
+type doctorCommand struct {
+	stdio        Stdio
+	data         string
+	repair, json bool
+}
+
+func newDoctor(stdio Stdio) *cobra.Command {
+	d := &doctorCommand{stdio: stdio}
+	c := &cobra.Command{
+		Use:   "doctor --data DIR",
+		Short: "Check the data directory of a node that does not run",
+		Long: `Doctor reads everything in a data directory and compares it with its checksums:
+the database and each entry in it, modules and snapshots, compiled code; whether
+what Functions need is there; who may read the files; and how much space is free.
+It says of each problem what it means and what to do, and ends with 1 if there is
+one. It changes nothing.
+
+With --repair it removes damaged snapshots and compiled code, which are made again.
+It never removes what users have stored.`,
+		Args: atMost(0),
+		RunE: func(c *cobra.Command, _ []string) error { return d.run(c) },
+	}
+	f := c.Flags()
+	f.StringVar(&d.data, "data", "", "data directory")
+	f.BoolVar(&d.repair, "repair", false, "remove what is damaged and made again")
+	f.BoolVar(&d.json, "json", false, "print JSON")
+	return c
+}
+
+func (d *doctorCommand) run(c *cobra.Command) error {
+	if d.data == "" {
+		return usagef(c, "--data is missing: the data directory to check")
+	}
+	if d.stdio.Self == nil {
+		return errors.New("doctor has to start this program again, and can't")
+	}
+	line := startProgress(d.stdio, "checking")
+	report, err := doctor.Run(c.Context(), doctor.Config{Dir: datadir.Dir(d.data), Child: d.child, Repair: d.repair})
+	line.Done()
+	if err != nil {
+		return err
+	}
+	if d.json {
+		err = printJSON(d.stdio.Out, report)
+	} else {
+		err = printReport(d.stdio.Out, report)
+	}
+	if err == nil && !report.Sound() {
+		err = errors.New("the data directory is not as it should be")
+	}
+	return err
+}
+
+func (d *doctorCommand) child(ctx context.Context) *exec.Cmd {
+	cmd := d.stdio.Self(ctx)
+	cmd.Args = []string{cmd.Args[0], doctorChild}
+	return cmd
+}
+
+func printReport(w io.Writer, r *doctor.Report) error {
+	for _, p := range r.Problems {
+		state := "  do: " + p.Fix
+		if p.Repaired {
+			state = "  repaired: it was removed"
+		}
+		if _, err := fmt.Fprintf(w, "%s: %s\n  this means: %s\n%s\n", p.Where, p.What, p.Means, state); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "checked %d entries, %d blobs and the code of %d modules: %d problems\n", r.Entries, r.Blobs, r.Compiled, len(r.Problems))
+	return err
+}

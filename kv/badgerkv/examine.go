@@ -1,0 +1,160 @@
+package badgerkv
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
+
+// Examiner gets what Examine finds.
+type Examiner struct {
+	File    func(*DamageError)            // a file that is damaged
+	Entry   func(kv.Entry) error          // an entry that is whole; its error ends Examine
+	Damaged func(key string, cause error) // an entry that is not
+}
+
+// Examine reads a whole database without changing it. The caller holds Lock(dir).
+// scratch is an empty directory on the same volume, in which the database is
+// opened: it takes some 100 MiB there, and is the caller's to remove. Damage that
+// Badger does not expect can end the process. If tables are damaged, no entries are
+// read: it can't be told then whether an entry is the newest of its key.
+func Examine(ctx context.Context, dir, scratch string, e Examiner) error {
+	bad := 0
+	file := func(d *DamageError) error {
+		bad++
+		e.File(d)
+		return nil
+	}
+	if err := verifyAll(ctx, dir, file); err != nil {
+		return fmt.Errorf("examine tables: %w", err)
+	}
+	if err := verifyRegistry(dir); err != nil {
+		file(&DamageError{badger.KeyRegistryFileName, err.Error()})
+	}
+	if bad > 0 {
+		return nil
+	}
+	if err := verifyLogs(dir, e.File); err != nil {
+		return fmt.Errorf("examine logs: %w", err)
+	}
+	if err := copyDatabase(dir, scratch); err != nil {
+		return fmt.Errorf("examine database: %w", err)
+	}
+	s, err := Open(Config{Dir: scratch, NoSync: true, idle: true})
+	if err != nil {
+		e.File(&DamageError{"the database as a whole", err.Error()})
+		return nil
+	}
+	// It is not closed: that would write, to a copy.
+	return s.examine(ctx, e)
+}
+
+func verifyRegistry(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, badger.ManifestFilename))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // a new database
+	}
+	r, err := badger.OpenKeyRegistry(badger.KeyRegistryOptions{Dir: dir, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
+// verifyLogs looks through the value log, and the logs of what is in no table yet.
+func verifyLogs(dir string, damaged func(*DamageError)) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		what := ""
+		switch filepath.Ext(f.Name()) {
+		case ".vlog":
+			what = "an entry of the value log is not whole; other entries behind it can still be read"
+		case ".mem":
+			what = "the log of recent writes is not whole; writes behind the damage are lost when the node starts"
+		default:
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			return err
+		}
+		if damagedWithin(data) {
+			damaged(&DamageError{f.Name(), what})
+		}
+	}
+	return nil
+}
+
+// copyDatabase links the files that opening leaves as they are, and copies others.
+func copyDatabase(dir, to string) error {
+	last, err := lastVlog(dir)
+	if err != nil {
+		return err
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		from, to := filepath.Join(dir, f.Name()), filepath.Join(to, f.Name())
+		constant := strings.HasSuffix(from, ".sst") || strings.HasSuffix(from, ".vlog") && from != last
+		if !f.Type().IsRegular() || f.Name() == "LOCK" {
+			continue
+		}
+		if constant && os.Link(from, to) == nil {
+			continue
+		}
+		if err := copyFile(from, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFile leaves holes where there are zeros: logs are mostly that.
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, bytes.NewReader(bytes.TrimRight(data, "\x00")))
+	return errors.Join(err, f.Truncate(int64(len(data))), f.Close())
+}
+
+// examine is view.Entries that goes on after damage.
+func (s *Store) examine(ctx context.Context, e Examiner) error {
+	v := &view{store: s, at: latest}
+	txn := s.db.NewTransactionAt(v.at, false)
+	defer txn.Discard()
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(headPrefix)})
+	defer it.Close()
+	for it.Rewind(); it.Valid() && ctx.Err() == nil; it.Next() {
+		key := string(it.Item().Key()[len(headPrefix):])
+		found, err := v.entry(txn, it.Item())
+		switch {
+		case err == nil:
+			if err := e.Entry(found); err != nil {
+				return err
+			}
+		case !errors.Is(err, kv.ErrNotFound):
+			e.Damaged(key, err)
+		}
+	}
+	return ctx.Err()
+}
