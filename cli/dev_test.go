@@ -126,6 +126,21 @@ func TestDev(t *testing.T) {
 	}
 }
 
+// What .dev.vars has is a secret, unless the manifest has a variable of that name.
+func TestDevSecrets(t *testing.T) {
+	s := mustDev(t, "one", prebuilt)
+	s.mustWrite(t, ".dev.vars", []byte("KEY=first\n"))
+	s.mustWrite(t, "app.wasm", tellsSecret(false))
+	s.mustBecome(t, 200, "first", "one")
+	s.mustWrite(t, ".dev.vars", []byte("KEY=second\nOTHER=\n"))
+	s.mustBecome(t, 200, "second", "first")
+	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.wasm\"\nvars = { KEY = \"x\" }\n"))
+	s.mustWrite(t, ".dev.vars", []byte("KEY=third\n"))
+	s.mustBecome(t, 200, "third", "second", "x")
+	s.mustWrite(t, ".dev.vars", nil)
+	s.mustBecome(t, 200, "x", "third")
+}
+
 func TestDevKeepsStateApart(t *testing.T) {
 	s := mustDev(t, "one", prebuilt)
 	got, err := os.ReadFile(filepath.Join(s.dir, ".mayfly", ".gitignore"))

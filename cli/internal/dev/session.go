@@ -136,10 +136,11 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 	if err != nil {
 		return fmt.Errorf("read module: %w", err)
 	}
-	settings, err := settingsOf(ctx, r, p)
+	up, err := uploadOf(ctx, r, p)
 	if err != nil {
 		return err
 	}
-	_, err = r.Deploy(ctx, deploy.Local, s.name, deploy.Upload{Module: module, Settings: settings})
+	up.Module = module
+	_, err = r.Deploy(ctx, deploy.Local, s.name, up)
 	return err
 }

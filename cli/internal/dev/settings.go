@@ -13,35 +13,54 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
-// settingsOf are the manifest's, with the variables of .dev.vars over them and
-// KV namespaces that exist.
-func settingsOf(ctx context.Context, r *deploy.Registry, p *build.Project) (deploy.Settings, error) {
+// uploadOf is what the manifest says, with KV namespaces that exist. What .dev.vars
+// has goes over variables of the manifest, or else is a secret, as it will be on a
+// node; one without a text is a variable, because no secret is empty.
+func uploadOf(ctx context.Context, r *deploy.Registry, p *build.Project) (up deploy.Upload, err error) {
 	m := p.Manifest
-	s := deploy.Settings{
+	up.Settings = deploy.Settings{
 		CompatibilityDate: m.CompatibilityDate,
 		Vars:              maps.Clone(m.Vars),
 		Limits:            m.Limits,
 		Egress:            m.Egress,
 		Snapshot:          m.Snapshot,
 	}
-	secrets, err := devVars(p.Dir)
+	if up.Settings.Vars == nil {
+		up.Settings.Vars = map[string]deploy.Var{}
+	}
+	texts, err := devVars(p.Dir)
 	if err != nil {
-		return s, err
+		return up, err
 	}
-	if s.Vars == nil {
-		s.Vars = map[string]deploy.Var{}
-	}
-	for name, text := range secrets {
-		s.Vars[name] = deploy.Var{Text: text}
+	up.Secrets = forgotten(r, m.Name)
+	for name, text := range texts {
+		if _, variable := m.Vars[name]; variable || text == "" {
+			up.Settings.Vars[name] = deploy.Var{Text: text}
+			continue
+		}
+		up.Secrets[name] = &text
 	}
 	for _, ns := range m.KVNamespaces {
 		id, err := namespace(ctx, r, ns)
 		if err != nil {
-			return s, err
+			return up, err
 		}
-		s.KVNamespaces = append(s.KVNamespaces, deploy.KVNamespace{Binding: ns.Binding, ID: id})
+		up.Settings.KVNamespaces = append(up.Settings.KVNamespaces, deploy.KVNamespace{Binding: ns.Binding, ID: id})
 	}
-	return s, nil
+	return up, nil
+}
+
+// forgotten deletes all secrets that the Function has from before.
+func forgotten(r *deploy.Registry, name string) map[string]*string {
+	texts := map[string]*string{}
+	f, _, err := r.Function(deploy.Local, name)
+	if err != nil { // it is not there yet
+		return texts
+	}
+	for _, secret := range f.SecretNames() {
+		texts[secret] = nil
+	}
+	return texts
 }
 
 // devVars reads .dev.vars, if there is one.
