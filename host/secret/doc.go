@@ -2,8 +2,8 @@
 //
 // A Key, which the node is given from outside, seals one data key per account;
 // data keys seal the secrets. So the Key changes without a secret being touched,
-// and the secrets of an account are gone for good once its data key is. Start
-// reading at Keyring; seal.go has the format.
+// and all secrets of an account end with its data key. Start reading at Keyring;
+// seal.go has the format.
 //
 // What is sealed says by which key, and opens only for the account, Function,
 // name and value id that it was sealed for: exchanged, altered or truncated
