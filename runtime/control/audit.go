@@ -32,6 +32,7 @@ func (r *request) unrecordable(err error, so string) error {
 	f := &failure{http.StatusInternalServerError, 10500, fmt.Sprintf("the audit log can't be written, %s; the node's log has the details of request %s", so, r.id)}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
 		f.status, f.code = http.StatusInsufficientStorage, 10000+http.StatusInsufficientStorage
+		f.msg += ". There is no space on the volume of its data directory: free some, and try again"
 	}
 	return f
 }
