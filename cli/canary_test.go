@@ -112,6 +112,33 @@ func (s *server) stop(t *testing.T, into *told) {
 	}
 }
 
+// requestsWith are requests about a Function that have a secret in them, good and
+// bad, and others that might tell it.
+func requestsWith(text string) (list [][3]string) {
+	for _, body := range []string{
+		`{"name":"KEY","text":"` + text + `","type":"secret_text"}`,
+		`{"name":"OTHER","text":"` + text + `"}`,
+		`{"name":"a-b","text":"` + text + `"}`,
+		`{"name":"KEY","text":"` + text + `","type":"secret_key"}`,
+		`{"name":"KEY","text":"` + strings.Repeat(text, 200) + `"}`,
+		`{"name":"KEY","text":"` + text,
+		`{"name":"KEY","text":["` + text + `"]}`,
+		`{"name":"KEY","text":"` + text + `\u0000"}`,
+		`{"name":"KEY","text":"` + text + `"} x`,
+	} {
+		list = append(list, [3]string{"PUT", "/secrets", body})
+	}
+	list = append(list, [][3]string{
+		{"PATCH", "/secrets-bulk", `{"secrets":{"OTHER":null,"THIRD":{"text":"` + text + `"}}}`},
+		{"PATCH", "/secrets-bulk", `{"secrets":{"OTHER":null,"FOURTH":{"text":"` + text + `"}}}`},
+		{"DELETE", "/secrets/THIRD", ""},
+	}...)
+	for _, path := range []string{"/secrets", "/secrets/KEY", "/settings", "/versions", "/deployments", ""} {
+		list = append(list, [3]string{"GET", path, ""})
+	}
+	return list
+}
+
 // A secret is told to requests of its Function. It is nowhere on disk, in no log,
 // and in no answer of the API, whatever goes wrong with it.
 func TestCanary(t *testing.T) {
@@ -137,24 +164,8 @@ func TestCanary(t *testing.T) {
 		}
 		fmt.Fprintln(said, s.mustRun(t, "deploy", file, "--secrets-file", variables, "--json"))
 		say("PUT", scripts+name, string(module)) // again, bare
-		for _, body := range []string{
-			`{"name":"KEY","text":"` + text + `","type":"secret_text"}`,
-			`{"name":"OTHER","text":"` + text + `"}`,
-			`{"name":"a-b","text":"` + text + `"}`,
-			`{"name":"KEY","text":"` + text + `","type":"` + "secret_key" + `"}`,
-			`{"name":"KEY","text":"` + strings.Repeat(text, 200) + `"}`,
-			`{"name":"KEY","text":"` + text,
-			`{"name":"KEY","text":["` + text + `"]}`,
-			`{"name":"KEY","text":"` + text + `\u0000"}`,
-			`{"name":"KEY","text":"` + text + `"} x`,
-		} {
-			say("PUT", scripts+name+"/secrets", body)
-		}
-		say("PATCH", scripts+name+"/secrets-bulk", `{"secrets":{"OTHER":null,"THIRD":{"text":"`+text+`"}}}`)
-		say("PATCH", scripts+name+"/secrets-bulk", `{"secrets":{"OTHER":null,"FOURTH":{"text":"`+text+`"}}}`)
-		say("DELETE", scripts+name+"/secrets/THIRD", "")
-		for _, path := range []string{"/secrets", "/secrets/KEY", "/settings", "/versions", "/deployments", ""} {
-			say("GET", scripts+name+path, "")
+		for _, r := range requestsWith(text) {
+			say(r[0], scripts+name+r[1], r[2])
 		}
 	}
 	say("PUT", "accounts/local/workers/scripts/nobody/secrets", `{"name":"KEY","text":"`+text+`"}`)
