@@ -3,6 +3,7 @@ package wasm
 // The instructions of the validator that work on tables and segments.
 
 func (v *validator) bulk() {
+	v.cost.bulk()
 	switch v.op {
 	case opTableGet, opTableSet, opTableGrow, opTableSize, opTableFill:
 		v.tableOp(v.tableAt(v.index).Type)

@@ -13,11 +13,15 @@ func (v *validator) control() {
 	case opEnd:
 		v.close()
 	case opBr:
-		v.popAll(v.label(v.index).labelTypes())
+		f := v.label(v.index)
+		v.cost.branch(f)
+		v.popAll(f.labelTypes())
 		v.neverReached()
 	case opBrIf:
 		v.popType(I32)
-		types := v.label(v.index).labelTypes()
+		f := v.label(v.index)
+		v.cost.branch(f)
+		types := f.labelTypes()
 		v.popAll(types)
 		v.pushAll(types)
 	case opBrTable:
@@ -59,7 +63,8 @@ func (v *validator) otherwise() {
 		v.failAt(v.start, "else without if")
 		return
 	}
-	v.pushFrame(frame{op: opElse, start: f.start, params: f.params, results: f.results})
+	v.cost.blocks += blocksOfElse
+	v.pushFrame(frame{op: opElse, start: f.start, params: f.params, results: f.results, branches: f.branches})
 }
 
 func (v *validator) close() {
@@ -90,7 +95,9 @@ func (v *validator) branchTable() {
 	v.cost.branchTable(len(v.targets))
 	last := v.label(v.targets[len(v.targets)-1]).labelTypes()
 	for i, target := range v.targets {
-		types := v.label(target).labelTypes()
+		f := v.label(target)
+		f.branches++
+		types := f.labelTypes()
 		switch {
 		case v.err != nil:
 			return

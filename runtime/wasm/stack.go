@@ -7,6 +7,7 @@ type frame struct {
 	height          int    // operands below the block
 	params, results []ValType
 	unreachable     bool
+	branches        int // to its label so far
 }
 
 // labelTypes is what a branch to the frame carries.

@@ -108,8 +108,12 @@ func (v *validator) plain(op *operation) {
 	if op.result != 0 {
 		v.push(op.result)
 	}
-	if v.op == opMemoryGrow {
+	switch v.op {
+	case opMemoryGrow:
 		v.m.facts.GrowsMemory = true
+		v.cost.bulk()
+	case opMemoryCopy, opMemoryFill:
+		v.cost.bulk()
 	}
 }
 
