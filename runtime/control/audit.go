@@ -10,9 +10,10 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/audit"
 )
 
-// changes reports whether a route changes something. What does is recorded.
+// changes reports whether a route changes something, or hands out everything. What
+// does is recorded.
 func (rt *route) changes() bool {
-	return rt.method != http.MethodGet && !strings.HasSuffix(rt.path, "/bulk/get")
+	return rt.method != http.MethodGet && !strings.HasSuffix(rt.path, "/bulk/get") || rt.path == backupPath
 }
 
 // mayChange refuses changes while they can't be recorded.

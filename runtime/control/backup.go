@@ -38,6 +38,9 @@ type backupWriter struct {
 
 func (w *backupWriter) Write(p []byte) (int, error) {
 	if !w.replied {
+		if err := w.record(http.StatusOK); err != nil {
+			return 0, err
+		}
 		w.replied = true
 		h := w.reply.Header()
 		h.Set("Content-Type", "application/octet-stream")

@@ -42,6 +42,8 @@ const (
 	space     = spaces + "/{namespace}"
 	oneAcct   = "accounts/{account}"
 	allTokens = "accounts/{account}/tokens"
+
+	backupPath = "mayfly/backup"
 )
 
 func (a *api) table() []route {
@@ -53,7 +55,7 @@ func (a *api) table() []route {
 		{"POST", "user/tokens", areaAccounts, createToken, accessAdmin},
 		{"DELETE", "user/tokens/{token}", areaAccounts, revokeToken, accessAdmin},
 
-		{"GET", "mayfly/backup", areaAccounts, downloadBackup, accessAdmin},
+		{"GET", backupPath, areaAccounts, downloadBackup, accessAdmin},
 
 		{"GET", "accounts", areaAccounts, listAccounts, accessToken},
 		{"POST", "accounts", areaAccounts, createAccount, accessAdmin},
