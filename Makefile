@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS  = -s -w -X github.com/mayfly-run/mayfly/cli.version=$(VERSION)
 
-.PHONY: all run build test check unit race sdk examples fuzz cross bench clean
+.PHONY: all run build test check unit race sdk examples fuzz cross torture bench peers clean
 
 all: build
 
@@ -44,8 +44,17 @@ FUZZTIME ?= 3s
 fuzz:
 	GO='$(GO)' FUZZTIME=$(FUZZTIME) sh bench/fuzz.sh
 
+# What tries to break a node, for as long as it takes to be believed: attacks by a
+# tenant and by clients, kills, full disks. make test has a short form of it.
+torture:
+	MAYFLY_TORTURE=1 $(GO) test -count=1 -v -timeout 90m ./torture ./runtime/trigger
+
 bench:
 	sh bench/run.sh
+
+# Beside wasmtime, workerd and fasthttp alone; needs a C compiler, Node.js and npm.
+peers:
+	GO='$(GO)' sh bench/peers/run.sh
 
 clean:
 	rm -rf bin dist

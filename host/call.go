@@ -49,8 +49,8 @@ type Call struct {
 	// Pacer is the engine's; nil if it has none.
 	Pacer Pacer
 
-	// Turn is what a long-running guest holds while it runs; nil otherwise. The
-	// engine gives it, and it ends as soon as the guest waits.
+	// Turn is what a guest may hold while it runs. The engine gives it, and it ends
+	// as soon as the guest waits.
 	Turn      Turn
 	TurnSince time.Time
 	TurnWait  time.Duration // in all, until its turn came

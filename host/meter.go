@@ -75,7 +75,7 @@ func (c *Call) Work(units int64) {
 // lookInterval is how often a running guest's client is looked for.
 const lookInterval = time.Millisecond
 
-// Turn is a place among the guests that may run for long.
+// Turn is a place among the guests that run.
 type Turn interface{ EndTurn(c *Call) }
 
 // EndTurn gives the turn back, if the guest holds one.
@@ -91,11 +91,11 @@ func (c *Call) EndTurn() {
 func (c *Call) Pause() { c.pauseAt(time.Now()) }
 
 func (c *Call) pauseAt(now time.Time) {
-	c.EndTurn()
 	if !c.running.IsZero() {
 		c.Usage.CPU += now.Sub(c.running)
 		c.running = time.Time{}
 	}
+	c.EndTurn()
 }
 
 func (c *Call) Resume() { c.running = time.Now() }

@@ -1,5 +1,7 @@
 package runtime
 
+import "github.com/mayfly-run/mayfly/host"
+
 // Codes is how many compiled artefacts are in memory.
 func (r *Runtime) Codes() int {
 	r.mu.Lock()
@@ -30,3 +32,15 @@ var DecodeSnapshot = func(data []byte) error {
 	_, _, err := decodeSnapshot(data)
 	return err
 }
+
+// Starts is what requests begin by.
+type Starts = starts
+
+// NewStarts lets most begin at the same time.
+func NewStarts(most int32) *Starts {
+	s := newStarts()
+	s.most = most
+	return s
+}
+
+func (s *starts) Begin(c *host.Call) bool { return s.begin(c) }

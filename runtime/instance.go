@@ -36,6 +36,9 @@ func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
 	c.Memory = s.Budget
 	if !s.runtime.cfg.Simple {
 		c.Pacer = s.runtime.turns
+		if !s.runtime.starts.begin(c) {
+			return nil, context.Cause(c.Context())
+		}
 	}
 	s.code.abi.Enter(c)
 	i, err := s.instance(c)
@@ -57,8 +60,7 @@ func (s *Snapshot) instance(c *host.Call) (*Instance, error) {
 	if s.runtime.cfg.Simple {
 		return s.newInstance(c.EngineContext(), c.Limits.Memory) // the start function runs while instantiating
 	}
-	c.Pause() // making an Instance is not the guest's work
-	defer c.Resume()
+	defer c.Resume() // making an Instance is not the guest's work
 	return s.newInstance(context.Background(), c.Limits.Memory)
 }
 

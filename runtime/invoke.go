@@ -15,7 +15,8 @@ import (
 // could be had. The error tells the log, never a client, why the Outcome is not ok.
 func (s *Snapshot) Invoke(c *host.Call) (outcome host.Outcome, spent *Instance, err error) {
 	defer func() {
-		if spent == nil {
+		if spent == nil { // also after a fault of ours
+			c.EndTurn()
 			s.Done()
 		}
 	}()
@@ -41,7 +42,7 @@ func (s *Snapshot) judgeAcquire(c *host.Call, err error) host.Outcome {
 	switch {
 	case errors.Is(err, ErrNoRoom):
 		return host.OutcomeLoadShed
-	case s.runtime.cfg.Simple: // its start function has run
+	case s.runtime.cfg.Simple, c.Err() != nil: // its start function has run; its time was over
 		return judge(c, false, err)
 	}
 	return host.OutcomeInternalError

@@ -42,6 +42,7 @@ type Runtime struct {
 	cfg     Config
 	engine  wazero.Runtime
 	offered map[string]*abi.Module
+	starts  *starts
 	turns   *turns
 	flight  singleflight.Group
 	bytes   atomic.Int64 // see Bytes
@@ -59,6 +60,7 @@ func New(ctx context.Context, cfg Config) (*Runtime, error) {
 		cfg:     cfg,
 		engine:  wazero.NewRuntimeWithConfig(ctx, cfg.engine()),
 		offered: map[string]*abi.Module{},
+		starts:  newStarts(),
 		turns:   newTurns(),
 		codes:   map[kv.Digest]*code{},
 	}

@@ -237,10 +237,12 @@ func TestIdleInstances(t *testing.T) {
 	var busy []*runtime.Instance
 	for range 8 {
 		s.Use()
-		i, err := s.Acquire(begin(t, nil, "/", host.Limits{}))
+		c := begin(t, nil, "/", host.Limits{})
+		i, err := s.Acquire(c)
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.Pause() // as if it waited for something
 		busy = append(busy, i)
 	}
 	for _, i := range busy {

@@ -54,12 +54,10 @@ func newTurns() *turns {
 // take gives the Call a turn or lets it keep the one it has. It waits if it must,
 // at most until the Invocation is over.
 func (t *turns) take(c *host.Call) {
-	if c.Turn != nil {
-		if t.waiting.Load() == 0 || !t.due(c) {
-			return
-		}
-		c.EndTurn()
+	if c.Turn == t && (t.waiting.Load() == 0 || !t.due(c)) {
+		return
 	}
+	c.EndTurn()
 	if w := t.ask(c); w != nil {
 		t.wait(c, w)
 		return

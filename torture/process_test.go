@@ -1,0 +1,110 @@
+package torture_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mayfly-run/mayfly/cli/api"
+)
+
+// tryServe starts a node that may refuse; then it returns what the node said.
+func tryServe(t *testing.T, data string) (s *server, said string) {
+	t.Helper()
+	file, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = &server{data: data}
+	if s.log, err = os.Create(filepath.Join(t.TempDir(), "log")); err != nil {
+		t.Fatal(err)
+	}
+	s.cmd = exec.Command(file, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	s.cmd.Stderr = s.log
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fscanf(bufio.NewReader(out), "ready http=%s admin=%s\n", &s.web, &s.admin); err != nil {
+		s.kill()
+		text, _ := os.ReadFile(s.log.Name())
+		return nil, string(text)
+	}
+	return s, ""
+}
+
+// end lets the node finish.
+func (s *server) end(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Fatalf("the node ended with %v", err)
+	}
+}
+
+// hello is what the Function hello answers.
+func (s *server) hello() string {
+	req, err := http.NewRequest("GET", "http://"+s.web+"/", nil)
+	if err != nil {
+		return err.Error()
+	}
+	req.Host = host("local", "hello")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err.Error()
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// kv sends one request about a value; status 0 is no answer.
+func (s *server) kv(t *testing.T, method, namespace, key string, body []byte, headers ...string) (status int, header http.Header, answer []byte) {
+	req, err := http.NewRequest(method, "http://"+s.admin+"/client/v4/accounts/local/storage/kv/namespaces/"+namespace+key, bytes.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return 0, nil, nil
+	}
+	req.Header.Set("Authorization", "Bearer "+s.mustToken(t))
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	client := http.Client{Timeout: 20 * time.Second}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, nil, nil
+	}
+	defer resp.Body.Close()
+	if answer, err = io.ReadAll(resp.Body); err != nil {
+		return 0, nil, nil
+	}
+	return resp.StatusCode, resp.Header, answer
+}
+
+func (s *server) mustPut(t *testing.T, namespace, key string, value []byte) {
+	t.Helper()
+	if err := s.mustClient(t, "local").PutValue(t.Context(), namespace, key, value, api.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *server) value(t *testing.T, namespace, key string) (value []byte, status int) {
+	status, _, value = s.kv(t, "GET", namespace, "/values/"+key, nil)
+	return value, status
+}
