@@ -38,6 +38,9 @@ type Config struct {
 	// MaxModule is the longest module that is read, in bytes. Default:
 	// runtime.DefaultMaxModule.
 	MaxModule int64
+	// UploadTime is how long the body of a PUT may take: modules, values, bulk
+	// writes. Default: 5 minutes.
+	UploadTime time.Duration
 	// Metrics answers /metrics; nil if there are none.
 	Metrics http.Handler
 	Now     func() time.Time // default: time.Now
@@ -61,6 +64,9 @@ func New(cfg Config) http.Handler {
 	}
 	if cfg.URL == nil {
 		cfg.URL = func(host string) string { return "http://" + host }
+	}
+	if cfg.UploadTime == 0 {
+		cfg.UploadTime = 5 * time.Minute
 	}
 	if cfg.MaxModule == 0 {
 		cfg.MaxModule = runtime.DefaultMaxModule
@@ -160,7 +166,7 @@ func (a *api) serve(r *request) error {
 		r.change = route
 	}
 	// A body that comes too slowly must not hold what the handler holds.
-	http.NewResponseController(r.reply).SetReadDeadline(time.Now().Add(route.bodyTime()))
+	http.NewResponseController(r.reply).SetReadDeadline(time.Now().Add(r.api.bodyTime(route)))
 	return route.handle(r)
 }
 

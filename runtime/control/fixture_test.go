@@ -41,7 +41,9 @@ type options struct {
 	store     kv.Store // default: in memory
 	ready     func() error
 	maxModule int64
-	audit     string // file of the audit log; empty for none
+	// uploadTime is for the body of a PUT.
+	uploadTime time.Duration
+	audit      string // file of the audit log; empty for none
 }
 
 func newFixture(t testing.TB, o options) *fixture {
@@ -80,7 +82,7 @@ func newFixture(t testing.TB, o options) *fixture {
 		t.Cleanup(func() { log.Close() })
 	}
 	server := httptest.NewServer(control.New(control.Config{
-		Registry: registry, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule,
+		Registry: registry, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime,
 		URL: func(host string) string { return "http://" + host + ":8787" },
 		Now: func() time.Time { return epoch },
 	}))

@@ -100,10 +100,10 @@ func (a *api) table() []route {
 	}
 }
 
-// bodyTime is how long a request's body may take.
-func (rt *route) bodyTime() time.Duration {
+// bodyTime is how long the body of a request to a route may take.
+func (a *api) bodyTime(rt *route) time.Duration {
 	if rt.method == http.MethodPut {
-		return 5 * time.Minute // modules, values, bulk writes
+		return a.cfg.UploadTime
 	}
 	return 30 * time.Second
 }

@@ -86,6 +86,7 @@ func (r *request) readBare() (up deploy.Upload, err error) {
 // readModule reads a body that is a module.
 func (r *request) readModule() ([]byte, error) {
 	if r.ContentLength > r.api.cfg.MaxModule {
+		r.reply.Header().Set("Connection", "close") // or the answer waits for the body
 		return nil, r.tooLarge()
 	}
 	r.limitBody(r.api.cfg.MaxModule)

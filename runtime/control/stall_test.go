@@ -1,0 +1,79 @@
+package control_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// begin sends the beginning of an upload on a connection of its own.
+func (f *fixture) begin(t *testing.T, fields, body string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	fmt.Fprintf(c, "PUT /client/v4%s/x HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer %s\r\nContent-Type: application/wasm\r\n%s\r\n\r\n%s",
+		scripts, f.admin, fields, body)
+	return c
+}
+
+// wantAnswer wants an answer of the API's with a status and text.
+func wantAnswer(t *testing.T, c net.Conn, status int, text string) {
+	t.Helper()
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != status || !strings.Contains(string(body), text) || !strings.Contains(string(body), `"success":false`) {
+		t.Errorf("got %d %s, %v; want %d and %q", resp.StatusCode, body, err, status, text)
+	}
+}
+
+// An upload that does not arrive gives up its account's place when its time is
+// over, or its client leaves.
+func TestStalledUploads(t *testing.T) {
+	f := newFixture(t, options{uploadTime: 300 * time.Millisecond})
+	part := guest(1)[:10]
+	for name, fields := range map[string]string{"length": "Content-Length: 1000", "chunks": "Transfer-Encoding: chunked", "nothing": "Content-Length: 5"} {
+		t.Run(name, func(t *testing.T) {
+			body := map[string]string{"length": part, "chunks": "a\r\n" + part + "\r\n"}[name]
+			first, second := f.begin(t, fields, body), f.begin(t, fields, body) // all that one account may have
+			f.ok(t, upload(t, "local", "x", `{"main_module":"main.wasm"}`, guest(1)), nil)
+			wantAnswer(t, first, 408, "did not arrive in time")
+			wantAnswer(t, second, 408, "did not arrive in time")
+		})
+	}
+}
+
+// Uploads of which the client leaves do no harm.
+func TestAbandonedUploads(t *testing.T) {
+	f := newFixture(t, options{})
+	for i := range 20 {
+		c := f.begin(t, "Content-Length: 1000", guest(1)[:10+i])
+		if i%2 == 0 {
+			c.(*net.TCPConn).SetLinger(0)
+		}
+		c.Close()
+	}
+	f.ok(t, upload(t, "local", "x", `{"main_module":"main.wasm"}`, guest(1)), nil)
+}
+
+// What is too large is refused before it was sent, and what nobody can tell the
+// length of as soon as it is.
+func TestTooLargeToSend(t *testing.T) {
+	f := newFixture(t, options{maxModule: 1000})
+	wantAnswer(t, f.begin(t, "Content-Length: 9223372036854775807", ""), 413, "which is the limit")
+	wantAnswer(t, f.begin(t, "Content-Length: 1001", ""), 413, "which is the limit")
+	wantAnswer(t, f.begin(t, "Transfer-Encoding: chunked", "3e9\r\n"+strings.Repeat("x", 1001)), 413, "which is the limit")
+	wantAnswer(t, f.begin(t, "Transfer-Encoding: chunked", "xyz\r\n"), 400, "read body")
+}
