@@ -55,6 +55,9 @@ type Call struct {
 	TurnSince time.Time
 	TurnWait  time.Duration // in all, until its turn came
 
+	// Deep says that the guest's calls were nested deeply. It is the engine's.
+	Deep bool
+
 	// Timed asks the engine to note Acquired, when the guest began to run.
 	Timed    bool
 	Acquired time.Time

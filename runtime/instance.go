@@ -19,9 +19,11 @@ type Instance struct {
 	limit    int64 // bytes of memory
 	mod      api.Module
 	region   *memory.Region
-	fuel     api.MutableGlobal   // nil in the simple engine
+	fuel     api.MutableGlobal // nil in the simple engine, as is room
+	room     api.MutableGlobal
 	globals  []api.MutableGlobal // those of Snapshot.Globals
 	entry    api.Function
+	deep     bool  // the entry's native stack has grown
 	spoiled  bool  // can't be put back: the Call failed
 	counted  int64 // in Runtime.bytes
 }
@@ -86,6 +88,7 @@ func (s *Snapshot) newInstance(ctx context.Context, limit int64) (*Instance, err
 // bind finds what is used of the module in each request, once.
 func (i *Instance) bind() error {
 	i.fuel, _ = i.mod.ExportedGlobal(wasm.FuelExport).(api.MutableGlobal)
+	i.room, _ = i.mod.ExportedGlobal(wasm.RoomExport).(api.MutableGlobal)
 	for _, g := range i.snapshot.Globals {
 		global, ok := i.mod.ExportedGlobal(g.Name).(api.MutableGlobal)
 		if !ok {
@@ -130,14 +133,18 @@ func (i *Instance) Initialize(c *host.Call) error {
 // Run runs the entry point.
 func (i *Instance) Run(c *host.Call) error { return i.call(c, i.entry) }
 
-// call grants the first quantum and accounts for what is left of the last.
+// call grants the first quantum and the call stack, and accounts for what is left
+// of the last quantum.
 func (i *Instance) call(c *host.Call, f api.Function) error {
 	if i.fuel == nil {
 		return f.CallWithStack(c.EngineContext(), nil)
 	}
 	i.fuel.Set(uint64(quantum))
+	i.room.Set(shallow)
+	c.Deep = false
 	err := f.CallWithStack(c, nil)
 	c.Usage.Units += quantum - int64(i.fuel.Get())
+	i.deep = i.deep || c.Deep
 	return err
 }
 
@@ -174,6 +181,7 @@ func (i *Instance) reset() bool {
 	}
 	i.region.Reset()
 	i.setGlobals()
+	i.forgetStack()
 	i.count(i.snapshot.Overhead + i.region.Resident())
 	return true
 }

@@ -14,6 +14,7 @@ const quantum = 300_000
 func engineModule(t *turns) *abi.Module {
 	return &abi.Module{Name: wasm.TickModule, Funcs: []abi.Func{
 		{Name: wasm.TickName, Params: []abi.Type{abi.I64}, Results: []abi.Type{abi.I64}, Do: t.tick},
+		{Name: wasm.DeepenName, Params: []abi.Type{abi.I64}, Results: []abi.Type{abi.I64}, Do: deepen},
 		{Name: goRandName, Results: []abi.Type{abi.I64}, Do: goRand},
 	}}
 }

@@ -98,7 +98,7 @@ func (w *rewriter) globalSection(old []byte) []byte {
 	defined := w.m.globals[w.m.importedGlobals:]
 	n := len(defined)
 	if w.options.Meter {
-		n++
+		n += 2
 	}
 	if n == 0 {
 		return nil
@@ -115,6 +115,9 @@ func (w *rewriter) globalSection(old []byte) []byte {
 	if w.options.Meter {
 		e.byte(byte(I64), 1)
 		e.zero(I64)
+		e.byte(byte(I64), 1)
+		e.i64Const(CallStack)
+		e.byte(byte(opEnd))
 	}
 	return e.out
 }
@@ -161,7 +164,7 @@ func (w *rewriter) exportSection(old []byte) []byte {
 		exports = append(exports[:len(exports):len(exports)], Export{g.Name, KindGlobal, g.Index})
 	}
 	if w.options.Meter {
-		exports = append(exports[:len(exports):len(exports)], Export{FuelExport, KindGlobal, w.meter.fuel})
+		exports = append(exports[:len(exports):len(exports)], Export{FuelExport, KindGlobal, w.meter.fuel}, Export{RoomExport, KindGlobal, w.meter.room})
 	}
 	if w.options.ExportStart && w.m.hasStart {
 		exports = append(exports[:len(exports):len(exports)], Export{StartExport, KindFunc, w.m.start})

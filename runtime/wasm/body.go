@@ -13,6 +13,8 @@ type bodyWriter struct {
 
 	typ     FuncType
 	metered bool
+	counted bool   // takes room
+	frame   int64  // bytes of native stack
 	credits bool   // pays from credit, a local
 	credit  uint32 // index of that local
 	length  uint32 // index of the local with the length of a bulk operation
@@ -32,6 +34,8 @@ func (b *bodyWriter) write(f uint32) []byte {
 	b.locals()
 	if b.rewriter.options.Meter {
 		b.makePlan()
+		b.counted, b.frame = b.rewriter.counted[f], int64(b.rewriter.m.frames[int(f)-b.rewriter.m.importedFuncs])
+		b.metered = b.metered || b.counted
 	}
 	b.entry()
 	for b.next() {
@@ -48,7 +52,7 @@ func (b *bodyWriter) begin(f uint32) {
 	b.copied, b.point = body.start, 0
 	b.labels.reset()
 	b.jumps = jumps{}
-	b.metered, b.credits = false, false
+	b.metered, b.credits, b.counted = false, false, false
 	if b.limits == nil {
 		b.limits = &Limits{BranchTargets: len(m.data)}
 	}
@@ -144,16 +148,17 @@ func (b *bodyWriter) endBlock() {
 	}
 }
 
-// branch gives a branch its new label; only functions with loops have any.
+// branch gives a branch its new label; only functions with loops have any. A
+// return from a wrapped body becomes a branch.
 func (b *bodyWriter) branch() {
-	if !b.metered || !b.plan.loops {
+	if !b.metered || !b.plan.loops && !(b.op == opReturn && b.wrapped()) {
 		return
 	}
 	b.copyTo(b.start)
 	b.copied = b.end
 	switch b.op {
 	case opReturn:
-		if b.credits {
+		if b.wrapped() {
 			b.code.op(opBr, b.labels.outermost())
 		} else {
 			b.code.byte(byte(opReturn))

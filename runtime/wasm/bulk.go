@@ -17,6 +17,7 @@ func (v *validator) bulk() {
 		v.dataAt(v.index)
 		v.m.facts.UsesMemoryInit = true
 		v.popAll(threeI32)
+		v.clobber()
 	case opDataDrop:
 		v.dataAt(v.index)
 		v.m.facts.DropsData = true
@@ -46,6 +47,7 @@ func (v *validator) tableOp(t ValType) {
 	}
 	if v.op != opTableGet && v.op != opTableSize {
 		v.m.facts.MutatesTables = true
+		v.clobber()
 	}
 }
 
@@ -61,6 +63,7 @@ func (v *validator) tableRange() {
 	}
 	v.popAll(threeI32)
 	v.m.facts.MutatesTables = true
+	v.clobber()
 }
 
 func (v *validator) elementAt(i uint32) ValType {

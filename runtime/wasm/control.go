@@ -5,6 +5,7 @@ package wasm
 func (v *validator) control() {
 	switch v.op {
 	case opUnreachable:
+		v.flow.leave(len(v.types))
 		v.neverReached()
 	case opBlock, opLoop, opIf:
 		v.open()
@@ -16,6 +17,7 @@ func (v *validator) control() {
 		f := v.label(v.index)
 		v.cost.branch(f)
 		v.popAll(f.labelTypes())
+		v.flow.branch(opBr, len(v.types), v.index)
 		v.neverReached()
 	case opBrIf:
 		v.popType(I32)
@@ -24,10 +26,12 @@ func (v *validator) control() {
 		types := f.labelTypes()
 		v.popAll(types)
 		v.pushAll(types)
+		v.flow.branch(opBrIf, len(v.types), v.index)
 	case opBrTable:
 		v.branchTable()
 	case opReturn:
 		v.popAll(v.frames[0].results)
+		v.flow.leave(len(v.types))
 		v.neverReached()
 	case opCall:
 		v.call()
@@ -54,6 +58,7 @@ func (v *validator) open() {
 	}
 	v.cost.open(v, &f)
 	v.popAll(f.params)
+	v.flow.begin(v.op, len(v.types), len(f.params)+len(f.results))
 	v.pushFrame(f)
 }
 
@@ -63,6 +68,7 @@ func (v *validator) otherwise() {
 		v.failAt(v.start, "else without if")
 		return
 	}
+	v.flow.otherwise(len(v.types))
 	v.cost.blocks += blocksOfElse
 	v.pushFrame(frame{op: opElse, start: f.start, params: f.params, results: f.results, branches: f.branches})
 }
@@ -73,6 +79,7 @@ func (v *validator) close() {
 		v.failAt(v.start, "type mismatch: if without else must give what it takes")
 	}
 	v.cost.close(&f)
+	v.flow.end(len(v.types))
 	if len(v.frames) > 0 {
 		v.pushAll(f.results)
 	}
@@ -108,6 +115,9 @@ func (v *validator) branchTable() {
 		}
 	}
 	v.popAll(last)
+	if v.err == nil {
+		v.flow.branchTable(len(v.types), v.targets)
+	}
 	v.neverReached()
 }
 
@@ -135,6 +145,7 @@ func (v *validator) call() {
 		v.failAt(v.start, "unknown function %d of %d", v.index, len(v.m.funcs))
 		return
 	}
+	v.m.calls = append(v.m.calls, v.index)
 	v.apply(v.m.funcType(v.index))
 }
 
@@ -143,12 +154,14 @@ func (v *validator) callIndirect() {
 		v.failAt(v.start, "type mismatch: call_indirect through a table that holds no functions")
 	}
 	t := v.typeAt(v.index)
+	v.m.calls = append(v.m.calls, uint32(len(v.m.funcs))+v.index)
 	v.popType(I32)
 	v.apply(t)
 }
 
 func (v *validator) apply(t FuncType) {
 	v.popAll(t.Params)
+	v.flow.call(t, len(v.types))
 	v.pushAll(t.Results)
 }
 

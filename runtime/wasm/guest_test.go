@@ -2,6 +2,7 @@ package wasm_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,6 +90,8 @@ type host struct {
 	tick   func(remaining int64) int64
 }
 
+var errExhausted = errors.New("call stack exhausted")
+
 func newHost(t testing.TB) *host {
 	ctx := context.Background()
 	h := &host{t: t, engine: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler())}
@@ -98,7 +101,8 @@ func newHost(t testing.TB) *host {
 		WithGoFunction(api.GoFunc(func(_ context.Context, stack []uint64) {
 			stack[0] = uint64(h.tick(int64(stack[0])))
 		}), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).
-		Export(wasm.TickName).Instantiate(ctx)
+		Export(wasm.TickName).NewFunctionBuilder().
+		WithFunc(func(int64) int64 { panic(errExhausted) }).Export(wasm.DeepenName).Instantiate(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

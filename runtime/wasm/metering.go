@@ -9,7 +9,7 @@ package wasm
 //     for itself on arrival. Before that it is paid for where the block began:
 //     whoever arrives behind a block went through its beginning;
 //   - bulk operations pay by their length;
-//   - a small leaf function is covered by the weight of the call.
+//   - a small function that can't recurse is covered by the weight of the call.
 //
 // In a function with loops a local, credit, holds units that were taken from
 // fuel in advance; what is left goes back when the function returns. So a loop
@@ -28,8 +28,8 @@ const (
 
 // meter is what metered code refers to, by its new indices.
 type meter struct {
-	fuel                 uint32 // global
-	tick, refuel, refill uint32 // functions
+	fuel, room                   uint32 // globals
+	tick, deepen, refuel, refill uint32 // functions
 }
 
 func (w *rewriter) prepareMeter() {
@@ -56,9 +56,10 @@ func (w *rewriter) prepareHelpers() {
 }
 
 // refuelBody takes a weight that is to be paid next: fuel = tick(fuel - weight) +
-// weight.
+// weight. Where fuel and room are checked in one, it may be room that is missing.
 func (w *rewriter) refuelBody() (e encoder) {
 	e.byte(0)
+	w.checkRoom(&e)
 	e.op(opGlobalGet, w.meter.fuel)
 	e.op(opLocalGet, 0)
 	e.byte(byte(opI64Sub))
@@ -90,6 +91,14 @@ func (w *rewriter) refillBody() (e encoder) {
 }
 
 const emptyBlock = 0x40
+
+// ifNothingLeft opens an if for where fuel or room is negative.
+func (w *rewriter) ifNothingLeft(e *encoder) {
+	e.op(opGlobalGet, w.meter.fuel)
+	e.op(opGlobalGet, w.meter.room)
+	e.byte(byte(opI64Or))
+	e.ifNegative()
+}
 
 // ifFuelNegative opens an if.
 func (w *rewriter) ifFuelNegative(e *encoder) {

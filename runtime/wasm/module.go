@@ -61,7 +61,10 @@ type Module struct {
 	globals  []Global
 	exports  []Export
 	elements []element
-	bodies   []span // of the defined functions, without their size
+	bodies   []span   // of the defined functions, without their size
+	frames   []uint32 // about the bytes of native stack that each of them uses
+	calls    []uint32 // what they call: functions, and behind those types
+	callsOf  []span   // of each body, in calls
 	segments []data
 
 	importedFuncs, importedTables, importedMemories, importedGlobals int

@@ -53,6 +53,7 @@ const (
 	opI32LeU       opcode = 0x4d
 	opI64Add       opcode = 0x7c
 	opI64Sub       opcode = 0x7d
+	opI64Or        opcode = 0x84
 	opI64Shl       opcode = 0x86
 	opI64ShrU      opcode = 0x88
 	opI64ExtendI32 opcode = 0xad // unsigned

@@ -2,16 +2,31 @@ package wasm
 
 // What metered code does to pay.
 
-// entry opens the body: fuel -= weight, and the first credit. With credit, the
-// body becomes a block, so that every return gives it back.
+// entry opens the body: fuel -= weight, room -= frame, and the first credit.
 func (b *bodyWriter) entry() {
 	if !b.metered {
 		return
 	}
 	b.copyTo(b.pos)
 	b.point = 1
+	if b.counted {
+		b.takeRoom()
+	}
+	b.payEntry()
+	if b.credits {
+		b.code.i64Const(creditUnits)
+		b.code.op(opLocalSet, b.credit)
+	}
+	if b.wrapped() {
+		b.wrap()
+	}
+}
+
+// payEntry pays for the code outside of loops, unless the call did.
+func (b *bodyWriter) payEntry() {
+	free := b.plan.free() && !b.counted
 	weight := b.plan.points[0].weight
-	if b.plan.free() {
+	if free {
 		weight = 0
 	}
 	if b.credits {
@@ -20,14 +35,21 @@ func (b *bodyWriter) entry() {
 	if weight > 0 {
 		b.payFuel(weight)
 	}
-	if !b.plan.free() {
+	switch {
+	case b.counted:
+		b.rewriter.ifNothingLeft(&b.code)
+		b.refuel(0)
+		b.code.byte(byte(opEnd))
+	case !free:
 		b.checkFuel()
 	}
-	if !b.credits {
-		return
-	}
-	b.code.i64Const(creditUnits)
-	b.code.op(opLocalSet, b.credit)
+}
+
+// wrapped says whether the body becomes a block, so that every return gives back
+// what the function holds.
+func (b *bodyWriter) wrapped() bool { return b.credits || b.counted }
+
+func (b *bodyWriter) wrap() {
 	b.code.byte(byte(opBlock))
 	switch results := b.typ.Results; len(results) {
 	case 0:
@@ -39,17 +61,21 @@ func (b *bodyWriter) entry() {
 	}
 }
 
-// exit closes the body: fuel += credit.
+// exit closes the body: fuel += credit, room += frame.
 func (b *bodyWriter) exit() {
 	b.copyTo(len(b.data))
-	if !b.credits {
-		return
+	if b.credits {
+		b.code.op(opGlobalGet, b.rewriter.meter.fuel)
+		b.code.op(opLocalGet, b.credit)
+		b.code.byte(byte(opI64Add))
+		b.code.op(opGlobalSet, b.rewriter.meter.fuel)
 	}
-	b.code.op(opGlobalGet, b.rewriter.meter.fuel)
-	b.code.op(opLocalGet, b.credit)
-	b.code.byte(byte(opI64Add))
-	b.code.op(opGlobalSet, b.rewriter.meter.fuel)
-	b.code.byte(byte(opEnd))
+	if b.counted {
+		b.giveRoom()
+	}
+	if b.wrapped() {
+		b.code.byte(byte(opEnd))
+	}
 }
 
 // pay pays at a loop header, with a check, or behind a block.

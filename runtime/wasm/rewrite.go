@@ -15,9 +15,11 @@ const ReservedPrefix = "mayfly:"
 // Names of what Rewrite adds.
 const (
 	FuelExport  = ReservedPrefix + "fuel"  // global, i64: units left; below 0 Tick is called
+	RoomExport  = ReservedPrefix + "room"  // global, i64: bytes of native stack left; below 0 Deepen is called
 	StartExport = ReservedPrefix + "start" // function () -> (): the start function
 	TickModule  = ReservedPrefix + "engine"
 	TickName    = "tick"
+	DeepenName  = "deepen"
 )
 
 // GlobalExport is the name under which a global, by its index, is exported.
@@ -27,7 +29,9 @@ func GlobalExport(index uint32) string { return fmt.Sprintf("%sglobal:%d", Reser
 type Options struct {
 	// Meter counts units in FuelExport and calls TickModule.TickName, a function
 	// (remaining i64) -> i64 that returns what remains from now on, whenever the
-	// count falls below 0. See metering.go.
+	// count falls below 0. See metering.go. It counts the native stack that calls
+	// may still use in RoomExport, which begins with CallStack bytes, and calls
+	// TickModule.DeepenName likewise. See depth.go.
 	Meter bool
 	// Replace makes a function, found by its name in the name section, call an
 	// import of the same type instead. Imported functions and names that are
@@ -86,7 +90,8 @@ type rewriter struct {
 	redirected   map[uint32]redirection
 	movesData    bool // active data leaves the code
 
-	meter meter
+	meter   meter
+	counted []bool // functions that take room
 }
 
 type addedImport struct {
@@ -119,6 +124,7 @@ func (m *Module) Rewrite(options Options) (*Rewritten, error) {
 		}
 	}
 	w.prepareMeter()
+	w.prepareDepth()
 	w.prepareReplace()
 	w.options.DropCustoms = w.options.DropCustoms || w.shift() > 0
 	w.collectGlobals()

@@ -218,8 +218,13 @@ func (p *parser) body(r *reader, v *validator) {
 	f := uint32(p.m.importedFuncs + len(p.m.bodies))
 	p.m.bodies = append(p.m.bodies, span{at, r.pos})
 	body := reader{data: r.data[:r.pos], pos: at}
+	calls := len(p.m.calls)
 	v.function(&body, p.m.funcType(f))
 	r.err = body.err
+	if r.err == nil {
+		p.m.callsOf = append(p.m.callsOf, span{calls, len(p.m.calls)})
+		p.m.frames = append(p.m.frames, v.frame.of(&v.flow, len(p.m.funcType(f).Params)))
+	}
 }
 
 func (p *parser) customSection(r *reader) {

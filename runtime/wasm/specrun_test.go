@@ -80,7 +80,8 @@ func (r *specRun) script(spectest []byte) []string {
 	r.named = map[string]api.Module{}
 	_, err := r.engine.NewHostModuleBuilder(wasm.TickModule).NewFunctionBuilder().
 		WithGoFunction(api.GoFunc(func(_ context.Context, stack []uint64) { stack[0] = 500 }), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).
-		Export(wasm.TickName).Instantiate(r.ctx)
+		Export(wasm.TickName).NewFunctionBuilder().
+		WithFunc(func(int64) int64 { panic(errExhausted) }).Export(wasm.DeepenName).Instantiate(r.ctx)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -191,6 +192,9 @@ func (r *specRun) act(c command) {
 	for _, a := range c.Action.Args {
 		args = append(args, a.bits(r.t)...)
 	}
+	if room, ok := m.ExportedGlobal(wasm.RoomExport).(api.MutableGlobal); ok {
+		room.Set(wasm.CallStack)
+	}
 	results, err := f.Call(r.ctx, args...)
 	r.check(c, results, f.Definition().ResultTypes(), err)
 }
@@ -199,6 +203,9 @@ func (r *specRun) act(c command) {
 func (r *specRun) check(c command, results []uint64, types []api.ValueType, err error) {
 	if err != nil {
 		line, _, _ := strings.Cut(err.Error(), "\n")
+		if errors.Is(err, errExhausted) {
+			line = "stack overflow" // as wazero says it
+		}
 		r.note(c, line)
 		if c.Type == "assert_return" {
 			r.t.Errorf("line %d: got %v, want results", c.Line, err)

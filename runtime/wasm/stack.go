@@ -22,6 +22,7 @@ func (f *frame) labelTypes() []ValType {
 // being validated: the algorithm of the specification's appendix.
 type operands struct {
 	w      *walker
+	flow   *flow
 	types  []ValType
 	frames []frame
 	// height and unreachable repeat the innermost frame's, for speed.
@@ -45,6 +46,7 @@ func (s *operands) pop() ValType {
 	}
 	t := s.types[n-1]
 	s.types = s.types[:n-1]
+	s.flow.low = min(s.flow.low, n-1)
 	return t
 }
 
@@ -88,6 +90,7 @@ func (s *operands) neverReached() {
 	f := &s.frames[len(s.frames)-1]
 	f.unreachable, s.unreachable = true, true
 	s.types = s.types[:s.height]
+	s.flow.low = min(s.flow.low, s.height)
 }
 
 // label returns the frame that a branch goes to.

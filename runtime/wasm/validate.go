@@ -8,12 +8,14 @@ type validator struct {
 	limits *Limits
 	locals []ValType // of the function, parameters first
 	cost   complexity
+	flow   flow
+	frame  frameSize
 }
 
 func newValidator(m *Module, l *Limits) *validator {
 	v := &validator{m: m, limits: l}
 	v.walker.limits = l
-	v.operands.w = &v.walker
+	v.operands.w, v.operands.flow = &v.walker, &v.flow
 	return v
 }
 
@@ -25,6 +27,7 @@ func (v *validator) function(body *reader, t FuncType) {
 	v.types, v.frames = v.types[:0], v.frames[:0]
 	v.pushFrame(frame{op: opBlock, start: v.pos, results: t.Results})
 	v.cost.function(len(v.locals))
+	v.flow.function(v.locals)
 	for len(v.frames) > 0 && v.next() {
 		v.instruction1()
 	}
@@ -75,6 +78,7 @@ func (v *validator) instruction1() {
 			v.special()
 		}
 	}
+	v.flow.pushed(len(v.types))
 	if len(v.types) > v.limits.Stack {
 		v.failAt(v.start, "more than %d operands on the stack", v.limits.Stack)
 	}
@@ -107,15 +111,21 @@ func (v *validator) plain(op *operation) {
 	}
 	if op.result != 0 {
 		v.push(op.result)
+		v.flow.vectors = v.flow.vectors || op.result == V128
 	}
 	switch v.op {
 	case opMemoryGrow:
 		v.m.facts.GrowsMemory = true
 		v.cost.bulk()
+		v.clobber()
 	case opMemoryCopy, opMemoryFill:
 		v.cost.bulk()
+		v.clobber()
 	}
 }
+
+// clobber records an instruction that costs the engine its registers.
+func (v *validator) clobber() { v.flow.clobber(len(v.types)) }
 
 func (v *validator) needMemory() {
 	if len(v.m.memories) == 0 {
@@ -132,6 +142,7 @@ func (v *validator) local() {
 	if v.op != opLocalGet {
 		v.popType(t)
 	}
+	v.flow.local(v.op, len(v.types), v.index)
 	if v.op != opLocalSet {
 		v.push(t)
 	}
@@ -143,6 +154,7 @@ func (v *validator) global() {
 		return
 	}
 	g := v.m.globals[v.index]
+	v.flow.global(v.op, len(v.types), v.index)
 	if v.op == opGlobalGet {
 		v.push(g.Type)
 		return
@@ -191,6 +203,7 @@ func (v *validator) reference() {
 			v.failAt(v.start, "undeclared function reference: ref.func %d", v.index)
 		}
 		v.m.facts.TakesFuncRefs = true
+		v.clobber()
 		v.push(FuncRef)
 	}
 }
