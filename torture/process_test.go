@@ -16,8 +16,9 @@ import (
 	"github.com/mayfly-run/mayfly/cli/api"
 )
 
-// tryServe starts a node that may refuse; then it returns what the node said.
-func tryServe(t *testing.T, data string) (s *server, said string) {
+// tryServe starts a node that may refuse; then it returns what the node said. The
+// prefix is a command that becomes the node.
+func tryServe(t *testing.T, data string, prefix ...string) (s *server, said string) {
 	t.Helper()
 	file, err := program()
 	if err != nil {
@@ -27,7 +28,8 @@ func tryServe(t *testing.T, data string) (s *server, said string) {
 	if s.log, err = os.Create(filepath.Join(t.TempDir(), "log")); err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.Command(file, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	command := append(prefix, file, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	s.cmd = exec.Command(command[0], command[1:]...)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -62,7 +64,8 @@ func (s *server) hello() string {
 		return err.Error()
 	}
 	req.Host = host("local", "hello")
-	resp, err := http.DefaultClient.Do(req)
+	client := http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Do(req)
 	if err != nil {
 		return err.Error()
 	}

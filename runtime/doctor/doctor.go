@@ -89,6 +89,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 func (r *Report) check(ctx context.Context, cfg Config) error {
 	r.checkFormat(cfg.Dir)
 	r.checkFiles(cfg.Dir)
+	r.checkAudit(cfg.Dir)
 	r.checkSpace(cfg.Dir)
 	blobs, err := r.checkBlobs(ctx, cfg.Dir)
 	if err != nil {

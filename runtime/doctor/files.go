@@ -11,6 +11,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/badgerkv"
 	"github.com/mayfly-run/mayfly/kv/space"
+	"github.com/mayfly-run/mayfly/runtime/audit"
 	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/mayfly-run/mayfly/runtime/datadir"
 	"github.com/mayfly-run/mayfly/runtime/node"
@@ -29,7 +30,8 @@ func (r *Report) checkFiles(dir datadir.Dir) {
 	for _, f := range []struct{ path, means string }{
 		{dir.AdminToken(), "whoever reads it administrates the node"},
 		{dir.NodeID(), "it need not be secret, and is written like that"},
-		{filepath.Join(string(dir), "kek"), "whoever reads it, and the database, reads all secrets"},
+		{dir.AuditLog(), "whoever reads it sees who changed what"},
+		{dir.KEK(), "whoever reads it, and the database, reads all secrets"},
 	} {
 		info, err := os.Stat(f.path)
 		if err != nil {
@@ -41,6 +43,19 @@ func (r *Report) checkFiles(dir datadir.Dir) {
 	}
 	if text, err := os.ReadFile(dir.NodeID()); err == nil && !node.IsID(string(text)) {
 		r.add(Problem{Where: "node.id", What: "it holds no name of a node", Means: "the node gives itself another one, and knows itself again by that", Fix: "just start the node"})
+	}
+}
+
+// checkAudit follows the chain of the log of changes.
+func (r *Report) checkAudit(dir datadir.Dir) {
+	f, err := os.Open(dir.AuditLog())
+	if err != nil {
+		return // begun when the node starts
+	}
+	defer f.Close()
+	if _, err := audit.Read(f, func(audit.Entry) error { return nil }); err != nil {
+		r.add(Problem{Where: "audit.log", What: err.Error(), Means: "what the log says from there on is not proven",
+			Fix: "if the node ended while it wrote, its next start mends it; else keep the file as it is and look into who or what changed it"})
 	}
 }
 

@@ -12,9 +12,11 @@ import (
 )
 
 func (n *Node) listen() (err error) {
-	if n.frontLn, err = listen(n.cfg.Listen); err != nil {
+	front, err := listen(n.cfg.Listen)
+	if err != nil {
 		return err
 	}
+	n.frontLn = newPatientListener(front, maxConnections(), n.cfg.Logger)
 	n.closers = append(n.closers, closeOnce(n.frontLn))
 	if n.cfg.Admin == "" {
 		return nil

@@ -52,11 +52,20 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err := n.open(ctx); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
-	n.serving.Go(func() error { return n.front.Serve(n.frontListener()) })
+	n.serving.Go(n.serveFront)
 	if n.admin != nil {
 		n.serving.Go(func() error { return n.admin.Serve(n.adminLn) })
 	}
 	return n, nil
+}
+
+// serveFront says at once when something else than Shutdown ended it.
+func (n *Node) serveFront() error {
+	err := n.front.Serve(n.frontListener())
+	if err != nil && !n.draining.Load() {
+		n.cfg.Logger.Error("Functions are no longer served", "err", err)
+	}
+	return err
 }
 
 // HTTPAddr is the address at which Functions answer.
