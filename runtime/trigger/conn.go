@@ -1,8 +1,10 @@
 package trigger
 
 import (
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,6 +44,7 @@ type conn struct {
 
 	read, write deadline
 	once        sync.Once
+	refused     atomic.Bool // Close has the client's answer reach it first
 }
 
 func newConn(c net.Conn, t *timeouts, closed func()) *conn {
@@ -159,9 +162,39 @@ func (c *conn) SetDeadline(t time.Time) error {
 
 func (c *conn) Close() error {
 	c.once.Do(func() {
+		if c.refused.Load() {
+			c.linger()
+		}
 		if c.closed != nil {
 			c.closed()
 		}
 	})
 	return c.Conn.Close()
+}
+
+// What a refused client may still send, and for how long.
+const (
+	lingerBytes = 1 << 20
+	lingerTime  = 500 * time.Millisecond
+)
+
+// linger closes the sending half alone, and throws away what comes until the
+// client closes as well (RFC 9112, section 9.6). If a connection is closed while
+// there is something to read, the client gets a reset, and may lose the answer
+// that it has not read.
+func (c *conn) linger() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	if c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		io.CopyN(io.Discard, c.Conn, lingerBytes) //nolint:errcheck // the connection ends in any case
+	}
+}
+
+// refuses has the connection end with the answer that is sent next.
+func refuses(c net.Conn) {
+	if c, ok := c.(*conn); ok {
+		c.refused.Store(true)
+	}
 }

@@ -2,6 +2,7 @@ package trigger_test
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -111,6 +112,27 @@ func TestConnectionsPerAddress(t *testing.T) {
 		}
 		if c.Close(); time.Now().After(deadline) {
 			t.Fatal("no room after a connection was closed")
+		}
+	}
+}
+
+// A client that is refused while it is sending reads its answer and the end of the
+// connection, not a reset, which may take the answer from it.
+func TestRefusedClientReadsOn(t *testing.T) {
+	s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")})
+	for _, request := range []string{
+		get + "Content-Length: 20000000\r\n\r\n" + bytesOf(200_000),
+		get + "Expect: x\r\nContent-Length: 200000\r\n\r\n" + bytesOf(200_000),
+		get + "X Y: z\r\n\r\n" + strings.Repeat(smuggled, 2000),
+	} {
+		c := s.dial()
+		c.write(request)
+		resp := c.response()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode < 400 {
+			t.Errorf("status %d, %v", resp.StatusCode, err)
+		}
+		if _, err := c.r.ReadByte(); err != io.EOF {
+			t.Errorf("behind the answer with status %d: %v, want the end", resp.StatusCode, err)
 		}
 	}
 }

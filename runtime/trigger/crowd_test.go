@@ -21,10 +21,10 @@ import (
 func TestIdleConnections(t *testing.T) {
 	leavesNothing(t, func(t *testing.T) {
 		s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")}, func(c *trigger.HTTPConfig) {
-			c.HeaderTimeout, c.IdleTimeout = 20*time.Second, 3*time.Second
+			c.HeaderTimeout, c.IdleTimeout = 20*time.Second, 2*time.Second
 		})
 		before := liveHeap()
-		conns := make([]*conn, some(t, 500, 2000))
+		conns := make([]*conn, some(t, 400, 2000))
 		for i := range conns {
 			conns[i] = s.dial()
 			conns[i].SetDeadline(time.Now().Add(time.Minute))

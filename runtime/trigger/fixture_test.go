@@ -29,7 +29,7 @@ import (
 
 // server is a front end with Functions behind it, and its log.
 type server struct {
-	t        *testing.T
+	t        testing.TB
 	addr     string
 	registry *deploy.Registry
 	front    *trigger.HTTP
@@ -55,13 +55,13 @@ func (b *syncBuffer) String() string {
 }
 
 // start serves the guests, each under its name, with limits for all of them.
-func start(t *testing.T, limits host.Limits, guests map[string][]byte, edit ...func(*trigger.HTTPConfig)) *server {
+func start(t testing.TB, limits host.Limits, guests map[string][]byte, edit ...func(*trigger.HTTPConfig)) *server {
 	t.Helper()
 	return startWith(t, deploy.Config{Limits: limits}, guests, edit...)
 }
 
 // startWith is start with what a registry can be told beside limits.
-func startWith(t *testing.T, registry deploy.Config, guests map[string][]byte, edit ...func(*trigger.HTTPConfig)) *server {
+func startWith(t testing.TB, registry deploy.Config, guests map[string][]byte, edit ...func(*trigger.HTTPConfig)) *server {
 	t.Helper()
 	s := &server{t: t, guestLog: new(hosttest.Log), log: new(syncBuffer)}
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -133,7 +133,7 @@ func (s *server) send(method, function, path, body string, headers ...string) (i
 // conn is a connection on which a test speaks HTTP by hand.
 type conn struct {
 	net.Conn
-	t *testing.T
+	t testing.TB
 	r *bufio.Reader
 }
 

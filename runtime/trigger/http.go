@@ -265,6 +265,7 @@ func (h *HTTP) crowded(ctx *fasthttp.RequestCtx) {
 // refuse answers what is not worth reading on for.
 func (h *HTTP) refuse(ctx *fasthttp.RequestCtx, r *refusal) {
 	h.turnAway(ctx, telemetry.RefusedMalformed, r.status, fmt.Sprintf("%d %s: %s", r.status, fasthttp.StatusMessage(r.status), r.reason))
+	refuses(ctx.Conn())
 	ctx.SetConnectionClose()
 }
 
@@ -299,13 +300,14 @@ func (h *HTTP) refuseUnread(ctx *fasthttp.RequestCtx, err error) {
 // expect decides on "Expect: 100-continue" before a body is asked for.
 func (h *HTTP) expect(ctx *fasthttp.RequestCtx) int {
 	t, refused := h.checkRequest(ctx)
-	switch {
-	case refused != nil:
-		return refused.status
-	case !h.fits(t):
-		return fasthttp.StatusRequestEntityTooLarge
+	if refused == nil && h.fits(t) {
+		return fasthttp.StatusContinue
 	}
-	return fasthttp.StatusContinue
+	refuses(ctx.Conn())
+	if refused != nil {
+		return refused.status
+	}
+	return fasthttp.StatusRequestEntityTooLarge
 }
 
 // readAhead is how much of a body fasthttp waits for before it asks the handler.

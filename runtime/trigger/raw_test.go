@@ -40,7 +40,7 @@ type rawServer struct {
 	seen []string
 }
 
-func startRaw(t *testing.T, edit ...func(*trigger.HTTPConfig)) *rawServer {
+func startRaw(t testing.TB, edit ...func(*trigger.HTTPConfig)) *rawServer {
 	t.Helper()
 	s := new(rawServer)
 	edit = append(edit, func(c *trigger.HTTPConfig) { c.AccessLog = slog.New(noting{s}) })

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -165,11 +166,34 @@ func (inv *invocation) Stream(status int, headers host.Headers) (host.BodyWriter
 	r, w := io.Pipe()
 	stop := context.AfterFunc(inv.call.Context(), func() { r.CloseWithError(errStreamOver) })
 	deadline, _ := inv.call.Deadline()
-	inv.ctx.SetWriteDeadline(deadline.Add(inv.call.Limits.AfterResponse))
-	inv.ctx.Response.ImmediateHeaderFlush = true
-	inv.ctx.Response.SetBodyStream(&streamReader{r, inv.body}, -1)
+	deadline = deadline.Add(inv.call.Limits.AfterResponse)
+	if body := (&streamReader{r, inv.body}); inv.ctx.Request.Header.IsHTTP11() {
+		inv.ctx.SetWriteDeadline(deadline)
+		inv.ctx.Response.ImmediateHeaderFlush = true
+		inv.ctx.Response.SetBodyStream(body, -1)
+	} else {
+		untilClose(inv.ctx, body, deadline)
+	}
 	inv.handBack()
 	return &streamWriter{w, inv.body, stop}, nil
+}
+
+// untilClose streams a response to a client of HTTP/1.0, which knows no chunks: the
+// body ends with the connection (RFC 9112, sections 6.1 and 6.3). fasthttp would
+// send chunks.
+func untilClose(ctx *fasthttp.RequestCtx, body io.ReadCloser, deadline time.Time) {
+	const untilClosed = -2
+	ctx.Response.Header.SetContentLength(untilClosed)
+	ctx.Response.Header.SetConnectionClose()
+	head, headOnly := bytes.Clone(ctx.Response.Header.Header()), ctx.IsHead()
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(c net.Conn) {
+		defer body.Close()
+		c.SetWriteDeadline(deadline)
+		if _, err := c.Write(head); err == nil && !headOnly {
+			io.Copy(c, body) //nolint:errcheck // whatever it was, the connection ends
+		}
+	})
 }
 
 // Detach implements host.Responder.

@@ -2,6 +2,7 @@ package trigger_test
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -191,4 +192,27 @@ func TestRespondCGI(t *testing.T) {
 		{"CR in Location", program(html + "Location: /a\rb\n\n"), failedGuest},
 		{"Location", program("Location: https://other.localhost/\n\n"), "302 [Location: https://other.localhost/]"},
 	})
+}
+
+// A client of HTTP/1.0 knows no chunks: the end of the connection is that of a
+// streamed answer.
+func TestRespondToOldClient(t *testing.T) {
+	s := start(t, host.Limits{}, map[string][]byte{"streams": streamsAs(200, "", "abc"), "once": answersAs(200, "", "abc")})
+	for _, function := range []string{"streams", "once"} {
+		for _, fields := range []string{"", "Connection: keep-alive\r\n"} {
+			c := s.dial()
+			c.write("GET / HTTP/1.0\r\nHost: " + function + ".localhost\r\n" + fields + "\r\n")
+			resp := c.response()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil || string(body) != "abc" || len(resp.TransferEncoding) > 0 || resp.StatusCode != 200 {
+				t.Errorf("%s %q: %d %q, %v, transfer encoding %q", function, fields, resp.StatusCode, body, err, resp.TransferEncoding)
+			}
+			if function == "once" {
+				continue // the connection may go on
+			}
+			if _, err := c.r.ReadByte(); err != io.EOF {
+				t.Errorf("behind the stream: %v, want the end", err)
+			}
+		}
+	}
 }
