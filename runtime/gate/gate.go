@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,33 +19,43 @@ const (
 	maxWait  = time.Second
 )
 
-// Gate lets a number of Invocations in. It is safe for concurrent use.
+// Gate lets a number of Invocations in. It is safe for concurrent use, and costs
+// two additions as long as nobody has to wait.
 type Gate struct {
-	mu      sync.Mutex // guards what follows
-	most    int
-	running int
-	queue   []turn // first come, first served
+	most    atomic.Int64
+	running atomic.Int64
+	waiting atomic.Int64 // len(queue)
+
+	mu    sync.Mutex // guards queue
+	queue []turn     // first come, first served
 }
 
 // A turn is closed when it has come.
 type turn chan struct{}
 
 // New makes a Gate that lets most in; 0 lets everybody in.
-func New(most int) *Gate { return &Gate{most: most} }
+func New(most int) *Gate {
+	g := &Gate{}
+	g.most.Store(int64(most))
+	return g
+}
 
 // SetMost changes how many are let in. Who is inside stays.
 func (g *Gate) SetMost(most int) {
+	g.most.Store(int64(most))
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.most = most
 	g.admit()
 }
 
 // Enter lets the caller in, after a wait of a second at most. An Enter that
 // returned nil is ended by Leave. The error is ErrFull.
 func (g *Gate) Enter() error {
+	if g.waiting.Load() == 0 && g.enter() {
+		return nil
+	}
 	t, err := g.ask()
-	if err != nil || t == nil {
+	if err != nil {
 		return err
 	}
 	patience := time.NewTimer(maxWait)
@@ -60,23 +71,29 @@ func (g *Gate) Enter() error {
 	return nil // it came at the same time
 }
 
-// ask returns no turn if the caller is in already.
+// enter takes a place if there is one.
+func (g *Gate) enter() bool {
+	n, most := g.running.Add(1), g.most.Load()
+	if most == 0 || n <= most {
+		return true
+	}
+	g.running.Add(-1)
+	return false
+}
+
+// ask queues up. Somebody may have left since there was no place.
 func (g *Gate) ask() (turn, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.room() {
-		g.running++
-		return nil, nil
-	}
 	if len(g.queue) >= maxQueue {
 		return nil, ErrFull
 	}
 	t := make(turn)
 	g.queue = append(g.queue, t)
+	g.waiting.Add(1)
+	g.admit()
 	return t, nil
 }
-
-func (g *Gate) room() bool { return g.most == 0 || g.running < g.most }
 
 // giveUp reports whether the turn had not come yet.
 func (g *Gate) giveUp(t turn) bool {
@@ -87,22 +104,26 @@ func (g *Gate) giveUp(t turn) bool {
 		return false
 	}
 	g.queue = slices.Delete(g.queue, i, i+1)
+	g.waiting.Add(-1)
 	return true
 }
 
 // Leave makes room for the next.
 func (g *Gate) Leave() {
+	g.running.Add(-1)
+	if g.waiting.Load() == 0 {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.running--
 	g.admit()
 }
 
 // admit lets in who waits, as far as there is room. It needs g.mu.
 func (g *Gate) admit() {
-	for len(g.queue) > 0 && g.room() {
-		g.running++
+	for len(g.queue) > 0 && g.enter() {
 		close(g.queue[0])
 		g.queue = slices.Delete(g.queue, 0, 1)
+		g.waiting.Add(-1)
 	}
 }

@@ -89,7 +89,8 @@ func scan(start, end uint64, regions []pageRegion) (n int, walkEnd uint64, err e
 		returned:         pageIsPresent,
 	}
 	arg.size = uint64(unsafe.Sizeof(arg))
-	count, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), pagemapScan, uintptr(unsafe.Pointer(&arg)))
+	// It never waits for long, so Go's scheduler need not know of it.
+	count, _, errno := unix.RawSyscall(unix.SYS_IOCTL, f.Fd(), pagemapScan, uintptr(unsafe.Pointer(&arg)))
 	if errno != 0 {
 		return 0, 0, fmt.Errorf("%w: %w", errNoScan, errno)
 	}

@@ -2,7 +2,6 @@ package trigger
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -345,14 +344,16 @@ func (h *HTTP) fits(t target) bool {
 	return !found
 }
 
+const hexDigits = "0123456789abcdef"
+
 // newID makes a request id: 64 random bits in hexadecimal digits.
 func newID() string {
-	var b [8]byte
+	var b [16]byte
 	v := rand.Uint64()
 	for i := range b {
-		b[i] = byte(v >> (8 * i))
+		b[i] = hexDigits[v>>(4*i)&15]
 	}
-	return hex.EncodeToString(b[:])
+	return string(b[:])
 }
 
 // quiet passes fasthttp's own messages on as debugging aids: they are about
