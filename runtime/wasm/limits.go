@@ -58,8 +58,8 @@ func DefaultLimits() Limits {
 		Results:         64,
 		FunctionSize:    2 << 20,
 		Locals:          10_000,
-		TotalLocals:     4_000_000,
-		Nesting:         16_384, // Go nests one block per call in a function
+		TotalLocals:     1_000_000, // Ruby has 110,000
+		Nesting:         16_384,    // Go nests one block per call in a function
 		LoopNesting:     64,
 		BranchTargets:   65_536, // and has as many targets; the specification's suite has 24,615
 		Stack:           10_000,

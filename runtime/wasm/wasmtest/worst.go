@@ -50,7 +50,7 @@ func Families() []Family {
 			return function(1, strings.Repeat("\x20\x00", n)+strings.Repeat("\x6a", n-1)+"\x1a")
 		}},
 		{"functions", 200_000, func(n int) string { return functions(n, 0, "") }},
-		{"functions with 9,000 locals", 400, func(n int) string { return functions(n, 9000, "") }},
+		{"functions with 9,000 locals", 111, func(n int) string { return functions(n, 9000, "") }},
 		{"functions that call", 200_000, func(n int) string { return functions(n, 0, strings.Repeat("\x10\x00", 20)) }},
 		{"60 MB of additions", 30, func(n int) string { return functions(n, 1, strings.Repeat("\x20\x00\x20\x00\x6a\x21\x00", 280_000)) }},
 	}
