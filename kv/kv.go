@@ -55,7 +55,9 @@ type Entry struct {
 	// and are greater than zero.
 	Revision uint64
 	// Expires is when the entry stops existing, in whole milliseconds; zero
-	// means never.
+	// means never. It is a time of the store's clock and not a duration: while
+	// that clock is ahead, what has expired by it is hidden and may be cleaned up
+	// for good; while it is behind, everything lives so much longer. No jump changes values, revisions, or what does not expire.
 	Expires time.Time
 }
 

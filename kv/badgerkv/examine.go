@@ -97,23 +97,35 @@ func verifyLogs(dir string, damaged func(*DamageError)) error {
 	return nil
 }
 
-// copyDatabase links the files that opening leaves as they are, and copies others.
+// copyDatabase links tables and what is complete of the value log, and copies the
+// rest. Opening a database that neither compacts nor collects leaves what is linked
+// as it is: it cuts off the end of the last file of the value log, which is copied,
+// and empties those that have no entries, which are left out.
 func copyDatabase(dir, to string) error {
-	last, err := lastVlog(dir)
-	if err != nil {
-		return err
-	}
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
+	last := ""
+	var names []string
 	for _, f := range files {
-		from, to := filepath.Join(dir, f.Name()), filepath.Join(to, f.Name())
-		constant := strings.HasSuffix(from, ".sst") || strings.HasSuffix(from, ".vlog") && from != last
-		if !f.Type().IsRegular() || f.Name() == "LOCK" {
+		info, err := f.Info()
+		if err != nil {
+			return err
+		}
+		log := filepath.Ext(f.Name()) == ".vlog"
+		if !info.Mode().IsRegular() || f.Name() == "LOCK" || log && info.Size() <= vlogHeader {
 			continue
 		}
-		if constant && os.Link(from, to) == nil {
+		if log {
+			last = f.Name()
+		}
+		names = append(names, f.Name())
+	}
+	for _, name := range names {
+		from, to := filepath.Join(dir, name), filepath.Join(to, name)
+		complete := strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".vlog") && name != last
+		if complete && os.Link(from, to) == nil {
 			continue
 		}
 		if err := copyFile(from, to); err != nil {

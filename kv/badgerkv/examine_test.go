@@ -13,10 +13,23 @@ import (
 	"github.com/mayfly-run/mayfly/kv/badgerkv"
 )
 
-// TestExamine looks through a database whose process was killed, and changes
-// nothing in it.
+// TestExamine looks through a database that was opened several times and whose
+// process was killed, and changes nothing in it.
 func TestExamine(t *testing.T) {
 	dir := t.TempDir()
+	for i := range 4 {
+		s := mustOpen(t, badgerkv.Config{Dir: dir})
+		if i%2 == 0 {
+			mustPut(t, s, "large", make([]byte, 100_000*(i+1)), kv.PutOptions{})
+		}
+		mustClose(t, s)
+	}
+	examineKilled(t, dir, 61)
+	examineOnce(t, dir, 61) // again, as after the first time
+}
+
+func examineKilled(t *testing.T, dir string, want int) {
+	t.Helper()
 	cmd := child(t, "idle-filled", dir)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -35,6 +48,11 @@ func TestExamine(t *testing.T) {
 		t.Error("locked a directory that is in use")
 	}
 	kill(t, cmd)
+	examineOnce(t, dir, want)
+}
+
+func examineOnce(t *testing.T, dir string, want int) {
+	t.Helper()
 	before := hashes(t, dir)
 	unlock, err := badgerkv.Lock(dir)
 	if err != nil {
@@ -53,8 +71,8 @@ func TestExamine(t *testing.T) {
 			return nil
 		},
 	})
-	if err != nil || entries != 60 {
-		t.Errorf("got %d entries, %v, want 60", entries, err)
+	if err != nil || entries != want {
+		t.Errorf("got %d entries, %v, want %d", entries, err, want)
 	}
 	if after := hashes(t, dir); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("the database was changed: %v, was %v", after, before)

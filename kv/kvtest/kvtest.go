@@ -37,6 +37,7 @@ func Run(t *testing.T, open Open) {
 		{"Counter", testCounter},
 		{"Expiry", testExpiry},
 		{"ExpiryConditions", testExpiryConditions},
+		{"ClockJumps", testClockJumps},
 		{"ListOrder", testListOrder},
 		{"ListPages", testListPages},
 		{"ListCursors", testListCursors},

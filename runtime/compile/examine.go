@@ -74,9 +74,9 @@ func (e *examiner) examine(ctx context.Context) (modules int, err error) {
 			continue
 		}
 		modules++
-		known[f.Name()], known[digits+moduleSuffix] = true, true
+		known[f.Name()] = true
 		if entry := e.code(digits); entry != "" {
-			known[entry] = true
+			known[entry], known[digits+moduleSuffix] = true, true
 		}
 	}
 	for _, f := range files {
