@@ -80,8 +80,8 @@ type Store struct {
 	closeErr  error
 }
 
-// Open opens or makes the database. It reads all tables first, about a gigabyte a
-// second if they are in memory, and refuses damaged ones: *DamageError. The error
+// Open opens or makes the database. It reads all tables first, some 2 GB a second
+// if they are in memory, and refuses damaged ones: *DamageError. The error
 // says what to do when the directory belongs to another process or cannot be
 // written.
 func Open(cfg Config) (*Store, error) {

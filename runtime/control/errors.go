@@ -72,7 +72,7 @@ func (r *request) public(err error) *failure {
 		return r.of(host.CodeConflict, "this was changed by others meanwhile; try again")
 	case errors.Is(err, kv.ErrNoSpace):
 		return &failure{http.StatusInsufficientStorage, 10000 + http.StatusInsufficientStorage,
-			"the node's disk is nearly full, and this was not stored; reads, requests and deletions go on. Free space on its volume, and try again"}
+			"the node's disk is nearly full, and this was not stored; reads, requests and deletions go on. Free space on its volume, or have its administrator lower reserve_mb, and try again"}
 	case errors.Is(err, kv.ErrClosed):
 		return r.of(host.CodeUnavailable, "the node is shutting down")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -104,6 +104,9 @@ func (c *Config) setDefaults() {
 		c.Domain = "localhost"
 	}
 	c.setMemory()
+	if c.Dev && c.Reserve == 0 {
+		c.Reserve = leastReserve // a laptop is not a volume for a node
+	}
 	if c.Drain == 0 {
 		c.Drain = 30 * time.Second
 	}
