@@ -15,9 +15,10 @@ const (
 	slice = 2 * time.Millisecond
 	// unfair is by how much an account may be ahead of another that waits.
 	unfair = slice / 4
-	// shortUnits is up to what a guest goes before those of its account that have
-	// run for longer: about 10 ms of work.
-	shortUnits = 100 * quantum
+	// shortUnits is up to what a guest needs no turn while no other one runs for
+	// longer, and goes before those of its account that do: about a millisecond,
+	// within which most requests end.
+	shortUnits = 10 * quantum
 	// shortStreak is how often in a row that happens while others wait as well.
 	shortStreak = 8
 )
@@ -29,6 +30,7 @@ const (
 // first; among equals who waited longest.
 type turns struct {
 	waiting atomic.Int32
+	long    atomic.Int32 // guests beyond shortUnits that have a turn or wait for one
 
 	mu       sync.Mutex // guards what follows
 	free     int
@@ -54,7 +56,13 @@ func newTurns() *turns {
 // take gives the Call a turn or lets it keep the one it has. It waits if it must,
 // at most until the Invocation is over.
 func (t *turns) take(c *host.Call) {
-	if c.Turn == t && (t.waiting.Load() == 0 || !t.due(c)) {
+	switch {
+	case c.Turn != t:
+		if level(c) == 0 && t.long.Load() == 0 {
+			return // all are short: processors are free again soon enough
+		}
+	case level(c) > 0 && !c.TurnLong: // it was short when it got its turn
+	case t.waiting.Load() == 0 || !t.due(c):
 		return
 	}
 	c.EndTurn()
@@ -62,7 +70,12 @@ func (t *turns) take(c *host.Call) {
 		t.wait(c, w)
 		return
 	}
-	c.Turn, c.TurnSince = t, time.Now()
+	t.begin(c)
+}
+
+// begin notes that the Call has its turn.
+func (t *turns) begin(c *host.Call) {
+	c.Turn, c.TurnSince, c.TurnLong = t, time.Now(), level(c) > 0
 }
 
 func level(c *host.Call) int {
@@ -109,14 +122,15 @@ func (a *account) level() int {
 func (t *turns) ask(c *host.Call) waiter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a := t.account(c.Bindings.Account)
+	a, own := t.account(c.Bindings.Account), level(c)
+	t.long.Add(int32(own))
 	if t.free > 0 {
 		t.free--
 		a.running++
 		return nil
 	}
 	w := make(waiter)
-	a.queues[level(c)] = append(a.queues[level(c)], w)
+	a.queues[own] = append(a.queues[own], w)
 	t.waiting.Add(1)
 	return w
 }
@@ -137,11 +151,11 @@ func (t *turns) wait(c *host.Call, w waiter) {
 	defer c.Resume()
 	select {
 	case <-w:
-		c.Turn, c.TurnSince = t, time.Now()
+		t.begin(c)
 	case <-c.Done():
 		if !t.leave(c, w) { // it came at the same time
-			c.TurnSince = time.Now()
-			t.EndTurn(c)
+			t.begin(c)
+			c.EndTurn()
 		}
 	}
 	c.TurnWait += time.Since(began)
@@ -156,6 +170,7 @@ func (t *turns) leave(c *host.Call, w waiter) bool {
 		if i := slices.Index(q, w); i >= 0 {
 			a.queues[level] = slices.Delete(q, i, i+1)
 			t.waiting.Add(-1)
+			t.long.Add(-int32(level))
 			t.forget(c.Bindings.Account, a)
 			return true
 		}
@@ -170,6 +185,9 @@ func (t *turns) EndTurn(c *host.Call) {
 	a := t.accounts[c.Bindings.Account]
 	a.used += time.Since(c.TurnSince)
 	a.running--
+	if c.TurnLong {
+		t.long.Add(-1)
+	}
 	if next := t.next(); next != nil {
 		t.now = max(t.now, next.used)
 		next.running++
