@@ -167,6 +167,10 @@ func (n *Node) openServices(id string) (*host.Services, error) {
 	return &host.Services{Fetcher: fetcher, Log: n.cfg.GuestLog, Logger: n.cfg.Logger, Now: time.Now, Random: rand.Reader, ClockStep: n.cfg.ClockStep}, nil
 }
 
+// codeOnDisk is how much machine code is kept on disk, in bytes: that of about 800
+// Go Functions. What is beyond it is compiled again when it is used.
+const codeOnDisk = 8 << 30
+
 // openCode makes the cache of compiled code, where there is a compiler.
 func (n *Node) openCode() (*compile.Cache, error) {
 	if n.cfg.Compile == nil || n.cfg.Simple {
