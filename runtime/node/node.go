@@ -176,7 +176,7 @@ func (n *Node) openCode() (*compile.Cache, error) {
 	if n.cfg.Compile == nil || n.cfg.Simple {
 		return nil, nil
 	}
-	c, err := compile.Open(compile.Config{Dir: n.dir().Code(), Command: n.cfg.Compile, Logger: n.cfg.Logger})
+	c, err := compile.Open(compile.Config{MaxBytes: codeOnDisk, Dir: n.dir().Code(), Command: n.cfg.Compile, Logger: n.cfg.Logger})
 	if errors.Is(err, errors.ErrUnsupported) {
 		n.cfg.Logger.Warn("guests are interpreted: there is no compiler for this processor")
 		return nil, nil
