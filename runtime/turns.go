@@ -23,9 +23,10 @@ const (
 	shortStreak = 8
 )
 
-// turns lets guests that outlive their first quantum run one after the other and
-// leaves one processor to everything else: to the network, to short requests and
-// to the garbage collector. The account that has run least comes first, however
+// turns lets guests run one after the other as soon as one of them is beyond
+// shortUnits: that one, and all others that outlive their first quantum. It leaves
+// one processor to everything else: to the network, to short requests and to the
+// garbage collector. The account that has run least comes first, however
 // many guests another one has. Within an account, who has hardly run yet comes
 // first; among equals who waited longest.
 type turns struct {

@@ -16,7 +16,7 @@ const connections = 1000
 // goes on being served, KV is written and read, and deploys work; afterwards
 // everybody is served again.
 func TestTortureFiles(t *testing.T) {
-	s, said := tryServe(t, filepath.Join(t.TempDir(), "data"), "sh", "-c", `ulimit -n 256; exec "$0" "$@"`)
+	s, said := tryServe(t, filepath.Join(t.TempDir(), "data"), "", "sh", "-c", `ulimit -n 256; exec "$0" "$@"`)
 	if s == nil {
 		t.Fatal(said)
 	}

@@ -136,7 +136,7 @@ func (w *whole) doctor(t *testing.T, dir string) string {
 // start says what a node does on the directory.
 func (w *whole) start(t *testing.T, dir string) string {
 	t.Helper()
-	s, said := tryServe(t, dir)
+	s, said := tryServe(t, dir, "")
 	if s == nil {
 		if !strings.Contains(said, "mayfly: ") || strings.Contains(said, "goroutine ") {
 			return "WRONG: it ended with " + said

@@ -93,7 +93,7 @@ func (k *killed) recover(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	s, said := tryServe(t, k.data)
+	s, said := tryServe(t, k.data, "")
 	if s == nil {
 		t.Fatalf("the node does not start: %s", said)
 	}

@@ -17,18 +17,23 @@ import (
 )
 
 // tryServe starts a node that may refuse; then it returns what the node said. The
-// prefix is a command that becomes the node.
-func tryServe(t *testing.T, data string, prefix ...string) (s *server, said string) {
+// config is its configuration file, the prefix a command that becomes the node.
+func tryServe(t *testing.T, data, config string, prefix ...string) (s *server, said string) {
 	t.Helper()
 	file, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = &server{data: data}
-	if s.log, err = os.Create(filepath.Join(t.TempDir(), "log")); err != nil {
+	dir := t.TempDir()
+	toml := filepath.Join(dir, "node.toml")
+	if err := os.WriteFile(toml, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := append(prefix, file, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	s = &server{data: data}
+	if s.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
+		t.Fatal(err)
+	}
+	command := append(prefix, file, "serve", "--data", data, "--config", toml, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 	s.cmd = exec.Command(command[0], command[1:]...)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()

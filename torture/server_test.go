@@ -1,7 +1,6 @@
 package torture_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -47,36 +46,14 @@ type server struct {
 	log        *os.File
 }
 
-// mustServe starts a node on a data directory; config is its configuration file.
+// mustServe is tryServe for a node that has to start. It is killed in the end.
 func mustServe(t *testing.T, data, config string) *server {
 	t.Helper()
-	file, err := program()
-	if err != nil {
-		t.Fatal(err)
+	s, said := tryServe(t, data, config)
+	if s == nil {
+		t.Fatalf("the node did not start:\n%s", said)
 	}
-	dir := t.TempDir()
-	toml := filepath.Join(dir, "node.toml")
-	if err := os.WriteFile(toml, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := &server{data: data}
-	if s.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
-		t.Fatal(err)
-	}
-	s.cmd = exec.Command(file, "serve", "--data", data, "--config", toml, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-	s.cmd.Stderr = s.log
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.kill() })
-	if _, err := fmt.Fscanf(bufio.NewReader(out), "ready http=%s admin=%s\n", &s.web, &s.admin); err != nil {
-		text, _ := os.ReadFile(s.log.Name())
-		t.Fatalf("the node did not start: %v\n%s", err, text)
-	}
+	t.Cleanup(s.kill)
 	return s
 }
 
