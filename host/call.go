@@ -54,6 +54,7 @@ type Call struct {
 	Turn      Turn
 	TurnSince time.Time
 	TurnLong  bool          // the turn is that of a guest that runs for long
+	Long      bool          // the guest is expected to run for long
 	TurnWait  time.Duration // in all, until its turn came
 
 	// Deep says that the guest's calls were nested deeply. It is the engine's.
@@ -117,7 +118,7 @@ func (c *Call) Reset() {
 	c.Usage, c.LastError, c.faults = Usage{}, nil, 0
 	c.Responded, c.Detached, c.BodyTaken = false, false, false
 	c.Pacer, c.owed = nil, 0
-	c.Client, c.Turn, c.TurnSince, c.TurnLong, c.TurnWait = nil, nil, time.Time{}, false, 0
+	c.Client, c.Turn, c.TurnSince, c.TurnLong, c.Long, c.TurnWait = nil, nil, time.Time{}, false, false, 0
 	c.Timed, c.Acquired = false, time.Time{}
 	c.started, c.looked, c.parent = time.Time{}, time.Time{}, nil
 	c.Release(int(c.held.Load())) // what was not released by itself

@@ -44,3 +44,18 @@ func NewStarts(most int32) *Starts {
 }
 
 func (s *starts) Begin(c *host.Call) bool { return s.begin(c) }
+
+// Turns is what guests that run for long take.
+type Turns = turns
+
+// NewTurns lets one run at a time.
+func NewTurns() *Turns {
+	t := newTurns()
+	t.free = 1
+	return t
+}
+
+func (t *turns) Take(c *host.Call) bool { return t.take(c) }
+
+// Long says whether the next Invocation is expected to run for long.
+func (s *Snapshot) Long() bool { return s.habit.long() }

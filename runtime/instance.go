@@ -36,11 +36,8 @@ var instanceConfig = wazero.NewModuleConfig().WithName("").WithStartFunctions()
 // is in use, which Recycle ends. The error is ErrNoRoom if the Budget is used up.
 func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
 	c.Memory = s.Budget
-	if !s.runtime.cfg.Simple {
-		c.Pacer = s.runtime.turns
-		if !s.runtime.starts.begin(c) {
-			return nil, context.Cause(c.Context())
-		}
+	if !s.runtime.cfg.Simple && !s.begin(c) {
+		return nil, context.Cause(c.Context())
 	}
 	s.code.abi.Enter(c)
 	i, err := s.instance(c)
@@ -49,6 +46,17 @@ func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
 		return nil, ErrNoRoom
 	}
 	return i, err
+}
+
+// begin waits until the guest may begin, and reports whether the Invocation was
+// over before that.
+func (s *Snapshot) begin(c *host.Call) bool {
+	c.Pacer = s.runtime.turns
+	if c.Long = s.habit.long(); !c.Long {
+		return s.runtime.starts.begin(c)
+	}
+	s.runtime.turns.take(c)
+	return c.Spend(0) == nil
 }
 
 // instance takes one that is idle, or makes one.
@@ -158,6 +166,7 @@ func (i *Instance) Finish(c *host.Call, err error) (host.Outcome, error) {
 		i.spoiled = true
 	}
 	c.Usage.PeakMemory = int64(i.region.Size())
+	i.snapshot.habit.note(c, outcome)
 	return outcome, err
 }
 

@@ -39,10 +39,10 @@ func (t *turns) Pace(c *host.Call) {
 
 // turn gives the Call its turn, or panics if the end comes while it waits.
 func (t *turns) turn(c *host.Call) {
-	t.take(c)
-	if c.Turn == nil {
-		if cause := c.Spend(0); cause != nil {
-			panic(cause)
-		}
+	if !t.take(c) {
+		return
+	}
+	if cause := c.Spend(0); cause != nil {
+		panic(cause)
 	}
 }

@@ -25,6 +25,7 @@ type Snapshot struct {
 	runtime *Runtime
 	code    *code
 	image   *memory.Image
+	habit   habit
 	snapshotState
 
 	// inUse is read-locked by each Invocation, so that Close waits for them.

@@ -35,6 +35,7 @@ type turns struct {
 
 	mu       sync.Mutex // guards what follows
 	free     int
+	over     []waiter            // whose Invocation is over; they come first, one after the other
 	accounts map[string]*account // that run or wait
 	now      time.Duration       // what the account had used that was last given a turn
 }
@@ -55,23 +56,24 @@ func newTurns() *turns {
 }
 
 // take gives the Call a turn or lets it keep the one it has. It waits if it must,
-// at most until the Invocation is over.
-func (t *turns) take(c *host.Call) {
+// and reports whether it did: the Invocation may be over then.
+func (t *turns) take(c *host.Call) (waited bool) {
 	switch {
 	case c.Turn != t:
 		if level(c) == 0 && t.long.Load() == 0 {
-			return // all are short: processors are free again soon enough
+			return false // all are short: processors are free again soon enough
 		}
 	case level(c) > 0 && !c.TurnLong: // it was short when it got its turn
 	case t.waiting.Load() == 0 || !t.due(c):
-		return
+		return false
 	}
 	c.EndTurn()
-	if w := t.ask(c); w != nil {
+	w := t.ask(c)
+	if w != nil {
 		t.wait(c, w)
-		return
 	}
 	t.begin(c)
+	return w != nil
 }
 
 // begin notes that the Call has its turn.
@@ -80,10 +82,10 @@ func (t *turns) begin(c *host.Call) {
 }
 
 func level(c *host.Call) int {
-	if c.Usage.Units < shortUnits {
-		return 0
+	if c.Long || c.Usage.Units >= shortUnits {
+		return 1
 	}
-	return 1
+	return 0
 }
 
 // due says whether the Call has to let others run.
@@ -94,6 +96,9 @@ func (t *turns) due(c *host.Call) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(t.over) > 0 {
+		return true
+	}
 	mine := t.accounts[c.Bindings.Account]
 	if next := t.next(); next != mine {
 		return next != nil && next.used+unfair < mine.used+ran
@@ -152,31 +157,28 @@ func (t *turns) wait(c *host.Call, w waiter) {
 	defer c.Resume()
 	select {
 	case <-w:
-		t.begin(c)
 	case <-c.Done():
-		if !t.leave(c, w) { // it came at the same time
-			t.begin(c)
-			c.EndTurn()
-		}
+		t.hurry(c, w)
+		<-w
 	}
 	c.TurnWait += time.Since(began)
 }
 
-// leave takes a waiter out of its queue and reports whether it still was there.
-func (t *turns) leave(c *host.Call, w waiter) bool {
+// hurry has a waiter come first whose Invocation is over, unless its turn has come
+// already. Many that are over at the same moment do not end at the same moment:
+// that would take all processors.
+func (t *turns) hurry(c *host.Call, w waiter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a := t.accounts[c.Bindings.Account]
 	for level, q := range a.queues {
 		if i := slices.Index(q, w); i >= 0 {
 			a.queues[level] = slices.Delete(q, i, i+1)
-			t.waiting.Add(-1)
-			t.long.Add(-int32(level))
-			t.forget(c.Bindings.Account, a)
-			return true
+			t.over = append(t.over, w)
+			a.running++
+			return
 		}
 	}
-	return false
 }
 
 // EndTurn implements host.Turn: it passes the turn on.
@@ -189,7 +191,11 @@ func (t *turns) EndTurn(c *host.Call) {
 	if c.TurnLong {
 		t.long.Add(-1)
 	}
-	if next := t.next(); next != nil {
+	if len(t.over) > 0 {
+		close(t.over[0])
+		t.over = slices.Delete(t.over, 0, 1)
+		t.waiting.Add(-1)
+	} else if next := t.next(); next != nil {
 		t.now = max(t.now, next.used)
 		next.running++
 		close(next.take())
