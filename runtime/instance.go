@@ -55,8 +55,7 @@ func (s *Snapshot) begin(c *host.Call) bool {
 	if c.Long = s.habit.long(); !c.Long {
 		return s.runtime.starts.begin(c)
 	}
-	s.runtime.turns.take(c)
-	return c.Spend(0) == nil
+	return !s.runtime.turns.take(c) || c.Spend(0) == nil
 }
 
 // instance takes one that is idle, or makes one.

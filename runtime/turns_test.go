@@ -91,7 +91,7 @@ func TestHabit(t *testing.T) {
 	if !s.Long() {
 		t.Error("it is not expected to run for long, although it did twice")
 	}
-	for range 2 {
+	for range 2 { // as often as it takes to forget the second
 		if got := ask(t, s, "/", limits); got.outcome != host.OutcomeOK {
 			t.Errorf("got %v, %v", got.outcome, got.err)
 		}

@@ -19,6 +19,8 @@ func (s *server) attacks(t *testing.T, guests []string) (list []attack) {
 		url := "http://" + host("evil", functionName(name)) + "/"
 		list = append(list, attack{name, func() string { return get(client, url) }})
 	}
+	elsewhere := mustElsewhere(t)
+	list = append(list, attack{"none, the clients alone", func() string { return get(elsewhere, "http://elsewhere/") }})
 	evil := s.mustClient(t, "evil")
 	return append(list,
 		attack{"compile bombs", func() string { return upload(evil, bomb()) }},
@@ -30,6 +32,19 @@ func (s *server) attacks(t *testing.T, guests []string) (list []attack) {
 		}},
 		attack{"connections", func() string { return s.slowly("") }},
 	)
+}
+
+// mustElsewhere is a client of a server that does nothing: how much the load alone
+// takes from a machine that the clients share with the node.
+func mustElsewhere(t *testing.T) *fasthttp.HostClient {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) { ctx.SetStatusCode(200) }}
+	go server.Serve(l) //nolint:errcheck // clients notice
+	t.Cleanup(func() { server.Shutdown() })
+	return &fasthttp.HostClient{Addr: l.Addr().String(), MaxConns: 2 * attackers}
 }
 
 func get(client *fasthttp.HostClient, url string) string {

@@ -140,12 +140,21 @@ func (c *conn) readBy() time.Time {
 	return c.headerBy
 }
 
-func (c *conn) Write(b []byte) (int, error) {
-	if err := c.write.begin(c.timeouts.now().Add(c.timeouts.write)); err != nil {
+func (c *conn) Write(b []byte) (n int, err error) {
+	if err = c.write.begin(c.timeouts.now().Add(c.timeouts.write)); err != nil {
 		return 0, err
 	}
 	defer c.write.end()
-	return c.Conn.Write(b)
+	for len(b)-n > piece && err == nil {
+		var m int
+		m, err = c.Conn.Write(b[n : n+piece])
+		n += m
+	}
+	if err != nil {
+		return n, err
+	}
+	m, err := c.Conn.Write(b[n:])
+	return n + m, err
 }
 
 // Deadlines that are set go before the timeouts; the zero time gives them up.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net"
+	goruntime "runtime"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -126,11 +127,24 @@ func (inv *invocation) Respond(status int, headers host.Headers, body []byte) er
 	}
 	inv.head(status, headers)
 	if len(body) > smallBody {
-		inv.ctx.Response.SetBodyRaw(bytes.Clone(body)) // connections keep the buffers of SetBody
+		inv.ctx.Response.SetBodyRaw(clone(body)) // connections keep the buffers of SetBody
 	} else {
 		inv.ctx.Response.SetBody(body)
 	}
 	return nil
+}
+
+// piece is how much is copied at a time, in bytes. A copy, by the process or by the
+// kernel, can't be interrupted: everybody else may have to wait for it.
+const piece = 128 << 10
+
+func clone(b []byte) []byte {
+	c := make([]byte, len(b))
+	for n := 0; n < len(b); {
+		n += copy(c[n:min(n+piece, len(b))], b[n:])
+		goruntime.Gosched()
+	}
+	return c
 }
 
 func (inv *invocation) head(status int, headers host.Headers) {
