@@ -11,6 +11,9 @@ type Bindings struct {
 	Env      map[string]EnvValue
 	Environ  []string // KEY=value of the text variables and secrets, for WASI guests
 	KV       map[string]kv.Store
+	// Fetchers answer requests on this node: other Functions, static files. They
+	// see the Invocation that asks in FetchRequest.Caller.
+	Fetchers map[string]Fetcher
 	// Egress narrows where fetch may go to these hosts: names, or "*." and a
 	// name for its subdomains. Nil narrows nothing; empty allows nothing.
 	Egress []string

@@ -22,6 +22,8 @@ type Call struct {
 	Limits    Limits
 	Request   Request
 	Responder Responder
+	// Caller is the Invocation that waits for this one; nil where none does.
+	Caller *Caller
 
 	// What a WASI guest sees. Stdin may be nil, which reads as empty.
 	Args   []string
@@ -75,6 +77,8 @@ type Call struct {
 	wake     chan struct{}  // capacity 1: some task has finished
 	life     lifetime
 
+	self *Caller // see asCaller
+
 	connections turns // one per outbound request that is open
 	stores      turns // one per operation that is in a store
 }
@@ -112,7 +116,7 @@ func (c *Call) Reset() {
 	default:
 	}
 	c.ID, c.Services, c.Bindings, c.Limits = "", nil, nil, Limits{}
-	c.Request, c.Responder = Request{}, nil
+	c.Request, c.Responder, c.Caller, c.self = Request{}, nil, nil, nil
 	c.Args, c.Env, c.Stdin, c.Stdout, c.Stderr = nil, nil, nil, nil, nil
 	c.WASI.reset()
 	c.Usage, c.LastError, c.faults = Usage{}, nil, 0

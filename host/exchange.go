@@ -22,6 +22,17 @@ type Exchange struct {
 // what the guest has no say in, and the body: a copy of body, or with streamed
 // what the guest writes to Upload.
 func (c *Call) Fetch(req *FetchRequest, body []byte, streamed bool) (*Exchange, *Error) {
+	return c.fetch(c.Services.Fetcher, req, body, streamed)
+}
+
+// FetchFrom is Fetch from one of Bindings.Fetchers. It counts as an outbound
+// request.
+func (c *Call) FetchFrom(f Fetcher, req *FetchRequest, body []byte, streamed bool) (*Exchange, *Error) {
+	req.Caller = c.asCaller()
+	return c.fetch(f, req, body, streamed)
+}
+
+func (c *Call) fetch(f Fetcher, req *FetchRequest, body []byte, streamed bool) (*Exchange, *Error) {
 	if c.Usage.Subrequests >= c.Limits.Subrequests {
 		return nil, Errorf(CodeLimit, "the limit of %d outbound requests per invocation is used up", c.Limits.Subrequests)
 	}
@@ -44,7 +55,7 @@ func (c *Call) Fetch(req *FetchRequest, body []byte, streamed bool) (*Exchange, 
 	}
 	turn := c.connections.ask(c.Limits.OpenConnections)
 	e.Task = c.Start(func(context.Context) {
-		if e.run(c.Services.Fetcher, req, turn) {
+		if e.run(f, req, turn) {
 			c.inflight.Go(func() { e.finish(c, turn, size) })
 		} else {
 			e.free(c, turn, size)

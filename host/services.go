@@ -52,11 +52,12 @@ const (
 	LogError
 )
 
-// Fetcher sends a guest's outbound requests. It enforces egress policy and
-// header rules; the Call counts and bounds.
+// Fetcher answers a guest's requests: that of Services sends them out, and
+// enforces egress policy and header rules; those of Bindings answer them on the
+// node. The Call counts and bounds.
 type Fetcher interface {
 	// Fetch sends one request and returns when the response's headers have
-	// arrived; redirects are not followed. The error is an *Error: CodeInvalid
+	// arrived; redirects are not followed. It may be called by several goroutines. The error is an *Error: CodeInvalid
 	// (URL, method, headers), CodeDenied (egress policy), CodeTimeout,
 	// CodeUnavailable (resolve, connect, TLS, protocol) or CodeCanceled. ctx
 	// bounds the whole exchange, the response's body included.
@@ -75,6 +76,8 @@ type FetchRequest struct {
 	Headers  Headers   // well formed; what a guest may not set is dropped
 	Body     io.Reader // nil for none; an io.Closer is closed
 	BodySize int64     // bytes, or -1 when Body is streamed
+	// Caller is the Invocation that asks; nil for requests to the outside.
+	Caller *Caller
 }
 
 // FetchResponse is what came back. The caller closes Body, perhaps during a

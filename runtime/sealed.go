@@ -30,6 +30,10 @@ func sealedCall(setup Setup) *host.Call {
 	for name := range setup.Bindings.KV {
 		bindings.KV[name] = sealedStore{}
 	}
+	bindings.Fetchers = map[string]host.Fetcher{}
+	for name := range setup.Bindings.Fetchers {
+		bindings.Fetchers[name] = sealedFetcher{}
+	}
 	return &host.Call{ID: "initialisation", Services: &services, Bindings: &bindings, Limits: setup.Limits, Responder: sealedResponder{}}
 }
 

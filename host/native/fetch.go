@@ -22,7 +22,7 @@ func fetchSend(g abi.Guest, a abi.Args) int64 {
 	if err != nil {
 		return failed(g, err)
 	}
-	return fetchBegin(g, req, g.Bytes(a.U32(6), a.U32(7)), false)
+	return fetchBegin(g, g.Fetch, req, g.Bytes(a.U32(6), a.U32(7)), false)
 }
 
 func fetchStream(g abi.Guest, a abi.Args) int64 {
@@ -30,7 +30,7 @@ func fetchStream(g abi.Guest, a abi.Args) int64 {
 	if err != nil {
 		return failed(g, err)
 	}
-	return fetchBegin(g, req, nil, true)
+	return fetchBegin(g, g.Fetch, req, nil, true)
 }
 
 // The longest method and URL, in bytes. What they may be is for the Fetcher to
@@ -56,11 +56,14 @@ func fetchRequest(g abi.Guest, a abi.Args) (*host.FetchRequest, *host.Error) {
 	return &host.FetchRequest{Method: string(method), URL: string(url), Headers: bytes.Clone(headers)}, nil
 }
 
-func fetchBegin(g abi.Guest, req *host.FetchRequest, body []byte, streamed bool) int64 {
+// sender is host.Call.Fetch, or goes to a binding.
+type sender func(req *host.FetchRequest, body []byte, streamed bool) (*host.Exchange, *host.Error)
+
+func fetchBegin(g abi.Guest, send sender, req *host.FetchRequest, body []byte, streamed bool) int64 {
 	if err := g.Handles.Room(); err != nil {
 		return failed(g, err)
 	}
-	e, err := g.Fetch(req, body, streamed)
+	e, err := send(req, body, streamed)
 	if err != nil {
 		return failed(g, err)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // texts are what a guest of FuzzGuest finds at the beginning of its memory.
-var texts = []string{"STORE", "GET", "http://example.com/", "a\x00b\x00", "key", `{"a":1}`, "NAME", "value", "c\x00d", "SLOW"}
+var texts = []string{"STORE", "GET", "http://example.com/", "a\x00b\x00", "key", `{"a":1}`, "NAME", "value", "c\x00d", "SLOW", "AUTH"}
 
 // FuzzGuest lets a guest call any functions with any arguments. Nothing panics
 // but to trap the guest, nothing goes on when the Invocation's time is over, no
@@ -37,6 +37,8 @@ func FuzzGuest(f *testing.F) {
 		{"respond", 136 - 128, 0, 0, 0, 0, "respond", 134, 27, 4, 0, 9, "wait_until", "wait", 0, 0, 132, "wait_until", "time_left"},
 		{"respond_stream", 134, 27, 4, "body_write", 1, 0, 9, "wait_until", "close", 1, "random", 60, 9, "log", 1, 0, 5,
 			"env_get", 41, 4, 60, 9, "env_names", 60, 9, "last_error", 60, 90, "clock"},
+		{"fetcher_open", 57, 4, "fetcher_send", 1, 5, 3, 8, 19, 27, 4, 45, 5, "fetcher_stream", 1, 5, 3, 8, 9, 27, 4, "fetch_request_body", 3,
+			"body_write", 4, 0, 9, "fetch_status", 2, "fetch_body", 2, "body_read", 5, 60, 9, "fetcher_send", 2, 5, 3, 8, 19, 27, 4, 45, 5},
 	} {
 		var program []byte
 		for _, c := range calls {
@@ -72,6 +74,7 @@ func play(t *testing.T, g abi.Guest, funcs []abi.Func, program []byte) {
 		Request: host.Request{Method: []byte("GET"), URL: []byte("http://localhost/"), Body: &slowBody{}}, Responder: recorder,
 	}
 	g.Services.Fetcher, g.Services.Logger = u, slog.New(slog.DiscardHandler)
+	g.Bindings.Fetchers["AUTH"] = u
 	g.Bindings.KV["SLOW"] = slowStore{g.Bindings.KV["STORE"]}
 	g.Begin(context.Background())
 	started := time.Now()

@@ -68,6 +68,8 @@ func everything(t testing.TB) hosttest.Invocation {
 			Account: "local", Function: "test", Version: "1",
 			Env: map[string]host.EnvValue{"NAME": {Value: "value"}, "A_SECRET": {Value: "s", Secret: true}},
 			KV:  map[string]kv.Store{"STORE": memkv.New(memkv.Config{Now: services.Now})},
+
+			Fetchers: map[string]host.Fetcher{"AUTH": answering("another Function's body")},
 		},
 	}
 }
