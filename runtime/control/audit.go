@@ -56,7 +56,7 @@ func (r *request) record(status int) error {
 	r.recorded = true
 	known := r.token.ID != ""
 	switch {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, r.change != nil && status >= 400 && status < 500:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests && !known, r.change != nil && status >= 400 && status < 500:
 		if err := log.Refused(r.entry(status), known); err != nil {
 			r.api.cfg.Logger.Error("record refusal", "request", r.id, "err", err)
 		}

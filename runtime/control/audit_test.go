@@ -53,7 +53,7 @@ func TestAudit(t *testing.T) {
 		{call{method: "DELETE", path: scripts + "/hello"}, "DELETE accounts/{account}/workers/scripts/{script}", target{"script": "hello"}, 200},
 		{call{method: "DELETE", path: scripts + "/hello"}, "DELETE accounts/{account}/workers/scripts/{script}", target{"script": "hello"}, 404},
 		{call{method: "POST", path: "/accounts/local/storage/kv/namespaces", body: `{"title":"x"}`}, "POST accounts/{account}/storage/kv/namespaces", target{"namespace": "*"}, 200},
-		{call{method: "POST", path: "/accounts/shop/tokens", body: `{"name":"ci"}`}, "POST accounts/{account}/tokens", target{"token": "*", "token_name": "ci"}, 200},
+		{call{method: "POST", path: "/accounts/shop/tokens", body: `{"name":"ci"}`}, "POST accounts/{account}/tokens", target{"token": "*", "token_name": "ci", "scopes": "read deploy kv"}, 200},
 		{call{method: "GET", path: "/accounts", noToken: true}, "GET /client/v4/accounts", target{}, 401},
 		{call{method: "PUT", path: "/accounts/x/y?q=canary", token: "canary"}, "PUT /client/v4/accounts/x/y", target{}, 401},
 		{call{method: "GET", path: scripts, token: shop}, "GET /client/v4/accounts/local/workers/scripts", target{}, 403},

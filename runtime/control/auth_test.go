@@ -20,7 +20,7 @@ func filled(pattern, account, namespace string) string {
 func TestWithoutToken(t *testing.T) {
 	f := newFixture(t, options{})
 	token := f.account(t, "acme")
-	revoked, info, err := f.registry.CreateToken(t.Context(), "", "")
+	revoked, info, err := f.registry.CreateToken(t.Context(), deploy.TokenRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,7 @@ type Config struct {
 	// UploadTime is how long the body of a PUT may take: modules, values, bulk
 	// writes. Default: 5 minutes.
 	UploadTime time.Duration
+	Failures   FailureLimits
 	// Metrics answers /metrics; nil if there are none.
 	Metrics http.Handler
 	Now     func() time.Time // default: time.Now
@@ -51,6 +52,7 @@ type api struct {
 	routes   []route
 	uploads  slots
 	registry *deploy.Registry
+	failures *failures
 }
 
 // New returns the handler. It is safe for concurrent use, and all its answers
@@ -74,7 +76,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	a := &api{cfg: cfg, registry: cfg.Registry}
+	a := &api{cfg: cfg, registry: cfg.Registry, failures: newFailures(cfg.Failures, cfg.Now)}
 	a.routes = a.table()
 	return a
 }

@@ -43,7 +43,9 @@ type options struct {
 	maxModule int64
 	// uploadTime is for the body of a PUT.
 	uploadTime time.Duration
-	audit      string // file of the audit log; empty for none
+	audit      string                // file of the audit log; empty for none
+	now        func() time.Time      // default: always epoch
+	failures   control.FailureLimits // default: as good as none
 }
 
 func newFixture(t testing.TB, o options) *fixture {
@@ -52,6 +54,12 @@ func newFixture(t testing.TB, o options) *fixture {
 		store := memkv.New(memkv.Config{Now: func() time.Time { return epoch }})
 		t.Cleanup(func() { store.Close() })
 		o.store = store
+	}
+	if o.now == nil {
+		o.now = func() time.Time { return epoch }
+	}
+	if o.failures == (control.FailureLimits{}) {
+		o.failures = control.FailureLimits{PerAddress: 1 << 20, All: 1 << 20}
 	}
 	rt, err := runtime.New(t.Context(), runtime.Config{ABIs: []abi.ABI{native.New()}})
 	if err != nil {
@@ -65,12 +73,12 @@ func newFixture(t testing.TB, o options) *fixture {
 	}
 	registry, err := deploy.NewRegistry(t.Context(), deploy.Config{
 		Secrets: keyring,
-		Store:   o.store, Blobs: memkv.NewBlobs(), Runtime: rt, Services: hosttest.Services(t), Domain: "localhost", Logger: logger})
+		Store:   o.store, Blobs: memkv.NewBlobs(), Runtime: rt, Services: hosttest.Services(t), Domain: "localhost", Logger: logger, Now: o.now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { registry.Close() })
-	admin, _, err := registry.CreateToken(t.Context(), "", "test")
+	admin, _, err := registry.CreateToken(t.Context(), deploy.TokenRequest{Name: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +92,7 @@ func newFixture(t testing.TB, o options) *fixture {
 	server := httptest.NewServer(control.New(control.Config{
 		Registry: registry, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime,
 		URL: func(host string) string { return "http://" + host + ":8787" },
-		Now: func() time.Time { return epoch },
+		Now: o.now, Failures: o.failures,
 	}))
 	t.Cleanup(server.Close)
 	return &fixture{server.URL, admin, o.store, registry}
@@ -98,7 +106,7 @@ func (f *fixture) account(t testing.TB, name string, hosts ...string) (token str
 			t.Fatal(err)
 		}
 	}
-	token, _, err := f.registry.CreateToken(t.Context(), name, name)
+	token, _, err := f.registry.CreateToken(t.Context(), deploy.TokenRequest{Account: name, Name: name})
 	if err != nil {
 		t.Fatal(err)
 	}

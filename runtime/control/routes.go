@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
 // route answers one method of one path below base. "{name}" in the path stands
@@ -27,13 +29,18 @@ const (
 	areaKV
 )
 
-// access is who may use a route. Routes of an account are for its tokens as
-// well.
-type access int
+// access is what a token needs for a route: one of the scopes. The route's
+// account has to be the token's, unless that is for administrators, who may do
+// everything.
+type access deploy.Scopes
 
 const (
-	accessToken access = iota // every token
-	accessAdmin               // tokens for administrators
+	accessAny    access = 0 // every token
+	accessRead          = access(deploy.ScopeRead)
+	accessDeploy        = access(deploy.ScopeDeploy)
+	accessKV            = access(deploy.ScopeKV)
+	accessOwner         = access(deploy.ScopeAdmin)
+	accessNode   access = 1 << 7 // no scope is enough
 )
 
 const (
@@ -42,61 +49,68 @@ const (
 	space     = spaces + "/{namespace}"
 	oneAcct   = "accounts/{account}"
 	allTokens = "accounts/{account}/tokens"
+	oneToken  = allTokens + "/{token}"
 
 	backupPath = "mayfly/backup"
 )
 
 func (a *api) table() []route {
 	return []route{
-		{"GET", "user", areaAccounts, getUser, accessToken},
-		{"GET", "memberships", areaAccounts, listMemberships, accessToken},
-		{"GET", "user/tokens/verify", areaAccounts, verifyToken, accessToken},
-		{"GET", "user/tokens", areaAccounts, listTokens, accessAdmin},
-		{"POST", "user/tokens", areaAccounts, createToken, accessAdmin},
-		{"DELETE", "user/tokens/{token}", areaAccounts, revokeToken, accessAdmin},
+		{"GET", "user", areaAccounts, getUser, accessAny},
+		{"GET", "memberships", areaAccounts, listMemberships, accessAny},
+		{"GET", "user/tokens/verify", areaAccounts, verifyToken, accessAny},
+		{"GET", "user/tokens", areaAccounts, listTokens, accessNode},
+		{"POST", "user/tokens", areaAccounts, createToken, accessNode},
+		{"GET", "user/tokens/permission_groups", areaAccounts, listPermissionGroups, accessAny},
+		{"GET", "user/tokens/{token}", areaAccounts, getToken, accessNode},
+		{"PUT", "user/tokens/{token}", areaAccounts, changeToken, accessNode},
+		{"DELETE", "user/tokens/{token}", areaAccounts, revokeToken, accessNode},
 
-		{"GET", backupPath, areaAccounts, downloadBackup, accessAdmin},
+		{"GET", backupPath, areaAccounts, downloadBackup, accessNode},
 
-		{"GET", "accounts", areaAccounts, listAccounts, accessToken},
-		{"POST", "accounts", areaAccounts, createAccount, accessAdmin},
-		{"GET", oneAcct, areaAccounts, getAccount, accessToken},
-		{"DELETE", oneAcct, areaAccounts, deleteAccount, accessAdmin},
-		{"GET", allTokens, areaAccounts, listTokens, accessAdmin},
-		{"POST", allTokens, areaAccounts, createToken, accessAdmin},
-		{"GET", allTokens + "/verify", areaAccounts, verifyToken, accessToken},
-		{"DELETE", allTokens + "/{token}", areaAccounts, revokeToken, accessAdmin},
+		{"GET", "accounts", areaAccounts, listAccounts, accessAny},
+		{"POST", "accounts", areaAccounts, createAccount, accessNode},
+		{"GET", oneAcct, areaAccounts, getAccount, accessAny},
+		{"DELETE", oneAcct, areaAccounts, deleteAccount, accessNode},
+		{"GET", allTokens, areaAccounts, listTokens, accessOwner},
+		{"POST", allTokens, areaAccounts, createToken, accessOwner},
+		{"GET", allTokens + "/verify", areaAccounts, verifyToken, accessAny},
+		{"GET", allTokens + "/permission_groups", areaAccounts, listPermissionGroups, accessAny},
+		{"GET", oneToken, areaAccounts, getToken, accessOwner},
+		{"PUT", oneToken, areaAccounts, changeToken, accessOwner},
+		{"DELETE", oneToken, areaAccounts, revokeToken, accessOwner},
 
-		{"GET", "accounts/{account}/workers/subdomain", areaScripts, getAccountSubdomain, accessToken},
-		{"GET", "accounts/{account}/workers/scripts", areaScripts, listScripts, accessToken},
-		{"GET", script, areaScripts, downloadScript, accessToken},
-		{"PUT", script, areaScripts, uploadScript, accessToken},
-		{"DELETE", script, areaScripts, deleteScript, accessToken},
-		{"GET", script + "/settings", areaScripts, getSettings, accessToken},
-		{"GET", script + "/subdomain", areaScripts, getSubdomain, accessToken},
-		{"PUT", script + "/routes", areaScripts, setRoutes, accessToken},
-		{"GET", script + "/secrets", areaScripts, listSecrets, accessToken},
-		{"PUT", script + "/secrets", areaScripts, putSecret, accessToken},
-		{"GET", script + "/secrets/{secret}", areaScripts, getSecret, accessToken},
-		{"DELETE", script + "/secrets/{secret}", areaScripts, deleteSecret, accessToken},
-		{"PATCH", script + "/secrets-bulk", areaScripts, patchSecrets, accessToken},
-		{"GET", script + "/deployments", areaScripts, listDeployments, accessToken},
-		{"GET", script + "/versions", areaScripts, listVersions, accessToken},
-		{"GET", script + "/versions/{version}", areaScripts, getVersion, accessToken},
+		{"GET", "accounts/{account}/workers/subdomain", areaScripts, getAccountSubdomain, accessRead},
+		{"GET", "accounts/{account}/workers/scripts", areaScripts, listScripts, accessRead},
+		{"GET", script, areaScripts, downloadScript, accessRead},
+		{"PUT", script, areaScripts, uploadScript, accessDeploy},
+		{"DELETE", script, areaScripts, deleteScript, accessDeploy},
+		{"GET", script + "/settings", areaScripts, getSettings, accessRead},
+		{"GET", script + "/subdomain", areaScripts, getSubdomain, accessRead},
+		{"PUT", script + "/routes", areaScripts, setRoutes, accessDeploy},
+		{"GET", script + "/secrets", areaScripts, listSecrets, accessRead},
+		{"PUT", script + "/secrets", areaScripts, putSecret, accessDeploy},
+		{"GET", script + "/secrets/{secret}", areaScripts, getSecret, accessRead},
+		{"DELETE", script + "/secrets/{secret}", areaScripts, deleteSecret, accessDeploy},
+		{"PATCH", script + "/secrets-bulk", areaScripts, patchSecrets, accessDeploy},
+		{"GET", script + "/deployments", areaScripts, listDeployments, accessRead},
+		{"GET", script + "/versions", areaScripts, listVersions, accessRead},
+		{"GET", script + "/versions/{version}", areaScripts, getVersion, accessRead},
 
-		{"GET", spaces, areaKV, listNamespaces, accessToken},
-		{"POST", spaces, areaKV, createNamespace, accessToken},
-		{"GET", space, areaKV, getNamespace, accessToken},
-		{"PUT", space, areaKV, renameNamespace, accessToken},
-		{"DELETE", space, areaKV, deleteNamespace, accessToken},
-		{"GET", space + "/keys", areaKV, listKeys, accessToken},
-		{"GET", space + "/values/{key...}", areaKV, getValue, accessToken},
-		{"PUT", space + "/values/{key...}", areaKV, putValue, accessToken},
-		{"DELETE", space + "/values/{key...}", areaKV, deleteValue, accessToken},
-		{"GET", space + "/metadata/{key...}", areaKV, getMetadata, accessToken},
-		{"PUT", space + "/bulk", areaKV, putBulk, accessToken},
-		{"DELETE", space + "/bulk", areaKV, deleteBulk, accessToken},
-		{"POST", space + "/bulk/delete", areaKV, deleteBulk, accessToken},
-		{"POST", space + "/bulk/get", areaKV, getBulk, accessToken},
+		{"GET", spaces, areaKV, listNamespaces, accessRead | accessKV},
+		{"POST", spaces, areaKV, createNamespace, accessDeploy | accessKV},
+		{"GET", space, areaKV, getNamespace, accessRead | accessKV},
+		{"PUT", space, areaKV, renameNamespace, accessKV},
+		{"DELETE", space, areaKV, deleteNamespace, accessKV},
+		{"GET", space + "/keys", areaKV, listKeys, accessKV},
+		{"GET", space + "/values/{key...}", areaKV, getValue, accessKV},
+		{"PUT", space + "/values/{key...}", areaKV, putValue, accessKV},
+		{"DELETE", space + "/values/{key...}", areaKV, deleteValue, accessKV},
+		{"GET", space + "/metadata/{key...}", areaKV, getMetadata, accessKV},
+		{"PUT", space + "/bulk", areaKV, putBulk, accessKV},
+		{"DELETE", space + "/bulk", areaKV, deleteBulk, accessKV},
+		{"POST", space + "/bulk/delete", areaKV, deleteBulk, accessKV},
+		{"POST", space + "/bulk/get", areaKV, getBulk, accessKV},
 	}
 }
 

@@ -38,7 +38,7 @@ func TestRestart(t *testing.T) {
 	n, closeStore := onDisk(t, dir)
 	r := n.open(t)
 	mustAccount(t, r, "acme", "example.com")
-	token, _, err := r.CreateToken(t.Context(), "acme", "ci")
+	token, _, err := r.CreateToken(t.Context(), deploy.TokenRequest{Account: "acme", Name: "ci"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestTokenForm(t *testing.T) {
 	r := newNode(t).open(t)
 	seen := map[string]bool{}
 	for range 50 {
-		token, info, err := r.CreateToken(t.Context(), deploy.Local, "x")
+		token, info, err := r.CreateToken(t.Context(), deploy.TokenRequest{Account: deploy.Local, Name: "x"})
 		if err != nil {
 			t.Fatal(err)
 		}

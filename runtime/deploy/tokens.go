@@ -20,7 +20,7 @@ import (
 // What a token is good for.
 const (
 	KindAdmin   = "admin"   // everything
-	KindAccount = "account" // one account's Functions and namespaces
+	KindAccount = "account" // one account, within the token's Scopes
 )
 
 // Bounds of tokens.
@@ -40,6 +40,13 @@ type Token struct {
 	Account string    `json:"account,omitempty"` // of KindAccount
 	Name    string    `json:"name"`              // for people
 	Created time.Time `json:"created"`
+	// Scopes of KindAccount. None: DefaultScopes.
+	Scopes Scopes `json:"scopes,omitempty"`
+	// Expires is when the token ends to be good; zero: never.
+	Expires  time.Time `json:"expires,omitzero"`
+	Disabled bool      `json:"disabled,omitempty"`
+	// LastUsed is up to an hour behind; zero: never used.
+	LastUsed time.Time `json:"last_used,omitzero"`
 	// Hash is the token's SHA-256 in hexadecimal digits. A slow hash is for
 	// secrets that could be guessed.
 	Hash string `json:"hash"`
@@ -97,7 +104,8 @@ func hashToken(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Authenticate finds what a token is good for, or returns false.
+// Authenticate finds what a token is good for. It returns false if it is good
+// for nothing, and then the Token if there is one that expired or is disabled.
 func (r *Registry) Authenticate(token string) (Token, bool) {
 	if !isToken(token) {
 		return Token{}, false
@@ -108,42 +116,7 @@ func (r *Registry) Authenticate(token string) (Token, bool) {
 	if !ok || !same {
 		return Token{}, false
 	}
-	return t, true
-}
-
-// CreateToken makes a token of an account, or with account "" one for
-// administrators. The text is not kept and cannot be had again.
-func (r *Registry) CreateToken(ctx context.Context, account, name string) (text string, t Token, err error) {
-	if len(name) > maxTokenName {
-		return "", Token{}, invalid("the name of a token has at most %d bytes", maxTokenName)
-	}
-	return r.createToken(ctx, Token{Account: account, Name: name})
-}
-
-// createToken completes t.
-func (r *Registry) createToken(ctx context.Context, t Token) (text string, _ Token, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := r.current.Load().clone()
-	t.Kind = KindAdmin
-	if t.Account != "" {
-		t.Kind = KindAccount
-		if _, err := next.account(t.Account); err != nil {
-			return "", Token{}, err
-		}
-	}
-	if n := len(next.tokensOf(t.Account)); n >= maxTokens {
-		return "", Token{}, host.Errorf(host.CodeLimit, "there are %d tokens, which is the limit; revoke some", n)
-	}
-	text = newToken(t.Kind)
-	t.Created, t.Hash = r.now(), hashToken(text)
-	t.ID = t.Hash[:tokenIDLength]
-	if _, err := write(ctx, r.cfg.Store, tokenRecords+t.ID, t, kv.PutOptions{If: kv.IfRevision(0)}); err != nil {
-		return "", Token{}, err
-	}
-	next.tokens[t.ID] = t
-	r.publish(next)
-	return text, t, nil
+	return t, t.Status(r.now()) == TokenActive
 }
 
 // Tokens returns the tokens of an account, or with "" those of administrators,
@@ -171,14 +144,27 @@ func (s *snapshot) tokensOf(account string) []Token {
 	return list
 }
 
+// Token returns a token of an account, or with "" one for administrators.
+func (r *Registry) Token(account, id string) (Token, error) {
+	return r.current.Load().token(account, id)
+}
+
+func (s *snapshot) token(account, id string) (Token, error) {
+	t, ok := s.tokens[id]
+	if !ok || t.Account != account {
+		return Token{}, host.Errorf(host.CodeNotFound, "token %q does not exist", id)
+	}
+	return t, nil
+}
+
 // RevokeToken removes a token of an account, or with "" one for administrators.
 func (r *Registry) RevokeToken(ctx context.Context, account, id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := r.current.Load().clone()
-	t, ok := next.tokens[id]
-	if !ok || t.Account != account {
-		return host.Errorf(host.CodeNotFound, "token %q does not exist", id)
+	t, err := next.token(account, id)
+	if err != nil {
+		return err
 	}
 	if err := r.revoke(ctx, next, t); err != nil {
 		return err
