@@ -20,6 +20,10 @@ type metadata struct {
 	Bindings          []bindingJSON `json:"bindings"`
 	Limits            deploy.Limits `json:"limits"`
 	Mayfly            mayflyJSON    `json:"mayfly"`
+	// KeepBindings are types of bindings that the newest Version has and this one gets
+	// as well. Secrets are always kept.
+	KeepBindings []string          `json:"keep_bindings"`
+	Annotations  map[string]string `json:"annotations"`
 
 	Migrations json.RawMessage `json:"migrations"`
 	Assets     json.RawMessage `json:"assets"`
@@ -104,6 +108,8 @@ func (m *metadata) upload() (up deploy.Upload, err error) {
 		Snapshot:          m.Mayfly.Snapshot,
 		Vars:              map[string]deploy.Var{},
 	}
+	up.Note = deploy.Note{Message: m.Annotations[messageAnnotation], Tag: m.Annotations[tagAnnotation]}
+	up.Alias = m.Annotations[aliasAnnotation]
 	up.Secrets = map[string]*string{}
 	for _, b := range m.Bindings {
 		if err := b.into(&up); err != nil {
@@ -139,6 +145,7 @@ func (b *bindingJSON) into(up *deploy.Upload) error {
 			return badRequest("secret %q has no text; one that is there stays without being given", b.Name)
 		}
 		up.Secrets[b.Name] = b.Text
+	case "inherit": // see request.inherit
 	default:
 		return host.Errorf(host.CodeUnsupported, "binding %q: the type %q is not offered yet", b.Name, b.Type)
 	}

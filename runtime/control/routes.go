@@ -86,7 +86,11 @@ func (a *api) table() []route {
 		{"PUT", script, areaScripts, uploadScript, accessDeploy},
 		{"DELETE", script, areaScripts, deleteScript, accessDeploy},
 		{"GET", script + "/settings", areaScripts, getSettings, accessRead},
+		{"GET", script + "/script-settings", areaScripts, getScriptSettings, accessRead},
+		{"PATCH", script + "/script-settings", areaScripts, patchScriptSettings, accessDeploy},
+		{"GET", script + "/content/v2", areaScripts, downloadContent, accessRead},
 		{"GET", script + "/subdomain", areaScripts, getSubdomain, accessRead},
+		{"POST", script + "/subdomain", areaScripts, setSubdomain, accessDeploy},
 		{"PUT", script + "/routes", areaScripts, setRoutes, accessDeploy},
 		{"GET", script + "/secrets", areaScripts, listSecrets, accessRead},
 		{"PUT", script + "/secrets", areaScripts, putSecret, accessDeploy},
@@ -94,8 +98,15 @@ func (a *api) table() []route {
 		{"DELETE", script + "/secrets/{secret}", areaScripts, deleteSecret, accessDeploy},
 		{"PATCH", script + "/secrets-bulk", areaScripts, patchSecrets, accessDeploy},
 		{"GET", script + "/deployments", areaScripts, listDeployments, accessRead},
+		{"POST", script + "/deployments", areaScripts, createDeployment, accessDeploy},
+		{"GET", script + "/deployments/{deployment}", areaScripts, getDeployment, accessRead},
 		{"GET", script + "/versions", areaScripts, listVersions, accessRead},
+		{"POST", script + "/versions", areaScripts, uploadVersion, accessDeploy},
+		{"POST", script + "/versions/prune", areaScripts, pruneVersions, accessDeploy},
 		{"GET", script + "/versions/{version}", areaScripts, getVersion, accessRead},
+		{"GET", script + "/versions/{version}/diff/{other}", areaScripts, diffVersions, accessRead},
+		{"GET", "accounts/{account}/workers/services/{script}", areaScripts, getService, accessRead},
+		{"DELETE", "accounts/{account}/workers/services/{script}", areaScripts, deleteScript, accessDeploy},
 
 		{"GET", spaces, areaKV, listNamespaces, accessRead | accessKV},
 		{"POST", spaces, areaKV, createNamespace, accessDeploy | accessKV},
@@ -116,7 +127,7 @@ func (a *api) table() []route {
 
 // bodyTime is how long the body of a request to a route may take.
 func (a *api) bodyTime(rt *route) time.Duration {
-	if rt.method == http.MethodPut {
+	if rt.method == http.MethodPut || strings.HasSuffix(rt.path, "/versions") {
 		return a.cfg.UploadTime
 	}
 	return 30 * time.Second

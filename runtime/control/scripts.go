@@ -77,12 +77,52 @@ func getAccountSubdomain(r *request) error {
 	return r.ok(map[string]string{"subdomain": a.Name})
 }
 
-// getSubdomain: a Function's own host always serves.
+// subdomainJSON says whether a Function's own host serves, and whether its other
+// Versions have hosts.
+type subdomainJSON struct {
+	Enabled         bool  `json:"enabled"`
+	PreviewsEnabled *bool `json:"previews_enabled"` // null means as enabled
+}
+
+func subdomainOf(f deploy.Function) subdomainJSON {
+	previews := !f.NoPreviews
+	return subdomainJSON{!f.Hidden, &previews}
+}
+
 func getSubdomain(r *request) error {
-	if _, _, err := r.function(); err != nil {
+	f, _, err := r.function()
+	if err != nil {
 		return err
 	}
-	return r.ok(map[string]bool{"enabled": true, "previews_enabled": false})
+	return r.ok(subdomainOf(f))
+}
+
+func setSubdomain(r *request) error {
+	var in subdomainJSON
+	if err := r.readJSON(maxJSON, &in); err != nil {
+		return err
+	}
+	previews := in.Enabled
+	if in.PreviewsEnabled != nil {
+		previews = *in.PreviewsEnabled
+	}
+	f, err := r.api.registry.SetHosts(r.Context(), r.account(), r.params["script"], in.Enabled, previews)
+	if err != nil {
+		return err
+	}
+	return r.ok(subdomainOf(f))
+}
+
+// getService is how wrangler finds out that a Function is there.
+func getService(r *request) error {
+	f, v, err := r.function()
+	if err != nil {
+		return err
+	}
+	shown := r.scriptOf(f, v)
+	environment := map[string]any{"environment": "production", "created_on": f.Created, "modified_on": f.Modified, "script": shown}
+	return r.ok(map[string]any{"id": f.Name, "created_on": f.Created, "modified_on": f.Modified,
+		"default_environment": environment, "environments": []any{environment}})
 }
 
 // setRoutes takes a list of patterns, or of objects with a pattern as wrangler

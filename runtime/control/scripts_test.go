@@ -95,7 +95,7 @@ func TestSettingsVersionsDeployments(t *testing.T) {
 	if version.Resources.Script.ETag != made.ETag {
 		t.Errorf("got %+v", version)
 	}
-	f.refused(t, call{method: "GET", path: scripts + "/hello/versions/x"}, 404, 10007, `Function hello has no version "x"`)
+	f.refused(t, call{method: "GET", path: scripts + "/hello/versions/x"}, 404, 10007, `Function hello has no version "x"; mayfly versions list shows those that are kept`)
 
 	var deployments struct {
 		Deployments []struct {
@@ -130,7 +130,7 @@ func TestSetRoutes(t *testing.T) {
 	f.refused(t, put(`{}`), 400, 10021, "the body's JSON has a object where slice is expected: ")
 	f.refused(t, put(``), 400, 10021, "the body is empty; JSON is expected")
 	f.refused(t, put(`[] []`), 400, 10021, "the body has more than one JSON value")
-	if a, ok := f.registry.Lookup([]byte("http"), []byte("example.org"), []byte("/x")); !ok || a.Function != "a" {
+	if a, ok := f.registry.Lookup([]byte("http"), []byte("example.org"), []byte("/x")); !ok || a.Main().Function != "a" {
 		t.Error("a refused change took the routes away")
 	}
 }

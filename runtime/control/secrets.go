@@ -2,12 +2,14 @@ package control
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
 const secretType = "secret_text"
@@ -50,12 +52,12 @@ func noSecret(name string) error {
 }
 
 func listSecrets(r *request) error {
-	f, _, err := r.function()
+	v, err := r.api.registry.Newest(r.Context(), r.account(), r.params["script"])
 	if err != nil {
 		return err
 	}
 	list := []secretJSON{}
-	for _, name := range f.SecretNames() {
+	for _, name := range v.SecretNames() {
 		list = append(list, secretJSON{name, secretType})
 	}
 	return r.ok(list)
@@ -63,12 +65,12 @@ func listSecrets(r *request) error {
 
 // hasSecret is an error if the Function in the path lacks the secret there.
 func (r *request) hasSecret() (name string, err error) {
-	f, _, err := r.function()
+	v, err := r.api.registry.Newest(r.Context(), r.account(), r.params["script"])
 	if err != nil {
 		return "", err
 	}
 	name = r.params["secret"]
-	if _, ok := f.Secrets[name]; !ok {
+	if _, ok := v.Secrets[name]; !ok {
 		return "", noSecret(name)
 	}
 	return name, nil
@@ -109,7 +111,13 @@ func deleteSecret(r *request) error {
 }
 
 func (r *request) setSecrets(texts map[string]*string) error {
-	_, err := r.api.registry.SetSecrets(r.Context(), r.account(), r.params["script"], texts)
+	v, err := r.api.registry.SetSecrets(r.Context(), r.account(), r.params["script"], r.token.Name, texts)
+	if errors.Is(err, deploy.ErrNotServing) {
+		return &failure{http.StatusConflict, 10215, err.Error()} // Cloudflare's code
+	}
+	if err == nil {
+		r.note("version", v.ID)
+	}
 	return err
 }
 

@@ -38,7 +38,7 @@ func TestSecrets(t *testing.T) {
 	}
 	env := map[string]string{}
 	a, _ := f.registry.Lookup([]byte("http"), []byte("hello.localhost"), []byte("/"))
-	for name, v := range a.Bindings.Env {
+	for name, v := range a.Main().Bindings.Env {
 		env[name] = v.Value
 	}
 	if want := map[string]string{"MODE": "x", "FIRST": "canary-4", "SECOND": "canary-2", "FOURTH": "canary-5"}; !reflect.DeepEqual(env, want) {

@@ -25,33 +25,47 @@ const maxMetadata = 2 << 20
 // uploadScript deploys a new Version. A bare module keeps the settings of the
 // Version that serves; a form brings its own.
 func uploadScript(r *request) error {
-	if _, err := r.api.registry.Account(r.account()); err != nil {
-		return err
+	before := deploy.Version{}
+	if _, v, err := r.function(); err == nil {
+		before = v
 	}
-	if err := deploy.CheckName(r.params["script"]); err != nil {
-		return badRequest("%v", err) // before a long body is read
-	}
-	done, err := r.api.uploads.take(r.Context(), r.account())
+	v, err := r.upload(false)
 	if err != nil {
 		return err
 	}
-	defer done()
-	up, err := r.readUpload()
-	if err != nil {
-		return err
-	}
-	up.Author = r.token.Name
-	v, err := r.api.registry.Deploy(r.Context(), r.account(), r.params["script"], up)
-	if err != nil {
-		return err
-	}
-	r.note("version", v.ID)
-	r.noteSecrets(up.Secrets)
 	f, _, err := r.function()
 	if err != nil {
 		return err
 	}
+	r.wants = deploy.Wants(before, v)
 	return r.ok(r.scriptOf(f, v))
+}
+
+// upload makes a Version of the body; idle leaves what serves as it is.
+func (r *request) upload(idle bool) (deploy.Version, error) {
+	if _, err := r.api.registry.Account(r.account()); err != nil {
+		return deploy.Version{}, err
+	}
+	if err := deploy.CheckName(r.params["script"]); err != nil {
+		return deploy.Version{}, badRequest("%v", err) // before a long body is read
+	}
+	done, err := r.api.uploads.take(r.Context(), r.account())
+	if err != nil {
+		return deploy.Version{}, err
+	}
+	defer done()
+	up, err := r.readUpload()
+	if err != nil {
+		return deploy.Version{}, err
+	}
+	up.Author, up.Idle = r.token.Name, idle
+	v, err := r.api.registry.Deploy(r.Context(), r.account(), r.params["script"], up)
+	if err != nil {
+		return deploy.Version{}, err
+	}
+	r.note("version", v.ID)
+	r.noteSecrets(up.Secrets)
+	return v, nil
 }
 
 func (r *request) readUpload() (deploy.Upload, error) {
@@ -122,7 +136,7 @@ func (r *request) readForm() (up deploy.Upload, err error) {
 	for {
 		part, err := parts.NextPart()
 		if err == io.EOF {
-			return f.upload()
+			return r.uploadOf(&f)
 		}
 		if err != nil {
 			return up, r.moduleError(bodyError(err))
@@ -172,7 +186,7 @@ func (f *form) readMetadata(part *multipart.Part) error {
 	return nil
 }
 
-func (f *form) upload() (up deploy.Upload, err error) {
+func (r *request) uploadOf(f *form) (up deploy.Upload, err error) {
 	switch {
 	case f.metadata == nil:
 		return up, badRequest("the form has no part named metadata")
@@ -183,9 +197,11 @@ func (f *form) upload() (up deploy.Upload, err error) {
 	case f.name != f.metadata.MainModule:
 		return up, badRequest("main_module is %q, but the form has no such part", f.metadata.MainModule)
 	}
-	up, err = f.metadata.upload()
+	if up, err = f.metadata.upload(); err != nil {
+		return up, err
+	}
 	up.Module = f.module
-	return up, err
+	return up, r.inherit(&up, f.metadata)
 }
 
 func isJavaScript(kind, name string) bool {

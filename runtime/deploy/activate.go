@@ -1,12 +1,16 @@
 package deploy
 
 import (
+	"context"
 	"fmt"
+	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/router"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
 // Host is where a Function serves beside its Routes.
@@ -17,12 +21,8 @@ func (r *Registry) Host(account, function string) string {
 	return function + "." + account + "." + r.cfg.Domain
 }
 
-// activate resolves what a Version asks for, and gives it the Function's secrets.
-func (r *Registry) activate(s *snapshot, f Function, v Version, secrets secretValues) (*deployed, error) {
-	own, err := router.ParsePattern(r.Host(f.Account, f.Name) + "/*")
-	if err != nil {
-		return nil, err
-	}
+// activate resolves what a Version asks for, and gives it its secrets.
+func (r *Registry) activate(s *snapshot, f Function, v Version, secrets secretValues) (*Active, error) {
 	digest, err := kv.ParseDigest(v.Digest)
 	if err != nil {
 		return nil, err
@@ -35,9 +35,57 @@ func (r *Registry) activate(s *snapshot, f Function, v Version, secrets secretVa
 		Account: f.Account, Function: f.Name, VersionID: v.ID, Version: v,
 		Limits: setup.Limits,
 		share:  r.shares.account(f.Account), gate: r.shares.function(f.id(), setup.Limits.Concurrency),
-		registry: r, digest: digest, setup: setup, residence: newResidence(),
+		registry: r, digest: digest, setup: setup, residence: newResidence(), outcomes: new(atomic.Pointer[telemetry.Outcomes]),
 	}
-	return &deployed{Function: f, host: own, active: a.with(secrets), secrets: secrets}, nil
+	return a.with(secrets), nil
+}
+
+// activateStored is activate for a Version that is stored already.
+func (r *Registry) activateStored(ctx context.Context, s *snapshot, f Function, id string) (*Active, error) {
+	v, _, err := read[Version](ctx, r.cfg.Store, versionRecord(f.id(), id))
+	if err != nil {
+		return nil, err
+	}
+	a, err := r.activate(s, f, v, r.openSecrets(ctx, f.id(), v))
+	if err != nil {
+		return nil, fmt.Errorf("activate version %s of %s/%s: %w", id, f.Account, f.Name, err)
+	}
+	return a, nil
+}
+
+// serve makes what serves a Function from its newest Deployment. Versions that
+// serve already, or are among more, go on with what they have.
+func (r *Registry) serve(ctx context.Context, s *snapshot, f Function, old *deployed, more ...*Active) (*deployed, error) {
+	own, err := router.ParsePattern(r.Host(f.Account, f.Name) + "/*")
+	if err != nil {
+		return nil, err
+	}
+	d := &deployed{Function: f, host: own, serving: &Serving{function: f.Name}}
+	if old != nil {
+		d.revision, d.serving.previews = old.revision, old.serving.previews
+		more = append(more, old.serving.actives()...)
+	} else {
+		d.serving.previews = newPreviews()
+	}
+	for _, share := range f.Deployments[0].Versions {
+		a := find(more, share.Version)
+		if a == nil {
+			if a, err = r.activateStored(ctx, s, f, share.Version); err != nil {
+				return nil, err
+			}
+		}
+		d.serving.versions = append(d.serving.versions, servingVersion{a, share.Percentage})
+	}
+	return d, nil
+}
+
+func find(list []*Active, version string) *Active {
+	for _, a := range list {
+		if a.VersionID == version {
+			return a
+		}
+	}
+	return nil
 }
 
 // setup is what the module of a Version is initialised with: there are no secrets
@@ -84,19 +132,29 @@ func (r *Registry) checkVersion(s *snapshot, f Function, v Version) error {
 	if _, err := s.account(f.Account); err != nil {
 		return err
 	}
-	if err := v.Settings.check(); err != nil {
-		return err
-	}
 	if err := v.Settings.Limits.within(r.cfg.MaxLimits); err != nil {
 		return err
 	}
 	if _, err := r.bind(s, f, v); err != nil {
 		return err
 	}
-	if err := f.checkSecrets(v.Settings); err != nil {
+	if err := v.check(); err != nil {
+		return err
+	}
+	if err := v.checkSecrets(f.Name); err != nil {
 		return err
 	}
 	return r.checkRoutes(s, f)
+}
+
+func (v Version) check() error {
+	if len(v.Message) > maxMessage || !utf8.ValidString(v.Message) {
+		return invalid("the message of a version is text of at most %d bytes", maxMessage)
+	}
+	if len(v.Tag) > maxTag || !utf8.ValidString(v.Tag) {
+		return invalid("the tag of a version is text of at most %d bytes", maxTag)
+	}
+	return v.Settings.check()
 }
 
 // checkMemory compares what a module needs with what it may have.

@@ -29,7 +29,10 @@ type Active struct {
 	registry *Registry
 	digest   kv.Digest // of the module
 	setup    runtime.Setup
+	secrets  secretValues
 	failure  error // why it can't serve
+	// outcomes points to nil while nobody wants to know.
+	outcomes *atomic.Pointer[telemetry.Outcomes]
 	*residence
 }
 

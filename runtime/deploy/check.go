@@ -182,8 +182,9 @@ func (c *check) missing(record, what, means, fix string) {
 
 func (c *check) function(ctx context.Context, f Function) error {
 	c.owner(functionRecord(f.id()), f.Account)
-	for name, value := range f.Secrets {
-		if !c.found.secrets[secretRecord(f.id(), name, value)] {
+	for value := range f.values() {
+		if !c.found.secrets[secretsOf(f.id())+value] {
+			name, _, _ := strings.Cut(value, "/")
 			c.missing(functionRecord(f.id()), "secret "+name, meaningOf(secretRecords), fixOf(secretRecords))
 		}
 	}
@@ -192,8 +193,10 @@ func (c *check) function(ctx context.Context, f Function) error {
 			return err
 		}
 	}
-	if !slices.Contains(f.Versions, f.active()) {
-		c.missing(functionRecord(f.id()), "version "+f.active()+", which serves,", meaningOf(functionRecords), restoreFix)
+	for _, share := range f.Deployments[0].Versions {
+		if !slices.Contains(f.Versions, share.Version) {
+			c.missing(functionRecord(f.id()), "version "+share.Version+", which serves,", meaningOf(functionRecords), restoreFix)
+		}
 	}
 	return nil
 }
@@ -216,7 +219,7 @@ func (c *check) version(ctx context.Context, f Function, id string) error {
 			return err
 		}
 	}
-	if id == f.active() {
+	if f.serves(id) {
 		c.bindings(f, v)
 	}
 	return nil

@@ -55,16 +55,26 @@ func (s *snapshot) hasVersion(path string) bool {
 	return f != nil && slices.Contains(f.Versions, parts[2])
 }
 
-// prune removes Versions that a Function no longer has, with their Snapshots, and
-// blobs that nobody has any more. What it can't remove the next start will. It
-// needs r.mu.
-func (r *Registry) prune(ctx context.Context, id functionID, versions []string) {
-	for _, version := range versions {
+// prune removes the Versions and secrets that a Function no longer has. What it
+// can't remove the next start will.
+func (r *Registry) prune(ctx context.Context, id functionID, before, after *deployed) {
+	if before == nil {
+		return
+	}
+	now := Function{}
+	if after != nil {
+		now = after.Function
+	}
+	for _, version := range before.Versions {
+		if slices.Contains(now.Versions, version) {
+			continue
+		}
 		err := errors.Join(r.removeRecord(ctx, versionRecord(id, version)), r.removeRecord(ctx, snapshotRecord(id, version)))
 		if err != nil {
 			r.cfg.Logger.Error("remove old version", "account", id.account, "function", id.name, "version", version, "err", err)
 		}
 	}
+	r.pruneSecrets(ctx, id, before.values(), now.values())
 }
 
 // removeRecord removes a record whose metadata is the digest of its blob.

@@ -127,10 +127,11 @@ func TestLookupsDuringDeploys(t *testing.T) {
 // use finds a Function and takes its module into use.
 func use(t *testing.T, r *deploy.Registry, name string) bool {
 	for {
-		a, ok := r.Lookup([]byte("http"), []byte(name+".localhost"), []byte("/"))
+		serving, ok := r.Lookup([]byte("http"), []byte(name+".localhost"), []byte("/"))
 		if !ok {
 			return false
 		}
+		a := serving.Main()
 		m, err := a.Snapshot(t.Context(), time.Now())
 		if errors.Is(err, runtime.ErrClosed) || err == nil && !m.Use() {
 			continue
@@ -152,8 +153,8 @@ func use(t *testing.T, r *deploy.Registry, name string) bool {
 func TestModuleInUse(t *testing.T) {
 	r := newNode(t).open(t)
 	mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(1)})
-	a, _ := r.Lookup([]byte("http"), []byte("hello.localhost"), []byte("/"))
-	m, err := a.Snapshot(t.Context(), time.Now())
+	serving, _ := r.Lookup([]byte("http"), []byte("hello.localhost"), []byte("/"))
+	m, err := serving.Main().Snapshot(t.Context(), time.Now())
 	if err != nil || !m.Use() {
 		t.Fatal(err)
 	}

@@ -139,7 +139,7 @@ func checkServes(t *testing.T, r *deploy.Registry, before, after []byte) []byte 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Snapshot(t.Context(), time.Now()); err != nil {
+	if _, err := a.Main().Snapshot(t.Context(), time.Now()); err != nil {
 		t.Error(err)
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
@@ -16,10 +17,16 @@ type Upload struct {
 	Settings Settings
 	// Routes replace those of the Function; nil leaves them as they are.
 	Routes []Route
-	// Secrets are put beside those that the Function has, together with the
-	// Version. A nil text deletes one.
+	// Secrets are put beside those that the newest Version has. A nil text deletes
+	// one.
 	Secrets map[string]*string
 	Author  string // whom the records name; may be empty
+	Note
+	// Alias becomes a name of the Version in the host of its preview.
+	Alias string
+	// Idle stores the Version, and leaves what serves as it is. The Function has to
+	// be there.
+	Idle bool
 }
 
 // deployFactor is how much disk a deploy takes, in modules: the module twice, its
@@ -40,7 +47,7 @@ func (r *Registry) Deploy(ctx context.Context, account, name string, up Upload) 
 		return Version{}, err
 	}
 	v := Version{
-		ID: newUUID(), Created: r.now(), Author: up.Author,
+		ID: newUUID(), Created: r.now(), Author: up.Author, Note: up.Note, Trigger: TriggerUpload,
 		Digest: kv.DigestOf(up.Module).String(), Size: int64(len(up.Module)), Settings: up.Settings,
 	}
 	id := functionID{account, name}
@@ -50,17 +57,22 @@ func (r *Registry) Deploy(ctx context.Context, account, name string, up Upload) 
 	}
 	d := &draft{upload: up, version: &v, secrets: secrets}
 	s := r.current.Load()
-	if err := r.checkVersion(s, s.planned(id, d), v); err != nil {
+	f, err := r.plan(ctx, s, id, d)
+	if err == nil {
+		err = r.checkVersion(s, f, v)
+	}
+	if err != nil {
 		return Version{}, err // before the work of compiling
 	}
-	if err := r.prepare(ctx, s, id, d); err != nil {
+	if err := r.prepare(ctx, s, f, d); err != nil {
 		return Version{}, err
 	}
-	err = r.change(ctx, id, func(ctx context.Context, s *snapshot) ([]string, error) {
-		return r.commit(ctx, s, id, d)
-	})
+	err = r.change(ctx, id, func(ctx context.Context, s *snapshot) error { return r.commit(ctx, s, id, d) })
+	if err != nil || up.Idle {
+		err = errors.Join(err, d.snapshot.Close())
+	}
 	if err != nil {
-		return Version{}, errors.Join(err, d.snapshot.Close())
+		return Version{}, err
 	}
 	return v, nil
 }
@@ -76,8 +88,8 @@ type draft struct {
 }
 
 // prepare compiles the module of a draft and takes its Snapshot.
-func (r *Registry) prepare(ctx context.Context, s *snapshot, id functionID, d *draft) error {
-	setup, err := r.setup(s, s.planned(id, d), *d.version)
+func (r *Registry) prepare(ctx context.Context, s *snapshot, f Function, d *draft) error {
+	setup, err := r.setup(s, f, *d.version)
 	if err != nil {
 		return err
 	}
@@ -90,7 +102,7 @@ func (r *Registry) prepare(ctx context.Context, s *snapshot, id functionID, d *d
 		return err
 	}
 	if d.snapshot, err = m.Prepare(ctx, setup); err != nil {
-		return fmt.Errorf("prepare %s/%s: %w", id.account, id.name, err)
+		return fmt.Errorf("prepare %s/%s: %w", f.Account, f.Name, err)
 	}
 	if !r.cfg.Runtime.Restores() {
 		return nil
@@ -101,23 +113,41 @@ func (r *Registry) prepare(ctx context.Context, s *snapshot, id functionID, d *d
 	return nil
 }
 
-// planned is the Function as it would be with the Routes and secrets of a draft.
-func (s *snapshot) planned(id functionID, d *draft) Function {
-	f := Function{Account: id.account, Name: id.name}
+// plan is the Function as it would be with a draft, whose Version gets its number
+// and secrets.
+func (r *Registry) plan(ctx context.Context, s *snapshot, id functionID, d *draft) (Function, error) {
+	f, v := Function{Account: id.account, Name: id.name}, d.version
+	base := Version{}
 	if now := s.functions[id]; now != nil {
 		f = now.Function
+		var err error
+		if base, err = r.version(ctx, now, f.newest()); err != nil {
+			return f, err
+		}
+	} else if d.upload.Idle {
+		_, err := s.function(id.account, id.name)
+		return f, err
+	}
+	v.Secrets = d.secrets.appliedTo(base.Secrets)
+	if f = f.with(v); !d.upload.Idle {
+		f = f.deployedAs(Deployment{ID: newUUID(), Created: v.Created, Author: v.Author, Message: v.Message, Versions: []Share{{v.ID, 100}}})
 	}
 	if d.upload.Routes != nil {
 		f.Routes = d.upload.Routes
 	}
-	f.Secrets = s.secrets(id).with(d.secrets).ids()
-	return f
+	if d.upload.Alias != "" {
+		var err error
+		if f, err = f.withAlias(d.upload.Alias, v.ID); err != nil {
+			return f, err
+		}
+	}
+	return f.keeping(r.cfg.KeepVersions), nil
 }
 
 // change lets do write one change of a Function and put it into a copy of the
-// snapshot, publishes that, and removes the Versions that do returns. A change
+// snapshot, publishes that, and removes what the Function no longer has. A change
 // that has begun is not interrupted when ctx ends.
-func (r *Registry) change(ctx context.Context, id functionID, do func(context.Context, *snapshot) ([]string, error)) error {
+func (r *Registry) change(ctx context.Context, id functionID, do func(context.Context, *snapshot) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -127,11 +157,10 @@ func (r *Registry) change(ctx context.Context, id functionID, do func(context.Co
 	for range attempts {
 		last := r.current.Load()
 		next := last.clone()
-		dropped, err := do(ctx, next)
+		err := do(ctx, next)
 		if err == nil {
 			r.publish(next)
-			r.prune(ctx, id, dropped)
-			r.pruneSecrets(ctx, id, last.secrets(id), next.secrets(id))
+			r.prune(ctx, id, last.functions[id], next.functions[id])
 			return nil
 		}
 		if _, refused := errors.AsType[*host.Error](err); refused {
@@ -154,9 +183,22 @@ func (r *Registry) change(ctx context.Context, id functionID, do func(context.Co
 func (r *Registry) publish(next *snapshot) {
 	last := r.current.Swap(next)
 	for id, d := range last.functions {
-		if now := next.functions[id]; now == nil || now.active.residence != d.active.residence {
-			d.active.retire()
+		now := next.functions[id]
+		if now == d {
+			continue
 		}
+		for _, a := range d.serving.actives() {
+			if now == nil || !now.serving.has(a.residence) {
+				a.retire()
+			}
+		}
+		if now == nil {
+			d.serving.previews.retire(nil)
+			continue
+		}
+		d.serving.previews.retire(func(version string) bool {
+			return slices.Contains(now.Versions, version) && !now.serves(version)
+		})
 	}
 }
 
@@ -181,33 +223,47 @@ func (r *Registry) refresh(ctx context.Context, id functionID) error {
 	return nil
 }
 
-// commit writes a Version and the Function that it serves. The order makes the
+// commit writes a Version and the Function that has it. The order makes the
 // Function's record the moment of the switch: before it, what was written is a
 // leftover that the next start removes; after it, everything is there.
-func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, d *draft) ([]string, error) {
-	secrets := s.secrets(id).with(d.secrets)
-	f, dropped := s.planned(id, d).with(d.version, newUUID())
-	if err := r.checkVersion(s, f, *d.version); err != nil {
-		return nil, err
-	}
-	next, err := r.activate(s, f, *d.version, secrets)
+func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, d *draft) error {
+	f, err := r.plan(ctx, s, id, d)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	before := s.revision(id)
-	s.functions[id] = next
-	if err := s.buildTable(); err != nil {
-		return nil, err
+	if err := r.checkVersion(s, f, *d.version); err != nil {
+		return err
+	}
+	old := s.functions[id]
+	a, err := r.activate(s, f, *d.version, r.secretsOf(ctx, id, *d.version, d.secrets))
+	if err != nil {
+		return err
+	}
+	next, err := r.serve(ctx, s, f, old, a)
+	if err != nil {
+		return err
 	}
 	if err := r.store(ctx, id, d); err != nil {
-		return nil, err
+		return err
 	}
-	next.revision, err = write(ctx, r.cfg.Store, functionRecord(id), f, kv.PutOptions{If: kv.IfRevision(before)})
-	if err != nil {
-		return nil, err
+	if err := r.put(ctx, s, next); err != nil {
+		return err
 	}
-	next.active.serve(d.snapshot)
-	return dropped, nil
+	if !d.upload.Idle {
+		a.serve(d.snapshot)
+	}
+	return nil
+}
+
+// put writes the record of a Function, and puts it into a snapshot that is not
+// published yet.
+func (r *Registry) put(ctx context.Context, s *snapshot, d *deployed) (err error) {
+	s.functions[d.id()] = d
+	if err := s.buildTable(); err != nil {
+		return err
+	}
+	d.revision, err = write(ctx, r.cfg.Store, functionRecord(d.id()), d.Function, kv.PutOptions{If: kv.IfRevision(d.revision)})
+	return err
 }
 
 // store writes everything of a draft that nobody looks for yet. A commit that is
@@ -229,12 +285,4 @@ func (r *Registry) store(ctx context.Context, id functionID, d *draft) error {
 	}
 	_, err := write(ctx, r.cfg.Store, versionRecord(id, v.ID), *v, kv.PutOptions{Metadata: []byte(v.Digest)})
 	return err
-}
-
-// revision is that of the Function's record, 0 if there is none.
-func (s *snapshot) revision(id functionID) uint64 {
-	if d := s.functions[id]; d != nil {
-		return d.revision
-	}
-	return 0
 }

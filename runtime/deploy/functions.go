@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
 )
 
@@ -30,83 +29,79 @@ func (r *Registry) Functions(account string) ([]Function, error) {
 	return list, nil
 }
 
-// Function returns a Function and the Version that serves.
+// Function returns a Function and the Version that answers most requests.
 func (r *Registry) Function(account, name string) (Function, Version, error) {
 	d, err := r.current.Load().function(account, name)
 	if err != nil {
 		return Function{}, Version{}, err
 	}
-	return d.Function, d.active.Version, nil
+	return d.Function, d.main().Version, nil
 }
 
-// Versions returns the Versions of a Function that are kept, newest first.
-func (r *Registry) Versions(ctx context.Context, account, name string) ([]Version, error) {
-	d, err := r.current.Load().function(account, name)
-	if err != nil {
-		return nil, err
-	}
-	var list []Version
-	for _, id := range slices.Backward(d.Versions) {
-		v, err := r.version(ctx, d, id)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, nil
-}
-
-// Version returns one Version of a Function.
-func (r *Registry) Version(ctx context.Context, account, name, id string) (Version, error) {
-	d, err := r.current.Load().function(account, name)
-	if err != nil {
-		return Version{}, err
-	}
-	return r.version(ctx, d, id)
-}
-
-func (r *Registry) version(ctx context.Context, d *deployed, id string) (Version, error) {
-	if !slices.Contains(d.Versions, id) {
-		return Version{}, host.Errorf(host.CodeNotFound, "Function %s has no version %q", d.Name, id)
-	}
-	v, _, err := read[Version](ctx, r.cfg.Store, versionsOf(d.id())+id)
-	return v, err
-}
-
-// Download returns the module of the Version that serves, as it was uploaded.
+// Download returns the module of the Version that answers most requests, as it was
+// uploaded.
 func (r *Registry) Download(ctx context.Context, account, name string) ([]byte, Version, error) {
 	d, err := r.current.Load().function(account, name)
 	if err != nil {
 		return nil, Version{}, err
 	}
-	data, err := r.cfg.Blobs.Get(ctx, d.active.digest)
+	v := d.main().Version
+	data, err := r.Module(ctx, v)
+	return data, v, err
+}
+
+// Module returns the module of a Version, as it was uploaded.
+func (r *Registry) Module(ctx context.Context, v Version) ([]byte, error) {
+	digest, err := kv.ParseDigest(v.Digest)
 	if err != nil {
-		return nil, Version{}, fmt.Errorf("read module: %w", err)
+		return nil, err
 	}
-	return data, d.active.Version, nil
+	data, err := r.cfg.Blobs.Get(ctx, digest)
+	if err != nil {
+		return nil, fmt.Errorf("read module: %w", err)
+	}
+	return data, nil
 }
 
 // SetRoutes replaces the Routes of a Function.
 func (r *Registry) SetRoutes(ctx context.Context, account, name string, routes []Route) (Function, error) {
-	id := functionID{account, name}
+	return r.update(ctx, account, name, func(_ *snapshot, f *Function) error {
+		f.Routes = routes
+		return nil
+	})
+}
+
+// SetHosts says whether a Function serves on its own host, and whether its other
+// Versions have hosts.
+func (r *Registry) SetHosts(ctx context.Context, account, name string, own, previews bool) (Function, error) {
+	return r.update(ctx, account, name, func(_ *snapshot, f *Function) error {
+		f.Hidden, f.NoPreviews = !own, !previews
+		return nil
+	})
+}
+
+// update changes the record of a Function by change, which gets a copy.
+func (r *Registry) update(ctx context.Context, account, name string, change func(*snapshot, *Function) error) (Function, error) {
 	var changed Function
-	err := r.change(ctx, id, func(ctx context.Context, s *snapshot) ([]string, error) {
+	err := r.change(ctx, functionID{account, name}, func(ctx context.Context, s *snapshot) error {
 		old, err := s.function(account, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		d := *old
-		d.Routes, d.Modified = routes, r.now()
-		if err := r.checkRoutes(s, d.Function); err != nil {
-			return nil, err
+		f := old.Function
+		f.Modified = r.now()
+		if err := change(s, &f); err != nil {
+			return err
 		}
-		s.functions[id] = &d
-		if err := s.buildTable(); err != nil {
-			return nil, err
+		if err := r.checkRoutes(s, f); err != nil {
+			return err
 		}
-		d.revision, err = write(ctx, r.cfg.Store, functionRecord(id), d.Function, kv.PutOptions{If: kv.IfRevision(old.revision)})
-		changed = d.Function
-		return nil, err
+		next, err := r.serve(ctx, s, f, old)
+		if err != nil {
+			return err
+		}
+		changed = f
+		return r.put(ctx, s, next)
 	})
 	return changed, err
 }
@@ -114,19 +109,19 @@ func (r *Registry) SetRoutes(ctx context.Context, account, name string, routes [
 // Delete removes a Function with its Versions.
 func (r *Registry) Delete(ctx context.Context, account, name string) error {
 	id := functionID{account, name}
-	return r.change(ctx, id, func(ctx context.Context, s *snapshot) ([]string, error) {
+	return r.change(ctx, id, func(ctx context.Context, s *snapshot) error {
 		old, err := s.function(account, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		delete(s.functions, id)
 		if err := s.buildTable(); err != nil {
-			return nil, err
+			return err
 		}
 		err = r.cfg.Store.Delete(ctx, functionRecord(id), kv.DeleteOptions{If: kv.IfRevision(old.revision)})
 		if err != nil {
-			return nil, fmt.Errorf("delete function: %w", err)
+			return fmt.Errorf("delete function: %w", err)
 		}
-		return old.Versions, nil
+		return nil
 	})
 }

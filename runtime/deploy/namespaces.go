@@ -105,9 +105,11 @@ func (s *snapshot) checkTitle(ns Namespace) error {
 
 func (s *snapshot) checkUnbound(ns Namespace) error {
 	for _, f := range s.functions {
-		for _, b := range f.active.Version.Settings.KVNamespaces {
-			if b.ID == ns.ID {
-				return host.Errorf(host.CodeConflict, "KV namespace %q is bound to Function %s as %s; deploy it without, or delete it, first", ns.Title, f.Name, b.Binding)
+		for _, a := range f.serving.actives() {
+			for _, b := range a.Version.Settings.KVNamespaces {
+				if b.ID == ns.ID {
+					return host.Errorf(host.CodeConflict, "KV namespace %q is bound to Function %s as %s; deploy it without, or delete it, first", ns.Title, f.Name, b.Binding)
+				}
 			}
 		}
 	}

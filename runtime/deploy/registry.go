@@ -36,6 +36,9 @@ type Config struct {
 	// MaxLimits are the highest that a Version may set. Unset fields are those
 	// of Limits.
 	MaxLimits host.Limits
+	// KeepVersions is how many Versions of a Function are kept, beside those that
+	// serve. Default: the constant KeepVersions.
+	KeepVersions int
 	// CodeMemory is how much memory code, images and idle instances may take, in
 	// bytes; default DefaultCodeMemory. What is beyond it is freed, the least
 	// recently used first, and comes back from disk when it is used.
@@ -69,10 +72,11 @@ type Registry struct {
 	uses map[string]int
 
 	stop     context.CancelFunc // of work
-	work     sync.WaitGroup     // warm, empty and keepRoom
+	work     sync.WaitGroup     // warm, empty, keepRoom and watchRollouts
 	retiring sync.WaitGroup     // Actives
 	deleted  chan struct{}      // capacity 1: some namespace is marked as deleted
 	crowded  chan struct{}      // capacity 1: something was loaded
+	rollouts chan struct{}      // capacity 1: there may be a new Rollout
 	freed    int64              // bytes since the last collection of garbage; keepRoom's
 }
 
@@ -82,7 +86,7 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	if err := setDefaults(&cfg); err != nil {
 		return nil, err
 	}
-	r := &Registry{cfg: cfg, shares: newShares(cfg), uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1)}
+	r := &Registry{cfg: cfg, shares: newShares(cfg), uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1), rollouts: make(chan struct{}, 1)}
 	s, err := r.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load registry: %w", err)
@@ -96,6 +100,7 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	r.work.Go(func() { r.warm(work) })
 	r.work.Go(func() { r.empty(work) })
 	r.work.Go(func() { r.keepRoom(work) })
+	r.work.Go(func() { r.watchRollouts(work) })
 	return r, nil
 }
 
@@ -112,6 +117,9 @@ func setDefaults(cfg *Config) error {
 	cfg.MaxLimits = cfg.MaxLimits.Or(cfg.Limits)
 	if cfg.CodeMemory == 0 {
 		cfg.CodeMemory = DefaultCodeMemory
+	}
+	if cfg.KeepVersions == 0 {
+		cfg.KeepVersions = KeepVersions
 	}
 	if cfg.Room == nil {
 		cfg.Room = func(int64) error { return nil }
@@ -130,16 +138,24 @@ func (r *Registry) Close() error {
 	r.stop()
 	r.work.Wait()
 	for _, f := range r.current.Load().functions {
-		f.active.retire()
+		for _, a := range f.serving.actives() {
+			a.retire()
+		}
+		f.serving.previews.retire(nil)
 	}
 	r.retiring.Wait()
 	return nil
 }
 
 // Lookup finds what serves a URL; see router.Table for the arguments. It
-// allocates nothing.
-func (r *Registry) Lookup(scheme, host, pathQuery []byte) (*Active, bool) {
-	return r.current.Load().table.Lookup(scheme, host, pathQuery)
+// allocates nothing, unless the host is that of a preview.
+func (r *Registry) Lookup(scheme, host, pathQuery []byte) (*Serving, bool) {
+	s := r.current.Load()
+	if serving, ok := s.table.Lookup(scheme, host, pathQuery); ok {
+		return serving, true
+	}
+	serving := r.preview(s, host)
+	return serving, serving != nil
 }
 
 // load reads all records.
@@ -187,13 +203,9 @@ func (r *Registry) loadAccounts(ctx context.Context, s *snapshot) error {
 // accepted when it was deployed is not questioned again: limits of the node
 // that were lowered since bound new Versions only.
 func (r *Registry) loadFunction(ctx context.Context, s *snapshot, f Function, revision uint64) (*deployed, error) {
-	v, _, err := read[Version](ctx, r.cfg.Store, versionsOf(f.id())+f.active())
+	d, err := r.serve(ctx, s, f, nil)
 	if err != nil {
 		return nil, err
-	}
-	d, err := r.activate(s, f, v, r.openSecrets(ctx, f))
-	if err != nil {
-		return nil, fmt.Errorf("activate %s/%s: %w", f.Account, f.Name, err)
 	}
 	d.revision = revision
 	return d, nil
@@ -206,7 +218,8 @@ func (r *Registry) warm(ctx context.Context) {
 		if ctx.Err() != nil || r.cfg.Runtime.Bytes() > r.cfg.CodeMemory/4*3 {
 			return
 		}
-		if _, err := f.active.Snapshot(ctx, time.Now()); err != nil && !f.active.retired.Load() && ctx.Err() == nil {
+		a := f.main()
+		if _, err := a.Snapshot(ctx, time.Now()); err != nil && !a.retired.Load() && ctx.Err() == nil {
 			r.cfg.Logger.Error("warm module", "account", f.Account, "function", f.Name, "err", err)
 		}
 	}

@@ -125,7 +125,7 @@ func lookup(r *deploy.Registry, host, path string) string {
 	if !ok {
 		return ""
 	}
-	return a.VersionID
+	return a.Main().VersionID
 }
 
 // wantError checks that err is for users.
@@ -171,7 +171,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	found := true
 	allocs := testing.AllocsPerRun(100, func() {
 		a, ok := r.Lookup(scheme, host, path)
-		m, err := a.Snapshot(t.Context(), time.Now())
+		m, err := a.Main().Snapshot(t.Context(), time.Now())
 		found = found && ok && m != nil && err == nil
 	})
 	if allocs != 0 || !found {
@@ -189,7 +189,7 @@ func TestBindings(t *testing.T) {
 		Egress:       &deploy.Egress{Allow: []string{"API.example.com"}},
 	}})
 	a, _ := r.Lookup([]byte("http"), []byte("hello.localhost"), []byte("/"))
-	b := a.Bindings
+	b := a.Main().Bindings
 	if got, want := b.Environ, []string{"A=a", "B=b"}; len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("got environ %q, want %q", got, want)
 	}
@@ -199,7 +199,7 @@ func TestBindings(t *testing.T) {
 	if len(b.Egress) != 1 || b.Egress[0] != "api.example.com" {
 		t.Errorf("got egress %q", b.Egress)
 	}
-	if got := a.Limits; got.Memory != 2<<20 || got.Wall.Milliseconds() != 1500 || got.Subrequests != host.DefaultLimits().Subrequests {
+	if got := a.Main().Limits; got.Memory != 2<<20 || got.Wall.Milliseconds() != 1500 || got.Subrequests != host.DefaultLimits().Subrequests {
 		t.Errorf("got limits %+v", got)
 	}
 	if _, err := b.KV["KV"].Put(t.Context(), "k", []byte("v"), kv.PutOptions{}); err != nil {

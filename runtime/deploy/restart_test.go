@@ -73,7 +73,8 @@ func TestRestart(t *testing.T) {
 			t.Errorf("%s: got version %q, want %q", host, got, want.ID)
 		}
 	}
-	a, _ := r.Lookup([]byte("http"), []byte("example.com"), []byte("/"))
+	serving, _ := r.Lookup([]byte("http"), []byte("example.com"), []byte("/"))
+	a := serving.Main()
 	if e, err := a.Bindings.KV["KV"].Get(t.Context(), "k"); err != nil || string(e.Value) != "v" {
 		t.Errorf("got %q, %v, want the value from before", e.Value, err)
 	}

@@ -78,8 +78,10 @@ func (r *Registry) collectGarbage() {
 // loaded are the Actives that have a Snapshot in memory.
 func (r *Registry) loaded() (list []*Active) {
 	for _, d := range r.current.Load().functions {
-		if d.active.ready.Load() != nil {
-			list = append(list, d.active)
+		for _, a := range append(d.serving.actives(), d.serving.previews.all()...) {
+			if a.ready.Load() != nil {
+				list = append(list, a)
+			}
 		}
 	}
 	return list

@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
 )
 
+// secretsOf is where the values of a Function's secrets are.
+func secretsOf(id functionID) string { return secretRecords + id.account + "/" + id.name + "/" }
+
 // secretRecord is where a value of a secret is.
 func secretRecord(id functionID, name, value string) string {
-	return secretRecords + id.account + "/" + id.name + "/" + name + "/" + value
+	return secretsOf(id) + name + "/" + value
 }
 
 // storeSecrets writes the new values, which nobody looks for yet.
@@ -30,15 +32,15 @@ func (r *Registry) storeSecrets(ctx context.Context, id functionID, c secretChan
 	return nil
 }
 
-// openSecrets opens the secrets of a Function. One that can't be opened keeps its
+// openSecrets opens the secrets of a Version. One that can't be opened keeps its
 // Function from serving, and no other.
-func (r *Registry) openSecrets(ctx context.Context, f Function) secretValues {
+func (r *Registry) openSecrets(ctx context.Context, f functionID, v Version) secretValues {
 	values := secretValues{}
-	for name, id := range f.Secrets {
-		text, err := r.openSecret(ctx, secret.Place{Account: f.Account, Function: f.Name, Name: name, ID: id})
+	for name, id := range v.Secrets {
+		text, err := r.openSecret(ctx, secret.Place{Account: f.account, Function: f.name, Name: name, ID: id})
 		if err != nil {
-			err = fmt.Errorf("open secret %s of %s/%s: %w", name, f.Account, f.Name, err)
-			r.cfg.Logger.Error("a Function can't serve", "account", f.Account, "function", f.Name, "err", err)
+			err = fmt.Errorf("open secret %s of %s/%s: %w", name, f.account, f.name, err)
+			r.cfg.Logger.Error("a Function can't serve", "account", f.account, "function", f.name, "err", err)
 		}
 		values[name] = secretValue{id, text, err}
 	}
@@ -60,24 +62,29 @@ func (r *Registry) openSecret(ctx context.Context, p secret.Place) (string, erro
 	return string(text), err
 }
 
-// pruneSecrets removes values that a Function no longer has. What it can't remove
+// pruneSecrets removes values that no Version has any more. What it can't remove
 // the next start will.
-func (r *Registry) pruneSecrets(ctx context.Context, id functionID, before, after secretValues) {
-	for name, v := range before {
-		if after[name].id == v.id {
+func (r *Registry) pruneSecrets(ctx context.Context, id functionID, before, after map[string]bool) {
+	for value := range before {
+		if after[value] {
 			continue
 		}
-		if err := r.cfg.Store.Delete(ctx, secretRecord(id, name, v.id), kv.DeleteOptions{}); err != nil {
-			r.cfg.Logger.Error("remove old secret", "account", id.account, "function", id.name, "secret", name, "err", err)
+		if err := r.cfg.Store.Delete(ctx, secretsOf(id)+value, kv.DeleteOptions{}); err != nil {
+			r.cfg.Logger.Error("remove old secret", "account", id.account, "function", id.name, "value", value, "err", err)
 		}
 	}
 }
 
-// collectSecrets removes values that no Function has.
+// collectSecrets removes values that no Version has.
 func (r *Registry) collectSecrets(ctx context.Context, s *snapshot) error {
+	known := map[string]bool{}
+	for id, d := range s.functions {
+		for value := range d.values() {
+			known[secretsOf(id)+value] = true
+		}
+	}
 	return keys(ctx, r.cfg.Store, secretRecords, func(e kv.Entry) error {
-		parts := strings.Split(strings.TrimPrefix(e.Key, secretRecords), "/")
-		if len(parts) == 4 && s.secrets(functionID{parts[0], parts[1]})[parts[2]].id == parts[3] {
+		if known[e.Key] {
 			return nil
 		}
 		r.cfg.Logger.Info("remove leftover record", "key", e.Key)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
 // Bounds of secrets. A text has as many bytes as a variable may have.
@@ -15,77 +17,155 @@ const (
 	maxSecretName = 256 // bytes
 )
 
-// SetSecrets puts secrets of a Function, whose other secrets stay, and deletes
-// those whose text is nil: all of them or none. The next request sees it; the
-// Version stays.
-func (r *Registry) SetSecrets(ctx context.Context, account, name string, texts map[string]*string) (Function, error) {
+// SetSecrets makes a new Version of a Function, with other secrets, and lets it
+// serve: those whose text is nil are deleted, the others put, those that are not
+// given stay. The newest Version has to serve. ErrNotServing says that it does not.
+func (r *Registry) SetSecrets(ctx context.Context, account, name, author string, texts map[string]*string) (Version, error) {
 	id := functionID{account, name}
 	c, err := r.newSecretChange(texts)
 	if err != nil {
-		return Function{}, err
+		return Version{}, err
 	}
-	var changed Function
-	err = r.change(ctx, id, func(ctx context.Context, s *snapshot) ([]string, error) {
+	v := Version{}
+	err = r.change(ctx, id, func(ctx context.Context, s *snapshot) error {
 		old, err := s.function(account, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := old.secrets.has(c); err != nil {
-			return nil, err
+		base := old.serving.find(old.newest())
+		if base == nil {
+			return ErrNotServing
 		}
-		d := old.with(old.secrets.with(c))
-		d.Modified = r.now()
-		if err := d.checkSecrets(d.active.Version.Settings); err != nil {
-			return nil, err
+		if err := base.secrets.has(c); err != nil {
+			return err
 		}
-		changed = d.Function
-		return nil, r.commitSecrets(ctx, s, d, c)
+		v = base.Version
+		v.ID, v.Created, v.Author, v.Trigger, v.Note = newUUID(), r.now(), author, TriggerSecret, Note{}
+		v.Secrets = c.appliedTo(base.Version.Secrets)
+		if err := v.checkSecrets(name); err != nil {
+			return err
+		}
+		return r.commitSecrets(ctx, s, old, base, &v, c)
 	})
-	return changed, err
+	return v, err
 }
 
-// commitSecrets writes values and then the Function's record, which is the moment
-// of the switch.
-func (r *Registry) commitSecrets(ctx context.Context, s *snapshot, d *deployed, c secretChange) error {
-	s.functions[d.id()] = d
-	if err := s.buildTable(); err != nil {
+// ErrNotServing: secrets can't be changed of a Version that does not serve.
+var ErrNotServing = &host.Error{Code: host.CodeConflict, Msg: "the newest version of the Function does not serve, and changing a secret would let it: deploy it first (mayfly versions deploy), or change the secret together with an upload"}
+
+// commitSecrets writes the values, the Version, which has the module and the
+// Snapshot of its base, and then the Function's record: the moment of the switch.
+func (r *Registry) commitSecrets(ctx context.Context, s *snapshot, old *deployed, base *Active, v *Version, c secretChange) error {
+	f := old.with(v)
+	f = f.deployedAs(Deployment{ID: newUUID(), Created: v.Created, Author: v.Author, Message: "other secrets", Versions: replaced(f.Deployments[0].Versions, base.VersionID, v.ID)})
+	f = f.keeping(r.cfg.KeepVersions)
+	next, err := r.serve(ctx, s, f, old, base.as(*v, base.secrets.with(c)))
+	if err != nil {
 		return err
 	}
-	if err := r.storeSecrets(ctx, d.id(), c); err != nil {
+	if err := r.storeSecrets(ctx, old.id(), c); err != nil {
 		return err
 	}
-	var err error
-	d.revision, err = write(ctx, r.cfg.Store, functionRecord(d.id()), d.Function, kv.PutOptions{If: kv.IfRevision(d.revision), Frees: len(c.ids) == 0})
-	return err
+	if err := r.copyVersion(ctx, old.id(), base.VersionID, v); err != nil {
+		return err
+	}
+	return r.put(ctx, s, next)
 }
 
-// SecretNames are the names of the Function's secrets, sorted.
-func (f Function) SecretNames() []string { return slices.Sorted(maps.Keys(f.Secrets)) }
+// replaced are the shares of a Deployment with one Version in the place of another.
+func replaced(shares []Share, old, now string) []Share {
+	list := slices.Clone(shares)
+	for i := range list {
+		if list[i].Version == old {
+			list[i].Version = now
+		}
+	}
+	return list
+}
+
+// as is another Version of the same module and settings. Its residence is the same.
+func (a *Active) as(v Version, secrets secretValues) *Active {
+	next := *a
+	next.Version, next.VersionID, next.outcomes = v, v.ID, new(atomic.Pointer[telemetry.Outcomes])
+	b := *a.setup.Bindings
+	b.Version = v.ID
+	next.setup.Bindings = &b
+	return next.with(secrets)
+}
+
+// copyVersion stores a Version that has the module and the Snapshot of another.
+func (r *Registry) copyVersion(ctx context.Context, id functionID, from string, v *Version) error {
+	entry, _, err := read[snapshotEntry](ctx, r.cfg.Store, snapshotRecord(id, from))
+	if err == nil {
+		_, err = write(ctx, r.cfg.Store, snapshotRecord(id, v.ID), entry, kv.PutOptions{Metadata: []byte(entry.Digest)})
+		if err != nil {
+			return err
+		}
+		r.uses[entry.Digest]++
+	}
+	if _, err := write(ctx, r.cfg.Store, versionRecord(id, v.ID), *v, kv.PutOptions{Metadata: []byte(v.Digest)}); err != nil {
+		return err
+	}
+	r.uses[v.Digest]++
+	return nil
+}
 
 // checkSecrets refuses too many secrets, and those that are bindings as well.
-func (f Function) checkSecrets(s Settings) error {
-	if n := len(f.Secrets); n > maxSecrets {
-		return invalid("Function %s would have %d secrets; at most %d are allowed", f.Name, n, maxSecrets)
+func (v Version) checkSecrets(function string) error {
+	if n := len(v.Secrets); n > maxSecrets {
+		return invalid("Function %s would have %d secrets; at most %d are allowed", function, n, maxSecrets)
 	}
-	for _, name := range f.SecretNames() {
-		if _, taken := s.Vars[name]; taken {
-			return bothError(f, name, "variable")
+	for _, name := range v.SecretNames() {
+		if _, taken := v.Settings.Vars[name]; taken {
+			return bothError(function, name, "variable")
 		}
-		if slices.ContainsFunc(s.KVNamespaces, func(ns KVNamespace) bool { return ns.Binding == name }) {
-			return bothError(f, name, "KV binding")
+		if slices.ContainsFunc(v.Settings.KVNamespaces, func(ns KVNamespace) bool { return ns.Binding == name }) {
+			return bothError(function, name, "KV binding")
 		}
 	}
 	return nil
 }
 
-func bothError(f Function, name, what string) error {
-	return host.Errorf(host.CodeConflict, "%s would be both a secret and a %s of Function %s; give one of them another name, or remove it first", name, what, f.Name)
+func bothError(function, name, what string) error {
+	return host.Errorf(host.CodeConflict, "%s would be both a secret and a %s of Function %s; give one of them another name, or remove it first", name, what, function)
 }
 
 // secretChange is a change of secrets on its way.
 type secretChange struct {
 	texts map[string]*string // nil deletes
 	ids   map[string]string  // of the new values
+}
+
+// appliedTo are the ids of the values after the change.
+func (c secretChange) appliedTo(ids map[string]string) map[string]string {
+	next := maps.Clone(ids)
+	if next == nil {
+		next = map[string]string{}
+	}
+	for name, text := range c.texts {
+		if text == nil {
+			delete(next, name)
+			continue
+		}
+		next[name] = c.ids[name]
+	}
+	if len(next) == 0 {
+		return nil
+	}
+	return next
+}
+
+// secretsOf opens the secrets of a new Version, and takes those that come with it
+// from the change.
+func (r *Registry) secretsOf(ctx context.Context, id functionID, v Version, c secretChange) secretValues {
+	values, stored := secretValues{}, v
+	stored.Secrets = maps.Clone(v.Secrets)
+	for name, value := range c.ids {
+		values[name] = secretValue{id: value, text: *c.texts[name]}
+		delete(stored.Secrets, name)
+	}
+	maps.Copy(values, r.openSecrets(ctx, id, stored))
+	return values
 }
 
 func (r *Registry) newSecretChange(texts map[string]*string) (secretChange, error) {

@@ -34,7 +34,7 @@ func (n node) openWith(t testing.TB, key secret.Key) *deploy.Registry {
 
 func mustSet(t testing.TB, r *deploy.Registry, name string, texts map[string]*string) {
 	t.Helper()
-	if _, err := r.SetSecrets(t.Context(), deploy.Local, name, texts); err != nil {
+	if _, err := r.SetSecrets(t.Context(), deploy.Local, name, "", texts); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -46,7 +46,7 @@ func env(t testing.TB, r *deploy.Registry, name string) map[string]host.EnvValue
 	if !ok {
 		return nil
 	}
-	return a.Bindings.Env
+	return a.Main().Bindings.Env
 }
 
 // hidden are secrets as requests see them.
@@ -62,10 +62,11 @@ func TestSecrets(t *testing.T) {
 	n, key := newNode(t), secret.NewKey()
 	r := n.openWith(t, key)
 	vars := deploy.Settings{Vars: map[string]deploy.Var{"MODE": {Text: "x"}}}
-	v := mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Settings: vars, Secrets: map[string]*string{"FIRST": new("1")}})
+	mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Settings: vars, Secrets: map[string]*string{"FIRST": new("1")}})
 	mustSet(t, r, "hello", map[string]*string{"SECOND": new("2"), "THIRD": new("3")})
 	mustSet(t, r, "hello", map[string]*string{"FIRST": new("one"), "THIRD": nil})
 
+	number := 3 // each change of secrets is a Version
 	want := hidden("FIRST", "one", "SECOND", "2")
 	want["MODE"] = host.EnvValue{Value: "x"}
 	check := func(r *deploy.Registry) {
@@ -74,20 +75,21 @@ func TestSecrets(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 		a, _ := r.Lookup([]byte("http"), []byte("hello.localhost"), []byte("/"))
-		environ := slices.Sorted(slices.Values(a.Bindings.Environ))
+		environ := slices.Sorted(slices.Values(a.Main().Bindings.Environ))
 		if want := []string{"FIRST=one", "MODE=x", "SECOND=2"}; !slices.Equal(environ, want) {
 			t.Errorf("got %q, want %q", environ, want)
 		}
-		f, serves, err := r.Function(deploy.Local, "hello")
-		if err != nil || !slices.Equal(f.SecretNames(), []string{"FIRST", "SECOND"}) || serves.ID != v.ID {
-			t.Errorf("got secrets %q of version %s, %v", f.SecretNames(), serves.ID, err)
+		_, serves, err := r.Function(deploy.Local, "hello")
+		if err != nil || !slices.Equal(serves.SecretNames(), []string{"FIRST", "SECOND"}) || serves.Number != number {
+			t.Errorf("got secrets %q of version %d, %v; want version %d", serves.SecretNames(), serves.Number, err, number)
 		}
 	}
 	check(r)
 	r.Close()
 	r = n.openWith(t, key)
 	check(r)
-	v = mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(1), Settings: vars}) // keeps them
+	mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(1), Settings: vars}) // keeps them
+	number++
 	check(r)
 	checkSecretRecords(t, n, r)
 
@@ -110,11 +112,18 @@ func checkSecretRecords(t *testing.T, n node, r *deploy.Registry) {
 	}
 	var want []string
 	for _, f := range functions {
-		for name, id := range f.Secrets {
-			want = append(want, "node/secrets/local/"+f.Name+"/"+name+"/"+id)
+		versions, err := r.Versions(t.Context(), deploy.Local, f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range versions {
+			for name, id := range v.Secrets {
+				want = append(want, "node/secrets/local/"+f.Name+"/"+name+"/"+id)
+			}
 		}
 	}
 	slices.Sort(want)
+	want = slices.Compact(want)
 	if got := secretKeys(t, n); !slices.Equal(got, want) {
 		t.Errorf("got the records %q, want %q", got, want)
 	}
@@ -164,7 +173,7 @@ func TestSecretsRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := r.SetSecrets(t.Context(), deploy.Local, tt.function, tt.texts)
+			_, err := r.SetSecrets(t.Context(), deploy.Local, tt.function, "", tt.texts)
 			e, ok := errors.AsType[*host.Error](err)
 			if !ok || !strings.Contains(e.Msg, tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
@@ -182,7 +191,7 @@ func TestSecretsRefused(t *testing.T) {
 	mustSet(t, r, "hello", map[string]*string{"A": &long})
 	none := newNode(t).open(t)
 	mustDeploy(t, none, deploy.Local, "hello", deploy.Upload{})
-	if _, err := none.SetSecrets(t.Context(), deploy.Local, "hello", map[string]*string{"A": new("1")}); err == nil || err.Error() != "this node keeps no secrets" {
+	if _, err := none.SetSecrets(t.Context(), deploy.Local, "hello", "", map[string]*string{"A": new("1")}); err == nil || err.Error() != "this node keeps no secrets" {
 		t.Errorf("without a key: %v", err)
 	}
 }
@@ -192,18 +201,18 @@ func TestSecretsKeepSnapshot(t *testing.T) {
 	r := newNode(t).openWith(t, secret.NewKey())
 	mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{})
 	before, _ := r.Lookup([]byte("http"), []byte("hello.localhost"), []byte("/"))
-	first, err := before.Snapshot(t.Context(), time.Now())
+	first, err := before.Main().Snapshot(t.Context(), time.Now())
 	if err != nil || !first.Use() {
 		t.Fatal(err)
 	}
 	defer first.Done()
 	mustSet(t, r, "hello", map[string]*string{"A": new("1")})
 	after, _ := r.Lookup([]byte("http"), []byte("hello.localhost"), []byte("/"))
-	second, err := after.Snapshot(t.Context(), time.Now())
+	second, err := after.Main().Snapshot(t.Context(), time.Now())
 	if err != nil || second != first || before == after {
 		t.Errorf("got another Snapshot, %v", err)
 	}
-	if len(before.Bindings.Env) != 0 {
+	if len(before.Main().Bindings.Env) != 0 {
 		t.Error("the bindings of a request under way have changed")
 	}
 }
@@ -265,6 +274,9 @@ func TestDamagedSecret(t *testing.T) {
 			if got, want := env(t, r, "damaged"), hidden("A", "4", "B", "3"); !maps.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
 			}
+			if _, err := r.PruneVersions(t.Context(), deploy.Local, "damaged", 1); err != nil { // those that had it
+				t.Fatal(err)
+			}
 			checkSecretRecords(t, n, r)
 		})
 	}
@@ -275,7 +287,7 @@ func snapshotOf(r *deploy.Registry, name string) (any, error) {
 	if !ok {
 		return nil, errors.New("there is no such Function")
 	}
-	return a.Snapshot(context.Background(), time.Now())
+	return a.Main().Snapshot(context.Background(), time.Now())
 }
 
 // TestSecretsCrash ends the process at every write of a change: the old secrets
@@ -284,7 +296,7 @@ func TestSecretsCrash(t *testing.T) {
 	before, after := hidden("A", "1", "B", "2"), hidden("A", "one", "C", "3")
 	changes := map[string]func(r *deploy.Registry) error{
 		"set": func(r *deploy.Registry) error {
-			_, err := r.SetSecrets(context.Background(), deploy.Local, "hello", map[string]*string{"A": new("one"), "B": nil, "C": new("3")})
+			_, err := r.SetSecrets(context.Background(), deploy.Local, "hello", "", map[string]*string{"A": new("one"), "B": nil, "C": new("3")})
 			return err
 		},
 		"deploy": func(r *deploy.Registry) error {
@@ -379,7 +391,7 @@ func TestSecretsOfAccounts(t *testing.T) {
 	r := n.openWith(t, key)
 	mustAccount(t, r, "shop")
 	mustDeploy(t, r, "shop", "hello", deploy.Upload{Secrets: map[string]*string{"A": new("1")}})
-	if _, err := r.SetSecrets(t.Context(), deploy.Local, "hello", map[string]*string{"A": new("2")}); err == nil {
+	if _, err := r.SetSecrets(t.Context(), deploy.Local, "hello", "", map[string]*string{"A": new("2")}); err == nil {
 		t.Error("account local has a Function of account shop")
 	}
 	if err := r.Delete(t.Context(), "shop", "hello"); err != nil {

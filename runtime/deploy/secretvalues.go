@@ -17,14 +17,6 @@ type secretValue struct {
 	err  error // why it can't be opened
 }
 
-// secrets are those of a Function that may not be there.
-func (s *snapshot) secrets(id functionID) secretValues {
-	if d := s.functions[id]; d != nil {
-		return d.secrets
-	}
-	return nil
-}
-
 // has refuses to delete what is not there.
 func (v secretValues) has(c secretChange) error {
 	for _, name := range slices.Sorted(maps.Keys(c.texts)) {
@@ -51,7 +43,7 @@ func (v secretValues) with(c secretChange) secretValues {
 	return all
 }
 
-// ids are what the Function's record has; nil if there are none.
+// ids are what the Version's record has; nil if there are none.
 func (v secretValues) ids() map[string]string {
 	if len(v) == 0 {
 		return nil
@@ -63,18 +55,10 @@ func (v secretValues) ids() map[string]string {
 	return ids
 }
 
-// with returns the Function with other secrets. Its Snapshot stays.
-func (d *deployed) with(secrets secretValues) *deployed {
-	next := *d
-	next.secrets, next.Secrets = secrets, secrets.ids()
-	next.active = d.active.with(secrets)
-	return &next
-}
-
-// with returns the Version with other secrets.
+// with returns the Version with other secrets. Its residence is the same.
 func (a *Active) with(secrets secretValues) *Active {
 	next := *a
-	next.failure = nil
+	next.secrets, next.failure = secrets, nil
 	b := *a.setup.Bindings // which has none
 	b.Env, b.Environ = maps.Clone(b.Env), slices.Clone(b.Environ)
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {

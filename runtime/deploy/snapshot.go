@@ -11,7 +11,7 @@ import (
 // snapshot is everything the Registry knows, as of one moment. It is immutable
 // once published; a change is a new one.
 type snapshot struct {
-	table      *router.Table[*Active]
+	table      *router.Table[*Serving]
 	functions  map[functionID]*deployed
 	namespaces map[string]Namespace // by id
 	accounts   map[string]Account   // by name; without local
@@ -23,9 +23,11 @@ type deployed struct {
 	Function
 	revision uint64         // of the record
 	host     router.Pattern // its own host, all paths
-	active   *Active
-	secrets  secretValues
+	serving  *Serving
 }
+
+// main is the Version that answers most requests.
+func (d *deployed) main() *Active { return d.serving.Main() }
 
 func newSnapshot() *snapshot {
 	return &snapshot{
@@ -48,15 +50,15 @@ func (s *snapshot) clone() *snapshot {
 
 // buildTable brings the table up to date with the Functions.
 func (s *snapshot) buildTable() error {
-	var routes []router.Route[*Active]
+	var routes []router.Route[*Serving]
 	for _, f := range s.functions {
-		own := false
+		own := f.Hidden
 		for _, r := range f.Routes {
 			own = own || r.Pattern == f.host
-			routes = append(routes, router.Route[*Active]{Pattern: r.Pattern, Target: f.active})
+			routes = append(routes, router.Route[*Serving]{Pattern: r.Pattern, Target: f.serving})
 		}
 		if !own {
-			routes = append(routes, router.Route[*Active]{Pattern: f.host, Target: f.active})
+			routes = append(routes, router.Route[*Serving]{Pattern: f.host, Target: f.serving})
 		}
 	}
 	table, err := router.NewTable(routes)

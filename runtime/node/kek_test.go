@@ -40,7 +40,7 @@ func withSecret(t *testing.T, cfg node.Config) {
 	n := mustStart(t, cfg)
 	mustDeploy(t, n, "tells", tells())
 	text := "the secret"
-	if _, err := n.Registry().SetSecrets(t.Context(), deploy.Local, "tells", map[string]*string{"KEY": &text}); err != nil {
+	if _, err := n.Registry().SetSecrets(t.Context(), deploy.Local, "tells", "", map[string]*string{"KEY": &text}); err != nil {
 		t.Fatal(err)
 	}
 	checkSecret(t, n)

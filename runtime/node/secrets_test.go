@@ -18,7 +18,7 @@ func TestSecretsUnderLoad(t *testing.T) {
 	mustDeploy(t, n, "tells", tells())
 	set := func(i int64) error {
 		text := fmt.Sprint(i)
-		_, err := n.Registry().SetSecrets(t.Context(), deploy.Local, "tells", map[string]*string{"KEY": &text})
+		_, err := n.Registry().SetSecrets(t.Context(), deploy.Local, "tells", "", map[string]*string{"KEY": &text})
 		return err
 	}
 	if err := set(0); err != nil {

@@ -9,6 +9,6 @@ type single struct {
 }
 
 // Lookup implements trigger.Table.
-func (s single) Lookup(scheme, _, pathQuery []byte) (*deploy.Active, bool) {
+func (s single) Lookup(scheme, _, pathQuery []byte) (*deploy.Serving, bool) {
 	return s.registry.Lookup(scheme, s.host, pathQuery)
 }

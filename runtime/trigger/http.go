@@ -48,7 +48,7 @@ type HTTPConfig struct {
 
 // Table finds the Function for a request. Lookup keeps none of its arguments.
 type Table interface {
-	Lookup(scheme, host, pathQuery []byte) (*deploy.Active, bool)
+	Lookup(scheme, host, pathQuery []byte) (*deploy.Serving, bool)
 }
 
 // maxLoops is how often one request may pass this node.
@@ -196,10 +196,11 @@ func (h *HTTP) loops(ctx *fasthttp.RequestCtx) (n int) {
 // deploy has just replaced what was found, it looks again.
 func (h *HTTP) find(ctx *fasthttp.RequestCtx, p peer, t target) (*deploy.Active, *runtime.Snapshot, error) {
 	for {
-		active, ok := h.cfg.Table.Lookup(p.scheme(), t.host, t.path)
+		serving, ok := h.cfg.Table.Lookup(p.scheme(), t.host, t.path)
 		if !ok {
 			return nil, nil, nil
 		}
+		active := pick(ctx, serving)
 		snapshot, err := active.Snapshot(h.base, ctx.Time())
 		if err == nil && snapshot.Use() {
 			return active, snapshot, nil
@@ -208,6 +209,15 @@ func (h *HTTP) find(ctx *fasthttp.RequestCtx, p peer, t target) (*deploy.Active,
 			return active, nil, err
 		}
 	}
+}
+
+// pick chooses the Version that answers.
+func pick(ctx *fasthttp.RequestCtx, s *deploy.Serving) *deploy.Active {
+	if !s.Shared() {
+		return s.Main()
+	}
+	header := &ctx.Request.Header
+	return s.Pick(header.Peek("Cloudflare-Workers-Version-Key"), header.Peek("Cloudflare-Workers-Version-Overrides"))
 }
 
 // survive keeps one request's fault from ending the server.
@@ -335,8 +345,8 @@ func (h *HTTP) headerReceived(header *fasthttp.RequestHeader) (c fasthttp.Reques
 func (h *HTTP) fits(t target) bool {
 	found := false
 	for _, scheme := range [][]byte{schemeHTTP, schemeHTTPS} {
-		active, ok := h.cfg.Table.Lookup(scheme, t.host, t.path)
-		if ok && t.size <= active.Limits.RequestBody {
+		serving, ok := h.cfg.Table.Lookup(scheme, t.host, t.path)
+		if ok && t.size <= serving.MaxRequestBody() {
 			return true
 		}
 		found = found || ok

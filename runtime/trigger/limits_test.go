@@ -124,7 +124,7 @@ type everyHost struct {
 	asked *atomic.Int32
 }
 
-func (e everyHost) Lookup(scheme, _, pathQuery []byte) (*deploy.Active, bool) {
+func (e everyHost) Lookup(scheme, _, pathQuery []byte) (*deploy.Serving, bool) {
 	e.asked.Add(1)
 	return e.Table.Lookup(scheme, []byte(e.host), pathQuery)
 }

@@ -76,6 +76,7 @@ func (inv *invocation) recycle(spent *runtime.Instance) {
 func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 	c := &inv.call
 	h.cfg.Metrics.Observe(outcome, &c.Usage)
+	inv.active.Observe(outcome, inv.status, c.Usage.Wall)
 	if err != nil {
 		h.logFailure(inv, outcome, err)
 	}

@@ -53,11 +53,11 @@ func uploadOf(ctx context.Context, r *deploy.Registry, p *build.Project) (up dep
 // forgotten deletes all secrets that the Function has from before.
 func forgotten(r *deploy.Registry, name string) map[string]*string {
 	texts := map[string]*string{}
-	f, _, err := r.Function(deploy.Local, name)
+	_, v, err := r.Function(deploy.Local, name)
 	if err != nil { // it is not there yet
 		return texts
 	}
-	for _, secret := range f.SecretNames() {
+	for _, secret := range v.SecretNames() {
 		texts[secret] = nil
 	}
 	return texts
