@@ -13,9 +13,9 @@ import (
 )
 
 type doctorCommand struct {
-	stdio        Stdio
-	data         string
-	repair, json bool
+	stdio                    Stdio
+	data                     string
+	repair, acceptLoss, json bool
 }
 
 func newDoctor(stdio Stdio) *cobra.Command {
@@ -29,14 +29,20 @@ what Functions need is there; who may read the files; and how much space is free
 It says of each problem what it means and what to do, and ends with 1 if there is
 one. It changes nothing.
 
-With --repair it removes damaged snapshots and compiled code, which are made again.
-It never removes what users have stored.`,
+With --repair it removes damaged snapshots and compiled code, which are made again,
+and puts single flipped bits in the log of recent writes back. It never removes what
+users have stored.
+
+With --accept-loss it does that, and cuts the log of recent writes off where more is
+damaged in it: the node starts again, without the writes from there on. The log as
+it was is kept beside it.`,
 		Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c) },
 	}
 	f := c.Flags()
 	f.StringVar(&d.data, "data", "", "data directory")
 	f.BoolVar(&d.repair, "repair", false, "remove what is damaged and made again")
+	f.BoolVar(&d.acceptLoss, "accept-loss", false, "cut a damaged log of recent writes off: what follows is lost")
 	f.BoolVar(&d.json, "json", false, "print JSON")
 	return c
 }
@@ -49,7 +55,7 @@ func (d *doctorCommand) run(c *cobra.Command) error {
 		return errors.New("doctor has to start this program again, and can't")
 	}
 	line := startProgress(d.stdio, "checking")
-	report, err := doctor.Run(c.Context(), doctor.Config{Dir: datadir.Dir(d.data), Child: d.child, Repair: d.repair})
+	report, err := doctor.Run(c.Context(), doctor.Config{Dir: datadir.Dir(d.data), Child: d.child, Repair: d.repair, AcceptLoss: d.acceptLoss})
 	line.Done()
 	if err != nil {
 		return err
@@ -75,7 +81,7 @@ func printReport(w io.Writer, r *doctor.Report) error {
 	for _, p := range r.Problems {
 		state := "  do: " + p.Fix
 		if p.Repaired {
-			state = "  repaired: it was removed"
+			state = "  repaired: " + p.Done
 		}
 		if _, err := fmt.Fprintf(w, "%s: %s\n  this means: %s\n%s\n", p.Where, p.What, p.Means, state); err != nil {
 			return err

@@ -21,6 +21,7 @@ import (
 // flipped are the files of a data directory in which bits are flipped: a name, and
 // what belongs to it below the directory.
 var flipped = []struct{ name, pattern string }{
+	{recentWrites, "kv/*.mem"},
 	{"table", "kv/*.sst"},
 	{"value log", "kv/*.vlog"},
 	{"manifest", "kv/MANIFEST"},
@@ -35,11 +36,14 @@ var flipped = []struct{ name, pattern string }{
 	{"audit.log", "audit.log"},
 }
 
+// recentWrites is what only a node that was killed leaves.
+const recentWrites = "recent writes"
+
 // TestTortureFlips flips one bit at a time in a whole data directory. Doctor has to
 // find it, or else it changes nothing that anyone sees. The node refuses to start
 // and says why, or serves: right data, an error, never other data.
 func TestTortureFlips(t *testing.T) {
-	whole := newWhole(t)
+	ended, killed := newWhole(t, (*server).end), newWhole(t, func(s *server, _ *testing.T) { s.kill() })
 	each := 3
 	if long() {
 		each = 40
@@ -48,6 +52,10 @@ func TestTortureFlips(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	var rows []string
 	for _, f := range flipped {
+		whole := ended
+		if f.name == recentWrites {
+			whole = killed
+		}
 		counts := map[string]int{}
 		for range each {
 			dir := filepath.Join(t.TempDir(), "data")
@@ -55,9 +63,20 @@ func TestTortureFlips(t *testing.T) {
 			file, at := flip(t, r, dir, f.pattern)
 			found := whole.doctor(t, dir)
 			outcome := whole.start(t, dir)
+			if outcome == "refused" && f.name == recentWrites && at >= 20 { // before, it's the log's own head
+				whole.doctor(t, dir, "--repair")
+				if outcome = whole.start(t, dir); outcome != "right" {
+					t.Errorf("seed %d: byte %d of %s: after a repair: %s", seed, at, file, outcome)
+				}
+				outcome = "refused, and right after a repair"
+			}
 			counts[found]++
-			kind, _, _ := strings.Cut(outcome, ":")
+			kind, repaired, _ := strings.Cut(outcome, ",")
+			kind, _, _ = strings.Cut(kind, ":")
 			counts[kind]++
+			if repaired != "" {
+				counts["repaired"]++
+			}
 			if found == "not found" && outcome != "right" {
 				t.Errorf("seed %d: byte %d of %s: doctor found nothing, and the node: %s", seed, at, file, outcome)
 			}
@@ -66,20 +85,20 @@ func TestTortureFlips(t *testing.T) {
 			}
 			os.RemoveAll(dir)
 		}
-		rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d", f.name, each, counts["found"], counts["not found"],
-			counts["refused"], counts["error"], counts["right"], counts["WRONG"]))
+		rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d", f.name, each, counts["found"], counts["not found"],
+			counts["refused"], counts["repaired"], counts["error"], counts["right"], counts["WRONG"]))
 	}
-	printTable(t, "bits flipped in\tflips\tfound by doctor\tnot found\tnode refuses\tanswers an error\tall is right\twrong data", rows)
+	printTable(t, "bits flipped in\tflips\tfound by doctor\tnot found\tnode refuses\tright after a repair\tanswers an error\tall is right\twrong data", rows)
 }
 
-// whole is a data directory of a node that ended in order, and what is in it.
+// whole is a data directory of a node that does not run any more, and what is in it.
 type whole struct {
 	data      string
 	namespace string
 	values    map[string][]byte
 }
 
-func newWhole(t *testing.T) *whole {
+func newWhole(t *testing.T, end func(*server, *testing.T)) *whole {
 	t.Helper()
 	w := &whole{data: filepath.Join(t.TempDir(), "data"), values: map[string][]byte{}}
 	s := mustServe(t, w.data, "")
@@ -98,19 +117,22 @@ func newWhole(t *testing.T) *whole {
 	if got := s.hello(); got != "hello" {
 		t.Fatalf("the Function answers %q", got)
 	}
-	s.end(t)
+	end(s, t)
+	if found := w.doctor(t, w.data); found != "not found" {
+		t.Fatalf("before any damage doctor says: %s", found)
+	}
 	return w
 }
 
-// doctor says whether doctor finds anything.
-func (w *whole) doctor(t *testing.T, dir string) string {
+// doctor says whether doctor finds anything that is left as it is.
+func (w *whole) doctor(t *testing.T, dir string, flags ...string) string {
 	t.Helper()
 	file, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var errs bytes.Buffer
-	cmd := exec.Command(file, "doctor", "--json", "--data", dir)
+	cmd := exec.Command(file, append([]string{"doctor", "--json", "--data", dir}, flags...)...)
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	var report struct {
@@ -124,7 +146,7 @@ func (w *whole) doctor(t *testing.T, dir string) string {
 			t.Errorf("doctor does not say all of %+v", p)
 		}
 	}
-	if (err == nil) != (len(report.Problems) == 0) {
+	if len(flags) == 0 && (err == nil) != (len(report.Problems) == 0) {
 		t.Errorf("doctor ended with %v and %d problems", err, len(report.Problems))
 	}
 	if err == nil {

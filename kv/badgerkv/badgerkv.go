@@ -46,7 +46,7 @@ type Config struct {
 	// Default: 5 minutes.
 	CollectEvery time.Duration
 
-	idle bool // neither compacts nor collects
+	idle bool // neither compacts nor collects, and takes damaged logs of recent writes
 }
 
 // stripes is how many writes to different keys may be under way at a time. They
@@ -80,8 +80,9 @@ type Store struct {
 	closeErr  error
 }
 
-// Open opens or makes the database. It reads all tables first, some 2 GB a second
-// if they are in memory, and refuses damaged ones: *DamageError. The error
+// Open opens or makes the database. It reads all tables and the logs of recent
+// writes first, some 2 GB a second if they are in memory, and refuses damaged ones:
+// *DamageError. The error
 // says what to do when the directory belongs to another process or cannot be
 // written.
 func Open(cfg Config) (*Store, error) {
@@ -121,6 +122,11 @@ func inspect(cfg Config) error {
 	defer unlock()
 	if err := verify(context.Background(), cfg.Dir); err != nil {
 		return fmt.Errorf("open store in %s: %w: run mayfly doctor to see what is lost; restore a backup into a new directory", cfg.Dir, err)
+	}
+	if !cfg.idle {
+		if err := verifyRecent(cfg.Dir, func(d *DamageError) error { return d }); err != nil {
+			return fmt.Errorf("open store in %s: %w: %s", cfg.Dir, err, mendAdvice(err))
+		}
 	}
 	kept, err := keepTail(cfg.Dir)
 	if kept {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +37,7 @@ func Examine(ctx context.Context, dir, scratch string, e Examiner) error {
 		return fmt.Errorf("examine tables: %w", err)
 	}
 	if err := verifyRegistry(dir); err != nil {
-		file(&DamageError{badger.KeyRegistryFileName, err.Error()})
+		file(&DamageError{File: badger.KeyRegistryFileName, What: err.Error()})
 	}
 	if bad > 0 {
 		return nil
@@ -51,7 +50,7 @@ func Examine(ctx context.Context, dir, scratch string, e Examiner) error {
 	}
 	s, err := Open(Config{Dir: scratch, NoSync: true, idle: true})
 	if err != nil {
-		e.File(&DamageError{"the database as a whole", err.Error()})
+		e.File(&DamageError{File: "the database as a whole", What: err.Error()})
 		return nil
 	}
 	// It is not closed: that would write, to a copy.
@@ -72,29 +71,19 @@ func verifyRegistry(dir string) error {
 
 // verifyLogs looks through the value log, and the logs of what is in no table yet.
 func verifyLogs(dir string, damaged func(*DamageError)) error {
-	files, err := os.ReadDir(dir)
+	err := eachFile(dir, ".vlog", func(name string, data []byte) error {
+		if damagedWithin(data) {
+			damaged(&DamageError{File: name, What: "an entry of the value log is not whole; other entries behind it can still be read"})
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		what := ""
-		switch filepath.Ext(f.Name()) {
-		case ".vlog":
-			what = "an entry of the value log is not whole; other entries behind it can still be read"
-		case ".mem":
-			what = "the log of recent writes is not whole; writes behind the damage are lost when the node starts"
-		default:
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(dir, f.Name()))
-		if err != nil {
-			return err
-		}
-		if damagedWithin(data) {
-			damaged(&DamageError{f.Name(), what})
-		}
-	}
-	return nil
+	return verifyRecent(dir, func(d *DamageError) error {
+		damaged(d)
+		return nil
+	})
 }
 
 // copyDatabase links tables and what is complete of the value log, and copies the
@@ -135,18 +124,23 @@ func copyDatabase(dir, to string) error {
 	return nil
 }
 
-// copyFile leaves holes where there are zeros: logs are mostly that.
 func copyFile(from, to string) error {
 	data, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return writeHoles(to, data)
+}
+
+// writeHoles makes a file that has holes where there are zeros at its end: logs are
+// mostly that. It is on disk afterwards.
+func writeHoles(file string, data []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, bytes.NewReader(bytes.TrimRight(data, "\x00")))
-	return errors.Join(err, f.Truncate(int64(len(data))), f.Close())
+	_, err = f.Write(bytes.TrimRight(data, "\x00"))
+	return errors.Join(err, f.Truncate(int64(len(data))), f.Sync(), f.Close())
 }
 
 // examine is view.Entries that goes on after damage.

@@ -15,7 +15,9 @@ import (
 // way when the process ended, and cuts it off. These functions tell damage from
 // that, as far as it can be told.
 
-func sumOf(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func sumOf(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 // checkTail looks at what follows the last whole change in the manifest: 4 bytes
 // length, 4 bytes CRC32C, the change. If the checksum is right for a length that
@@ -32,7 +34,7 @@ func checkTail(file string, end int64) error {
 	length, sum := binary.BigEndian.Uint32(tail), binary.BigEndian.Uint32(tail[4:])
 	for bit := range 32 {
 		if n := length ^ 1<<bit; uint64(n) <= uint64(len(tail)-8) && sumOf(tail[8:8+n]) == sum {
-			return &DamageError{filepath.Base(file), fmt.Sprintf("the length at byte %d does not match its checksum", end)}
+			return &DamageError{File: filepath.Base(file), What: fmt.Sprintf("the length at byte %d does not match its checksum", end)}
 		}
 	}
 	return nil
@@ -79,36 +81,51 @@ func damagedWithin(data []byte) bool {
 	}
 	rest := data[vlogHeader:]
 	for {
-		n, ok := entryLength(rest)
+		e, ok := parseEntry(rest)
 		if !ok {
 			break
 		}
-		rest = rest[n:]
+		rest = rest[e.length:]
 	}
 	return len(bytes.TrimRight(rest, "\x00")) > 0
 }
 
-// entryLength is the length of the whole entry that data begins with: 2 bytes of
-// flags; lengths of key and value, and expiry, as varints; key; value; CRC32C of
-// all that.
-func entryLength(data []byte) (n int, ok bool) {
-	at := 2
+// parseEntry reads the whole entry that data begins with: 2 bytes of flags; lengths
+// of key and value, and expiry, as varints; key; value; CRC32C of all that.
+func parseEntry(data []byte) (e logged, ok bool) {
+	end, ok := sumOffset(data)
+	if !ok || sumOf(data[:end]) != binary.BigEndian.Uint32(data[end:]) {
+		return e, false
+	}
+	key, value, at, _ := entryFields(data)
+	return logged{flags: data[0], key: data[at : at+key], value: data[at+key : at+key+value], length: end + 4}, true
+}
+
+// sumOffset is where the checksum of the entry that data begins with is, if its
+// lengths are right.
+func sumOffset(data []byte) (end int, ok bool) {
+	key, value, at, ok := entryFields(data)
+	end = at + key + value
+	return end, ok && end+4 <= len(data)
+}
+
+// entryFields reads lengths, and where the key begins.
+func entryFields(data []byte) (key, value, at int, ok bool) {
+	at = 2
 	var fields [3]uint64
 	for i := range fields {
 		if at >= len(data) {
-			return 0, false
+			return 0, 0, 0, false
 		}
 		v, size := binary.Uvarint(data[at:])
 		if size <= 0 {
-			return 0, false
+			return 0, 0, 0, false
 		}
 		fields[i] = v
 		at += size
 	}
-	key, value := fields[0], fields[1]
-	if key == 0 || key > uint64(len(data)) || value > uint64(len(data)) || at+int(key+value)+4 > len(data) {
-		return 0, false
+	if fields[0] == 0 || fields[0] > uint64(len(data)) || fields[1] > uint64(len(data)) {
+		return 0, 0, 0, false
 	}
-	end := at + int(key+value)
-	return end + 4, sumOf(data[:end]) == binary.BigEndian.Uint32(data[end:])
+	return int(fields[0]), int(fields[1]), at, true
 }

@@ -21,6 +21,9 @@ import (
 type DamageError struct {
 	File string // its name
 	What string
+	// Bit says that a single bit of a log is flipped, so that MendLogs can put it
+	// back; Log that MendLogs can cut the log off there.
+	Bit, Log bool
 }
 
 func (e *DamageError) Error() string { return fmt.Sprintf("%s is damaged: %s", e.File, e.What) }
@@ -58,7 +61,7 @@ func verifyAll(ctx context.Context, dir string, damaged func(*DamageError) error
 			err = verifyTable(name, id, data)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			err = &DamageError{name, "it is missing"}
+			err = &DamageError{File: name, What: "it is missing"}
 		}
 		if d, ok := errors.AsType[*DamageError](err); ok {
 			err = damaged(d)
@@ -75,7 +78,7 @@ func verifyAll(ctx context.Context, dir string, damaged func(*DamageError) error
 func verifyTable(name string, id uint64, data []byte) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &DamageError{name, "its index leads nowhere"}
+			err = &DamageError{File: name, What: "its index leads nowhere"}
 		}
 	}()
 	t, err := table.OpenInMemoryTable(data, id, &table.Options{})
@@ -83,7 +86,7 @@ func verifyTable(name string, id uint64, data []byte) (err error) {
 		err = t.VerifyChecksum()
 	}
 	if err != nil {
-		return &DamageError{name, err.Error()}
+		return &DamageError{File: name, What: err.Error()}
 	}
 	return nil
 }
@@ -97,7 +100,7 @@ func readManifest(dir string) (map[uint64]badger.TableManifest, error) {
 	defer f.Close()
 	m, end, err := badger.ReplayManifestFile(f, 0, badger.DefaultOptions(dir).WithLogger(nil))
 	if err != nil {
-		return nil, &DamageError{badger.ManifestFilename, err.Error()}
+		return nil, &DamageError{File: badger.ManifestFilename, What: err.Error()}
 	}
 	return m.Tables, checkTail(f.Name(), end)
 }

@@ -22,6 +22,8 @@ import (
 type message struct {
 	File   string    `json:"file,omitempty"` // that is damaged
 	What   string    `json:"what,omitempty"`
+	Bit    bool      `json:"bit,omitempty"`    // see badgerkv.DamageError
+	Log    bool      `json:"log,omitempty"`    // as well
 	Key    string    `json:"key,omitempty"`    // of an entry that is damaged
 	Record *kv.Entry `json:"record,omitempty"` // one of the node's own
 	Done   bool      `json:"done,omitempty"`   // the last line
@@ -42,7 +44,9 @@ func Child(stdout *os.File, stderr *os.File, args []string) int {
 	tell := json.NewEncoder(out)
 	number := 0
 	err := badgerkv.Examine(context.Background(), args[0], args[1], badgerkv.Examiner{
-		File:    func(d *badgerkv.DamageError) { tell.Encode(message{File: d.File, What: d.What}) },
+		File: func(d *badgerkv.DamageError) {
+			tell.Encode(message{File: d.File, What: d.What, Bit: d.Bit, Log: d.Log})
+		},
 		Damaged: func(key string, cause error) { tell.Encode(message{Key: key, What: cause.Error()}) },
 		Entry: func(e kv.Entry) error {
 			number++
@@ -138,11 +142,16 @@ func (r *Report) listen(dir datadir.Dir, out *bytes.Buffer) (records []kv.Entry,
 func (r *Report) addFile(m message) {
 	p := Problem{Where: filepath.Join("kv", m.File), What: m.What, Fix: restoreFix,
 		Means: "the node refuses to start: keys may be missing, or have values that were overwritten"}
-	switch filepath.Ext(m.File) {
-	case ".vlog":
+	switch {
+	case filepath.Ext(m.File) == ".vlog":
 		p.Means = "reading the large values that are in the damaged place is an error; when space is reclaimed, those behind it may be lost too"
-	case ".mem":
-		p.Means = "the last writes before the node ended may be lost"
+	case m.Log:
+		p.Means = "the node refuses to start: the last writes before it ended, from there on, can't be read, acknowledged ones too"
+		p.Fix += "; or give those writes up: mayfly doctor --accept-loss"
+		p.log = m.File
+	}
+	if m.Bit {
+		p.Fix = "a bit was flipped; mayfly doctor --repair puts it back, and nothing is lost"
 	}
 	r.add(p)
 }

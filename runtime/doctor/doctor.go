@@ -24,8 +24,12 @@ type Config struct {
 	// Child starts this program so that it calls Child with the arguments that are
 	// appended.
 	Child func(ctx context.Context) *exec.Cmd
-	// Repair removes what is damaged and made again: compiled code and snapshots.
+	// Repair removes what is damaged and made again, compiled code and snapshots, and
+	// puts single flipped bits of the logs of recent writes back.
 	Repair bool
+	// AcceptLoss is Repair that also cuts such logs off where more is damaged: the
+	// writes from there on are lost.
+	AcceptLoss bool
 }
 
 // Problem is one thing that is not as it should be.
@@ -35,7 +39,9 @@ type Problem struct {
 	Means    string `json:"means"` // for the node and its users
 	Fix      string `json:"fix"`
 	Repaired bool   `json:"repaired"`
+	Done     string `json:"done,omitempty"` // to repair it
 
+	log    string // the log of recent writes that Repair mends
 	remove string // the file that Repair removes
 	record string // the record of a snapshot, which Repair removes
 }
@@ -80,8 +86,8 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	err = r.check(ctx, cfg)
 	unlock()
-	if err == nil && cfg.Repair {
-		err = r.repair(ctx, cfg.Dir)
+	if err == nil && (cfg.Repair || cfg.AcceptLoss) {
+		err = r.repair(ctx, cfg)
 	}
 	return r, err
 }
