@@ -1,7 +1,6 @@
 package torture_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -40,19 +39,22 @@ func TestTortureKill(t *testing.T) {
 	}
 	k.recover(t)
 	k.server.kill()
-	ackedOps, unknownOps := 0, 0
-	for _, h := range k.ledger.read(t) {
+	ackedOps, ackedSecrets, unknownOps := 0, 0, 0
+	for key, h := range k.ledger.read(t) {
 		ackedOps += h.acked
+		if strings.HasPrefix(key, secretKey) {
+			ackedSecrets += h.acked
+		}
 		unknownOps += h.unknown
 	}
 	v := k.verdict
-	printTable(t, "rounds\tacknowledged\tunknown\tlost\twrong\tresurrected\tsums out of bounds\tlongest recovery", []string{
-		fmt.Sprintf("%d\t%d\t%d\t%d\t%d\t%d\t%d\t%v", rounds, ackedOps, unknownOps, v.lost, v.wrong, v.resurrected, v.sums, k.longest.Round(time.Millisecond))})
+	printTable(t, "rounds\tacknowledged\tof secrets\tunknown\tlost\twrong\tresurrected\tsums out of bounds\tlongest recovery", []string{
+		fmt.Sprintf("%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%v", rounds, ackedOps, ackedSecrets, unknownOps, v.lost, v.wrong, v.resurrected, v.sums, k.longest.Round(time.Millisecond))})
 	if v != (verdict{}) {
 		t.Errorf("got %+v, want nothing of it", v)
 	}
-	if ackedOps < 20*rounds {
-		t.Errorf("%d operations in %d rounds are too few to tell", ackedOps, rounds)
+	if ackedOps < 20*rounds || ackedSecrets < rounds {
+		t.Errorf("%d operations, %d of them with secrets, in %d rounds are too few to tell", ackedOps, ackedSecrets, rounds)
 	}
 }
 
@@ -80,6 +82,7 @@ func (k *killed) round(t *testing.T) {
 		clients.Go(func() { k.addUntil(t, &over) })
 	}
 	clients.Go(func() { k.deployUntil(t, &over) })
+	clients.Go(func() { k.secretsUntil(t, &over) })
 	time.Sleep(time.Duration(50+rand.IntN(900)) * time.Millisecond)
 	k.server.kill()
 	over.Store(true)
@@ -105,6 +108,7 @@ func (k *killed) recover(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.namespace = ns.ID
+		s.mustDeploy(t, "local", secretsName, telling())
 	}
 	s.value(t, k.namespace, "first")
 	k.longest = max(k.longest, time.Since(began))
@@ -126,6 +130,9 @@ func (k *killed) read(t *testing.T, key string) string {
 			return text
 		}
 		return ""
+	}
+	if name, ok := strings.CutPrefix(key, secretKey); ok {
+		return k.secret(t, name)
 	}
 	value, status := k.value(t, k.namespace, key)
 	switch status {
@@ -244,19 +251,8 @@ func (k *killed) deployUntil(t *testing.T, over *atomic.Bool) {
 }
 
 func (k *killed) deploy(t *testing.T, text string) int {
-	req, err := http.NewRequest("PUT", "http://"+k.admin+"/client/v4/accounts/local/workers/scripts/hello", bytes.NewReader(saying(text)))
-	if err != nil {
-		t.Error(err)
-		return 0
-	}
-	req.Header.Set("Authorization", "Bearer "+k.mustToken(t))
-	req.Header.Set("Content-Type", "application/wasm")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0
-	}
-	resp.Body.Close()
-	return resp.StatusCode
+	status, _, _ := k.call(t, "PUT", "/workers/scripts/hello", saying(text), "Content-Type", "application/wasm")
+	return status
 }
 
 // saying is a Function that answers with a text.

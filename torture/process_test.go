@@ -63,12 +63,15 @@ func (s *server) end(t *testing.T) {
 }
 
 // hello is what the Function hello answers.
-func (s *server) hello() string {
+func (s *server) hello() string { return s.says("hello") }
+
+// says is what a Function answers.
+func (s *server) says(name string) string {
 	req, err := http.NewRequest("GET", "http://"+s.web+"/", nil)
 	if err != nil {
 		return err.Error()
 	}
-	req.Host = host("local", "hello")
+	req.Host = host("local", name)
 	client := http.Client{Timeout: 10 * time.Second}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -84,7 +87,12 @@ func (s *server) hello() string {
 
 // kv sends one request about a value; status 0 is no answer.
 func (s *server) kv(t *testing.T, method, namespace, key string, body []byte, headers ...string) (status int, header http.Header, answer []byte) {
-	req, err := http.NewRequest(method, "http://"+s.admin+"/client/v4/accounts/local/storage/kv/namespaces/"+namespace+key, bytes.NewReader(body))
+	return s.call(t, method, "/storage/kv/namespaces/"+namespace+key, body, headers...)
+}
+
+// call sends one request about account local; status 0 is no answer.
+func (s *server) call(t *testing.T, method, path string, body []byte, headers ...string) (status int, header http.Header, answer []byte) {
+	req, err := http.NewRequest(method, "http://"+s.admin+"/client/v4/accounts/local"+path, bytes.NewReader(body))
 	if err != nil {
 		t.Error(err)
 		return 0, nil, nil
