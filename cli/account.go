@@ -24,17 +24,19 @@ func newAccount(stdio Stdio) *cobra.Command {
 	a.node.register(parent.PersistentFlags())
 	parent.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
 	create := &cobra.Command{
-		Use:   "create NAME",
-		Short: "Make an account (admin token)",
-		Args:  exactly("NAME"),
-		RunE:  func(c *cobra.Command, args []string) error { return a.create(c, args[0]) },
+		Use:     "create NAME",
+		Example: "  mayfly account create shop --host shop.example --host '*.shop.example'",
+		Short:   "Make an account (admin token)",
+		Args:    exactly("NAME"),
+		RunE:    func(c *cobra.Command, args []string) error { return a.create(c, args[0]) },
 	}
 	create.Flags().StringSliceVar(&a.hosts, "host", nil, "host that the account's routes may claim, such as example.com or *.example.com; may be repeated")
 	parent.AddCommand(create, &cobra.Command{
-		Use:   "list",
-		Short: "List the accounts that the token may see",
-		Args:  atMost(0),
-		RunE:  func(c *cobra.Command, _ []string) error { return a.list(c) },
+		Use:     "list",
+		Example: "  mayfly account list\n  mayfly account list --json",
+		Short:   "List the accounts that the token may see",
+		Args:    atMost(0),
+		RunE:    func(c *cobra.Command, _ []string) error { return a.list(c) },
 	})
 	return parent
 }

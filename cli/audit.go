@@ -27,7 +27,9 @@ func newAudit(stdio Stdio) *cobra.Command {
 		Short: "Check and show a node's log of changes",
 	})
 	verify := &cobra.Command{
-		Use: "verify FILE", Short: "Check that no byte of a log was changed",
+		Use:     "verify FILE",
+		Example: "  mayfly audit verify data/audit.log\n  mayfly audit verify data/audit.log --has 8d7a1c40",
+		Short:   "Check that no byte of a log was changed",
 		Long: `Verify checks the chain of a log, which is audit.log in the node's data directory,
 and says at which line it breaks. It prints how many entries there are and the sum
 of the last. Note that elsewhere: with --has, verify finds out later whether the log
@@ -38,9 +40,11 @@ still has the entry, and so whether it was written anew or cut.`,
 	verify.Flags().StringVar(&a.has, "has", "", "sum of an entry that has to be there")
 	verify.Flags().BoolVar(&a.json, "json", false, "print JSON")
 	show := &cobra.Command{
-		Use: "show FILE", Short: "Print a log for people to read, and check it",
-		Args: exactly("FILE"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.show(args[0]) },
+		Use:     "show FILE",
+		Example: "  mayfly audit show data/audit.log",
+		Short:   "Print a log for people to read, and check it",
+		Args:    exactly("FILE"),
+		RunE:    func(_ *cobra.Command, args []string) error { return a.show(args[0]) },
 	}
 	parent.AddCommand(verify, show)
 	return parent

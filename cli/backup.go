@@ -25,8 +25,9 @@ type backupCommand struct {
 func newBackup(stdio Stdio) *cobra.Command {
 	b := &backupCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "backup FILE",
-		Short: "Write a whole node into a file (admin token)",
+		Use:     "backup FILE",
+		Example: "  mayfly backup node.backup\n  mayfly backup \"$(date +%F).backup\"",
+		Short:   "Write a whole node into a file (admin token)",
 		Long: `Backup writes everything that a running node has stored into one file: Functions
 with their Versions and modules, KV, accounts, tokens (as hashes), secrets (as they
 are sealed), all as of one moment, while the node goes on. What comes is verified;

@@ -30,6 +30,7 @@ type benchColdCommand struct {
 	requests int
 	engine   string
 	warmup   []string
+	stage    stageFlag
 	json     bool
 }
 
@@ -38,8 +39,9 @@ const maxColdRequests = 10_000_000 // each keeps 40 bytes until the end
 func newBenchCold(stdio Stdio) *cobra.Command {
 	b := &benchColdCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "cold FILE.wasm | DIR",
-		Short: "Time the phases of requests that each start with nothing",
+		Use:     "cold FILE.wasm | DIR",
+		Example: "  mayfly bench cold hello.wasm\n  mayfly bench cold . --requests 1000 --warmup \"GET /\"",
+		Short:   "Time the phases of requests that each start with nothing",
 		Long: `Cold compiles the module, which it builds first if given a DIR, and answers GET
 requests for "/" one after the other without a network, each in a fresh sandbox:
 
@@ -64,6 +66,7 @@ Durations are in microseconds. All requests count, the first as well.`,
 	c.Flags().IntVar(&b.requests, "requests", 1000, "how many requests")
 	c.Flags().StringVar(&b.engine, "engine", "snapshot", "snapshot or simple")
 	c.Flags().StringArrayVar(&b.warmup, "warmup", nil, `a request such as "GET /" to answer before the snapshot is taken`)
+	b.stage.register(c.Flags())
 	c.Flags().BoolVar(&b.json, "json", false, "print JSON")
 	return c
 }
@@ -75,7 +78,7 @@ func (b *benchColdCommand) run(c *cobra.Command, path string) error {
 	if b.engine != "snapshot" && b.engine != "simple" {
 		return usagef(c, "--engine wants snapshot or simple, not %q", b.engine)
 	}
-	file, m, err := moduleAt(c.Context(), b.stdio, path)
+	file, m, err := b.moduleAt(c.Context(), path)
 	if err != nil {
 		return err
 	}
@@ -95,7 +98,7 @@ func (b *benchColdCommand) run(c *cobra.Command, path string) error {
 
 // moduleAt is the module at path, built if that is a folder, and its manifest,
 // which is empty for a file.
-func moduleAt(ctx context.Context, stdio Stdio, path string) (string, *deploy.Manifest, error) {
+func (b *benchColdCommand) moduleAt(ctx context.Context, path string) (string, *deploy.Manifest, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", nil, fmt.Errorf("find module: %w", err)
@@ -103,7 +106,7 @@ func moduleAt(ctx context.Context, stdio Stdio, path string) (string, *deploy.Ma
 	if !info.IsDir() {
 		return path, &deploy.Manifest{}, nil
 	}
-	p, file, err := buildProject(ctx, stdio, path, "")
+	p, file, err := buildProject(ctx, b.stdio, path, b.stage.get())
 	if err != nil {
 		return "", nil, err
 	}

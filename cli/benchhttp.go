@@ -27,8 +27,9 @@ const (
 func newBenchHTTP(stdio Stdio) *cobra.Command {
 	b := &benchHTTPCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "http URL",
-		Short: "Load a URL and tell how fast it answers",
+		Use:     "http URL",
+		Example: "  mayfly bench http http://hello.localhost:8080/ --duration 10s",
+		Short:   "Load a URL and tell how fast it answers",
 		Long: `Http sends GET requests over a number of connections, each its next one as soon
 as the last was answered, and tells requests per second, latencies (to 1 %),
 statuses and errors. Use it on servers of your own only.`,

@@ -13,15 +13,16 @@ import (
 
 type buildCommand struct {
 	stdio Stdio
-	stage string
+	stage stageFlag
 	json  bool
 }
 
 func newBuild(stdio Stdio) *cobra.Command {
 	b := &buildCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "build [DIR]",
-		Short: "Build a project's module, NAME.wasm",
+		Use:     "build [DIR]",
+		Example: "  mayfly build\n  mayfly build examples/hello --env staging",
+		Short:   "Build a project's module, NAME.wasm",
 		Long: `Build makes the module of the project in DIR (default: here) and prints its
 path.
 
@@ -38,13 +39,13 @@ A program that does not import it is a command: it gets each request as CGI.`,
 			return b.run(c.Context(), argument(args, 0, "."))
 		},
 	}
-	c.Flags().StringVarP(&b.stage, "env", "e", "", "stage, as in [env.STAGE] of mayfly.toml")
+	b.stage.register(c.Flags())
 	c.Flags().BoolVar(&b.json, "json", false, "print name and file as JSON")
 	return c
 }
 
 func (b *buildCommand) run(ctx context.Context, dir string) error {
-	p, file, err := buildProject(ctx, b.stdio, dir, b.stage)
+	p, file, err := buildProject(ctx, b.stdio, dir, b.stage.get())
 	if err != nil {
 		return err
 	}

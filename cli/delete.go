@@ -18,10 +18,11 @@ type deleteCommand struct {
 func newDelete(stdio Stdio) *cobra.Command {
 	d := &deleteCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "delete NAME",
-		Short: "Delete a Function; what it keeps in KV stays",
-		Args:  exactly("NAME"),
-		RunE:  func(c *cobra.Command, args []string) error { return d.run(c, args[0]) },
+		Use:     "delete NAME",
+		Example: "  mayfly delete hello\n  mayfly delete hello --force --account shop",
+		Short:   "Delete a Function; what it keeps in KV stays",
+		Args:    exactly("NAME"),
+		RunE:    func(c *cobra.Command, args []string) error { return d.run(c, args[0]) },
 	}
 	c.ValidArgsFunction = completeScripts(&d.node)
 	d.node.register(c.Flags())

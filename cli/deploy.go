@@ -15,18 +15,20 @@ import (
 )
 
 type deployCommand struct {
-	stdio       Stdio
-	node        nodeFlags
-	name, stage string
-	secrets     string // file
-	json        bool
+	stdio   Stdio
+	node    nodeFlags
+	stage   stageFlag
+	name    string
+	secrets string // file
+	json    bool
 }
 
 func newDeploy(stdio Stdio) *cobra.Command {
 	d := &deployCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "deploy [FILE.wasm | DIR]",
-		Short: "Upload a Function and print where it serves",
+		Use:     "deploy [FILE.wasm | DIR]",
+		Example: "  mayfly deploy\n  mayfly deploy --env staging\n  mayfly deploy hello.wasm --name hello --secrets-file secrets.json",
+		Short:   "Upload a Function and print where it serves",
 		Long: `Deploy builds the project in DIR (default: here) and uploads its module with what
 mayfly.toml says: routes, variables, KV namespaces, limits. A KV binding without
 an id gets a namespace of its own, named after the Function and the binding. A
@@ -37,7 +39,7 @@ serves now.`,
 	}
 	d.node.register(c.Flags())
 	c.Flags().StringVar(&d.name, "name", "", "name of the Function (default: the manifest's, or the file's)")
-	c.Flags().StringVarP(&d.stage, "env", "e", "", "stage, as in [env.STAGE] of mayfly.toml")
+	d.stage.register(c.Flags())
 	c.Flags().StringVar(&d.secrets, "secrets-file", "", "secrets to put with it, as 'mayfly secret bulk' reads them; others stay")
 	c.Flags().BoolVar(&d.json, "json", false, "print what the node answers as JSON")
 	return c
@@ -73,10 +75,12 @@ func (d *deployCommand) prepare(c *cobra.Command, path string) (file string, m *
 	switch info, err := os.Stat(path); {
 	case err != nil:
 		return "", nil, fmt.Errorf("find what to deploy: %w", err)
+	case !info.IsDir() && d.stage.given() && d.stage.name != "":
+		return "", nil, usagef(c, "--env is for a project with a mayfly.toml; deploy its folder instead of %s", path)
 	case !info.IsDir():
 		m.Name = strings.ToLower(strings.TrimSuffix(filepath.Base(path), ".wasm"))
 	default:
-		p, built, err := buildProject(c.Context(), d.stdio, path, d.stage)
+		p, built, err := buildProject(c.Context(), d.stdio, path, d.stage.get())
 		if err != nil {
 			return "", nil, err
 		}

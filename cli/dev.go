@@ -23,7 +23,7 @@ const defaultDevPort = 8787
 
 type devCommand struct {
 	stdio Stdio
-	stage string
+	stage stageFlag
 	ip    string
 	port  int
 }
@@ -31,15 +31,16 @@ type devCommand struct {
 func newDev(stdio Stdio) *cobra.Command {
 	d := &devCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "dev [DIR]",
-		Short: "Serve a project while you work on it",
+		Use:     "dev [DIR]",
+		Example: "  mayfly dev\n  mayfly dev examples/hello --port 9000\n  mayfly dev --env staging",
+		Short:   "Serve a project while you work on it",
 		Long: `Dev builds the project in DIR (default: here), serves it on a node of its own and
 prints the URL. After each save it builds again and swaps the Function; requests
 meanwhile get the version before. While the sources can't be built, requests get
 the compiler's errors.
 
 What the Function logs appears here. Variables and secrets in .dev.vars go over
-those of mayfly.toml. KV namespaces need no id; their keys are kept in
+those of mayfly.toml; with --env STAGE those in .dev.vars.STAGE, if it is there. KV namespaces need no id; their keys are kept in
 DIR/.mayfly. The Function may fetch from this machine and its network, which a
 node refuses unless it is configured otherwise.
 
@@ -48,7 +49,7 @@ those in watch_dir of [build], or src.`,
 		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error { return d.run(c, argument(args, 0, ".")) },
 	}
-	c.Flags().StringVarP(&d.stage, "env", "e", "", "stage, as in [env.STAGE] of mayfly.toml")
+	d.stage.register(c.Flags())
 	c.Flags().StringVar(&d.ip, "ip", "", "address to listen on (default 127.0.0.1, or ip in [dev])")
 	c.Flags().IntVar(&d.port, "port", defaultDevPort, "port to listen on, over port in [dev]; 0 picks one")
 	return c
@@ -58,7 +59,7 @@ func (d *devCommand) run(c *cobra.Command, dir string) error {
 	if d.port < 0 || d.port > 65535 {
 		return usagef(c, "--port wants 0 to 65535, not %d", d.port)
 	}
-	p, err := build.Open(dir, d.stage)
+	p, err := build.Open(dir, d.stage.get())
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,9 @@ type doctorCommand struct {
 func newDoctor(stdio Stdio) *cobra.Command {
 	d := &doctorCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "doctor --data DIR",
-		Short: "Check the data directory of a node that does not run",
+		Use:     "doctor --data DIR",
+		Example: "  mayfly doctor --data data\n  mayfly doctor --data data --repair",
+		Short:   "Check the data directory of a node that does not run",
 		Long: `Doctor reads everything in a data directory and compares it with its checksums:
 the database and each entry in it, modules and snapshots, compiled code; whether
 what Functions need is there; who may read the files; and how much space is free.

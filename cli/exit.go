@@ -131,7 +131,7 @@ func hintFor(err error) string {
 	case refused && e.Has(api.CodeNoRoute):
 		return "Is --api or MAYFLY_API the base URL of a node's API, such as " + defaultAPI + "?"
 	case refused && e.Status == http.StatusForbidden && e.Has(api.CodeUnauthorized):
-		return "The token is one of another account (name its account with --account), or this takes the admin token."
+		return "The token is one of another account (name its account with --account), or lacks the scope for this, or this takes the admin token; 'mayfly whoami' tells what it is good for."
 	case refused && e.Status == http.StatusUnauthorized, errors.Is(err, errNoToken):
 		return tokenHint
 	}

@@ -46,13 +46,14 @@ func (k *kvCommand) open(c *cobra.Command, namespace *namespaceFlags) (*api.Clie
 
 // namespaceFlags say which namespace a command works with.
 type namespaceFlags struct {
-	id, binding, stage string
+	id, binding string
+	stage       stageFlag
 }
 
 func (n *namespaceFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&n.id, "namespace-id", "", "id of the namespace")
 	f.StringVar(&n.binding, "binding", "", "the namespace that mayfly.toml binds to this name")
-	f.StringVarP(&n.stage, "env", "e", "", "stage in whose bindings to look, as in [env.STAGE]")
+	n.stage.register(f)
 }
 
 // check wants one of the flags.
@@ -72,7 +73,7 @@ func (n *namespaceFlags) find(c *cobra.Command, client *api.Client) (string, err
 	if err := n.check(c); err != nil || n.id != "" {
 		return n.id, err
 	}
-	p, err := build.Open(".", n.stage)
+	p, err := build.Open(".", n.stage.get())
 	if err != nil {
 		return "", err
 	}

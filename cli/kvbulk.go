@@ -31,20 +31,26 @@ func newKVBulk(k kvCommand) *cobra.Command {
 	n.node.register(parent.PersistentFlags())
 	n.namespace.register(parent.PersistentFlags())
 	put := &cobra.Command{
-		Use: "put FILE.json", Short: "Write the pairs in a file", Args: exactly("FILE.json"),
+		Use:     "put FILE.json",
+		Example: "  mayfly kv bulk put pairs.json --binding COUNTER",
+		Short:   "Write the pairs in a file", Args: exactly("FILE.json"),
 		Long: `Put writes what is in a JSON file; - is standard input:
 
     [{"key": "a", "value": "b", "expiration_ttl": 60, "metadata": {}, "base64": false}]`,
 		RunE: func(c *cobra.Command, args []string) error { return n.put(c, args[0]) },
 	}
 	get := &cobra.Command{
-		Use: "get FILE.json", Short: "Print the values of the keys in a file, as JSON", Args: exactly("FILE.json"),
+		Use:     "get FILE.json",
+		Example: "  mayfly kv bulk get keys.json --binding COUNTER",
+		Short:   "Print the values of the keys in a file, as JSON", Args: exactly("FILE.json"),
 		Long: `Get reads keys, ["a", "b"] or [{"name": "a"}], from a JSON file and prints an
 object of their values; what does not exist is null.`,
 		RunE: func(c *cobra.Command, args []string) error { return n.get(c, args[0]) },
 	}
 	remove := &cobra.Command{
-		Use: "delete FILE.json", Short: "Delete the keys in a file", Args: exactly("FILE.json"),
+		Use:     "delete FILE.json",
+		Example: "  mayfly kv bulk delete keys.json --namespace-id 06779da6940b431db6e566b4846d64db",
+		Short:   "Delete the keys in a file", Args: exactly("FILE.json"),
 		Long: `Delete removes keys, ["a", "b"] or [{"name": "a"}], that a JSON file lists.`,
 		RunE: func(c *cobra.Command, args []string) error { return n.remove(c, args[0]) },
 	}

@@ -22,9 +22,11 @@ func newKVKey(k kvCommand) *cobra.Command {
 	n.node.register(parent.PersistentFlags())
 	n.namespace.register(parent.PersistentFlags())
 	put := &cobra.Command{
-		Use: "put KEY [VALUE]", Short: "Write a key",
-		Args: func(c *cobra.Command, args []string) error { return n.checkPut(c, args) },
-		RunE: func(c *cobra.Command, args []string) error { return n.put(c, args) },
+		Use:     "put KEY [VALUE]",
+		Example: "  mayfly kv key put greeting hello --binding TEXTS --ttl 3600\n  mayfly kv key put logo --path logo.png --binding TEXTS --metadata '{\"type\":\"image/png\"}'",
+		Short:   "Write a key",
+		Args:    func(c *cobra.Command, args []string) error { return n.checkPut(c, args) },
+		RunE:    func(c *cobra.Command, args []string) error { return n.put(c, args) },
 	}
 	f := put.Flags()
 	f.StringVar(&n.path, "path", "", "read the value from this file; - is standard input")
@@ -32,17 +34,23 @@ func newKVKey(k kvCommand) *cobra.Command {
 	f.Int64Var(&n.expiration, "expiration", 0, "when the key goes away, in seconds since 1970")
 	f.StringVar(&n.metadata, "metadata", "", "JSON kept beside the value")
 	get := &cobra.Command{
-		Use: "get KEY", Short: "Write the value of a key to standard output", Args: exactly("KEY"),
+		Use:     "get KEY",
+		Example: "  mayfly kv key get greeting --binding TEXTS",
+		Short:   "Write the value of a key to standard output", Args: exactly("KEY"),
 		RunE: func(c *cobra.Command, args []string) error { return n.get(c, args[0]) },
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "List the keys", Args: atMost(0),
+		Use:     "list",
+		Example: "  mayfly kv key list --binding TEXTS --prefix user/\n  mayfly kv key list --binding TEXTS --env staging --json",
+		Short:   "List the keys", Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error { return n.list(c) },
 	}
 	list.Flags().StringVar(&n.prefix, "prefix", "", "only keys that begin with this")
 	list.Flags().BoolVar(&n.json, "json", false, "print JSON, with expiration and metadata")
 	remove := &cobra.Command{
-		Use: "delete KEY", Short: "Delete a key", Args: exactly("KEY"),
+		Use:     "delete KEY",
+		Example: "  mayfly kv key delete greeting --binding TEXTS",
+		Short:   "Delete a key", Args: exactly("KEY"),
 		RunE: func(c *cobra.Command, args []string) error { return n.remove(c, args[0]) },
 	}
 	parent.AddCommand(put, get, list, remove)

@@ -21,21 +21,29 @@ func newKVNamespace(k kvCommand) *cobra.Command {
 	n.node.register(parent.PersistentFlags())
 	parent.PersistentFlags().BoolVar(&n.json, "json", false, "print JSON")
 	create := &cobra.Command{
-		Use: "create TITLE", Short: "Make a namespace and print what binds it", Args: exactly("TITLE"),
+		Use:     "create TITLE",
+		Example: "  mayfly kv namespace create sessions",
+		Short:   "Make a namespace and print what binds it", Args: exactly("TITLE"),
 		RunE: func(c *cobra.Command, args []string) error { return n.create(c, args[0]) },
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "List the account's namespaces", Args: atMost(0),
+		Use:     "list",
+		Example: "  mayfly kv namespace list\n  mayfly kv namespace list --json",
+		Short:   "List the account's namespaces", Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error { return n.list(c) },
 	}
 	remove := &cobra.Command{
-		Use: "delete [TITLE]", Short: "Delete a namespace with all its keys", Args: atMost(1),
+		Use:     "delete [TITLE]",
+		Example: "  mayfly kv namespace delete sessions\n  mayfly kv namespace delete --binding SESSIONS --env staging",
+		Short:   "Delete a namespace with all its keys", Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error { return n.remove(c, argument(args, 0, "")) },
 	}
 	n.namespace.register(remove.Flags())
 	remove.Flags().BoolVarP(&n.force, "force", "f", false, "do not ask")
 	rename := &cobra.Command{
-		Use: "rename [TITLE] --new-name TITLE", Short: "Give a namespace another title", Args: atMost(1),
+		Use:     "rename [TITLE] --new-name TITLE",
+		Example: "  mayfly kv namespace rename sessions --new-name logins",
+		Short:   "Give a namespace another title", Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error { return n.rename(c, argument(args, 0, "")) },
 	}
 	n.namespace.register(rename.Flags())

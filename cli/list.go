@@ -21,10 +21,11 @@ type listCommand struct {
 func newList(stdio Stdio) *cobra.Command {
 	l := &listCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List the account's Functions",
-		Args:  atMost(0),
-		RunE:  func(c *cobra.Command, _ []string) error { return l.run(c) },
+		Use:     "list",
+		Example: "  mayfly list\n  mayfly list --account shop --json",
+		Short:   "List the account's Functions",
+		Args:    atMost(0),
+		RunE:    func(c *cobra.Command, _ []string) error { return l.run(c) },
 	}
 	l.node.register(c.Flags())
 	c.Flags().BoolVar(&l.json, "json", false, "print JSON")

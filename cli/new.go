@@ -21,6 +21,7 @@ func newNew(stdio Stdio) *cobra.Command {
 	n := &newCommand{stdio: stdio}
 	c := &cobra.Command{
 		Use:     "new NAME",
+		Example: "  mayfly new greet\n  mayfly init greet",
 		Aliases: []string{"init"},
 		Short:   "Make a project",
 		Long: `New makes the folder NAME with a Function that says hello, its test and a copy of

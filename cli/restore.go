@@ -18,8 +18,9 @@ type restoreCommand struct {
 func newRestore(stdio Stdio) *cobra.Command {
 	r := &restoreCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "restore FILE --data DIR",
-		Short: "Make a new data directory of a backup",
+		Use:     "restore FILE --data DIR",
+		Example: "  mayfly restore node.backup --data new-data",
+		Short:   "Make a new data directory of a backup",
 		Long: `Restore verifies a backup from beginning to end, and makes a data directory of it
 that is new or empty. A restore that was interrupted leaves a directory on which no
 node starts: remove it.

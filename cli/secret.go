@@ -20,7 +20,8 @@ const maxSecretInput = 1 << 20
 type secretCommand struct {
 	stdio       Stdio
 	node        nodeFlags
-	name, stage string
+	stage       stageFlag
+	name        string
 	json, force bool
 }
 
@@ -33,21 +34,27 @@ func newSecret(stdio Stdio) *cobra.Command {
 	f := parent.PersistentFlags()
 	s.node.register(f)
 	f.StringVar(&s.name, "name", "", "name of the Function (default: that of mayfly.toml here)")
-	f.StringVarP(&s.stage, "env", "e", "", "stage, as in [env.STAGE] of mayfly.toml")
+	s.stage.register(f)
 	put := &cobra.Command{
-		Use: "put NAME", Short: "Give a Function a secret; its text comes from standard input",
+		Use:     "put NAME",
+		Example: "  mayfly secret put API_KEY\n  mayfly secret put API_KEY --name hello < key.txt",
+		Short:   "Give a Function a secret; its text comes from standard input",
 		Long: `Put asks for the text without showing it, or reads standard input where that is
 no terminal; white space at its end is dropped. The next request sees it.`,
 		Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error { return s.put(c, args[0]) },
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "List the names of a Function's secrets", Args: atMost(0),
+		Use:     "list",
+		Example: "  mayfly secret list\n  mayfly secret list --name hello --json",
+		Short:   "List the names of a Function's secrets", Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error { return s.list(c) },
 	}
 	list.Flags().BoolVar(&s.json, "json", false, "print JSON")
 	remove := &cobra.Command{
-		Use: "delete NAME", Short: "Take a secret from a Function", Args: exactly("NAME"),
+		Use:     "delete NAME",
+		Example: "  mayfly secret delete API_KEY --name hello",
+		Short:   "Take a secret from a Function", Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error { return s.remove(c, args[0]) },
 	}
 	remove.Flags().BoolVarP(&s.force, "force", "f", false, "do not ask")
@@ -60,7 +67,7 @@ func (s *secretCommand) open(c *cobra.Command) (client *api.Client, function str
 	if client, err = s.node.client(c); err != nil || s.name != "" {
 		return client, s.name, err
 	}
-	p, err := build.Open(".", s.stage)
+	p, err := build.Open(".", s.stage.get())
 	if err != nil {
 		return nil, "", err
 	}

@@ -12,7 +12,9 @@ import (
 
 func newSecretBulk(s *secretCommand) *cobra.Command {
 	return &cobra.Command{
-		Use: "bulk [FILE]", Short: "Put and delete the secrets in a file",
+		Use:     "bulk [FILE]",
+		Example: "  mayfly secret bulk secrets.json\n  mayfly secret bulk --env staging < .dev.vars.staging",
+		Short:   "Put and delete the secrets in a file",
 		Long: `Bulk puts what is in a file, or in standard input, all of it or nothing:
 
     {"NAME": "text", "OTHER": null}

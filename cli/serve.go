@@ -19,8 +19,9 @@ type serveCommand struct {
 func newServe(stdio Stdio) *cobra.Command {
 	s := &serveCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "serve --data DIR",
-		Short: "Run a node",
+		Use:     "serve --data DIR",
+		Example: "  mayfly serve --data data\n  mayfly serve --data data --config node.toml",
+		Short:   "Run a node",
 		Long: `Serve runs a node that keeps everything in the data directory. When it is ready
 it prints one line to standard output:
 

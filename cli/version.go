@@ -25,9 +25,10 @@ type buildInfo struct {
 func newVersion(stdio Stdio) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "version",
-		Short: "Print the version and how it was built",
-		Args:  atMost(0),
+		Use:     "version",
+		Example: "  mayfly version\n  mayfly version --json",
+		Short:   "Print the version and how it was built",
+		Args:    atMost(0),
 		RunE: func(*cobra.Command, []string) error {
 			v := readBuildInfo()
 			if asJSON {

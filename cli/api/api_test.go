@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/cli/api"
 )
@@ -95,11 +96,17 @@ func TestRequests(t *testing.T) {
 			`[{"id":"x","name":"x"}]`, "GET /accounts?page=1&per_page=100", "", []api.Account{{ID: "x", Name: "x"}}},
 		{"create account", func(c *api.Client) (any, error) { return c.CreateAccount(ctx, "x", []string{"example.com"}) },
 			`{"id":"x"}`, "POST /accounts", `{"name":"x","hosts":["example.com"]}`, api.Account{ID: "x"}},
-		{"tokens", func(c *api.Client) (any, error) { return c.Tokens(ctx) },
+		{"tokens", func(c *api.Client) (any, error) { return c.Tokens(ctx, false) },
 			`[{"id":"x"}]`, "GET /accounts/a%2Fb/tokens", "", []api.Token{{ID: "x"}}},
-		{"create token", func(c *api.Client) (any, error) { return c.CreateToken(ctx, "ci") },
-			`{"id":"x","value":"v"}`, "POST /accounts/a%2Fb/tokens", `{"name":"ci"}`, api.Token{ID: "x", Value: "v"}},
-		{"revoke token", func(c *api.Client) (any, error) { return nil, c.RevokeToken(ctx, "x") },
+		{"create token", func(c *api.Client) (any, error) {
+			return c.CreateToken(ctx, false, api.TokenRequest{Name: "ci", Scopes: []string{"kv"}, ExpiresOn: time.Unix(0, 0).UTC()})
+		}, `{"id":"x","value":"v"}`, "POST /accounts/a%2Fb/tokens", `{"name":"ci","scopes":["kv"],"expires_on":"1970-01-01T00:00:00Z"}`, api.Token{ID: "x", Value: "v"}},
+		{"create token for the node", func(c *api.Client) (any, error) {
+			return c.CreateToken(ctx, true, api.TokenRequest{Name: "ci"})
+		}, `{"id":"x"}`, "POST /user/tokens", `{"name":"ci"}`, api.Token{ID: "x"}},
+		{"verify token", func(c *api.Client) (any, error) { return c.VerifyToken(ctx) },
+			`{"id":"x","status":"active"}`, "GET /user/tokens/verify", "", api.Token{ID: "x", Status: "active"}},
+		{"revoke token", func(c *api.Client) (any, error) { return nil, c.RevokeToken(ctx, false, "x") },
 			`{}`, "DELETE /accounts/a%2Fb/tokens/x", "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -50,6 +50,9 @@ func New(cfg Config) (*Client, error) {
 	return &Client{cfg, &http.Client{CheckRedirect: keep}}, nil
 }
 
+// Config is what the Client was made with, without the token.
+func (c *Client) Config() Config { return Config{Base: c.cfg.Base, Account: c.cfg.Account} }
+
 // account is the path of something in the Client's account; its elements are
 // escaped.
 func (c *Client) account(elements ...string) string {
