@@ -34,6 +34,7 @@ type Call struct {
 	WASI   WASIState
 
 	Usage     Usage
+	Said      []byte // the end of what the guest logged, at most maxSaid bytes; reused
 	Responded bool   // the answer was given, or its stream was opened
 	Detached  bool   // the guest goes on after its answer
 	BodyTaken bool   // the guest holds, or held, the handle of Request.Body
@@ -50,6 +51,9 @@ type Call struct {
 
 	// Pacer is the engine's; nil if it has none.
 	Pacer Pacer
+
+	// Watcher is told what the Invocation does; nil if nobody is interested.
+	Watcher Watcher
 
 	// Turn is what a guest may hold while it runs. The engine gives it, and it ends
 	// as soon as the guest waits.
@@ -120,8 +124,10 @@ func (c *Call) Reset() {
 	c.Args, c.Env, c.Stdin, c.Stdout, c.Stderr = nil, nil, nil, nil, nil
 	c.WASI.reset()
 	c.Usage, c.LastError, c.faults = Usage{}, nil, 0
+	c.Said = c.Said[:0]
 	c.Responded, c.Detached, c.BodyTaken = false, false, false
 	c.Pacer, c.owed = nil, 0
+	c.Watcher = nil
 	c.Client, c.Turn, c.TurnSince, c.TurnLong, c.Long, c.TurnWait = nil, nil, time.Time{}, false, false, 0
 	c.Timed, c.Acquired = false, time.Time{}
 	c.started, c.looked, c.parent = time.Time{}, time.Time{}, nil
@@ -129,6 +135,9 @@ func (c *Call) Reset() {
 	c.Memory = nil
 	c.life.reset()
 }
+
+// Started is when Begin was called.
+func (c *Call) Started() time.Time { return c.started }
 
 // TimeLeft is how long the guest may still run.
 func (c *Call) TimeLeft() time.Duration {
@@ -143,8 +152,23 @@ func (c *Call) Log(level LogLevel, text []byte) bool {
 		return false
 	}
 	c.Usage.LogBytes += int64(len(text))
+	c.say(text)
 	c.Services.Log.GuestLog(c, level, text)
+	if c.Watcher != nil {
+		c.Watcher.GuestLog(level, text)
+	}
 	return true
+}
+
+// maxSaid is how much is kept of what a guest logs, to be shown where it fails.
+const maxSaid = 2 << 10
+
+func (c *Call) say(text []byte) {
+	if more := len(c.Said) + len(text) + 1 - maxSaid; more > 0 {
+		kept := copy(c.Said, c.Said[min(more, len(c.Said)):])
+		c.Said, text = c.Said[:kept], text[max(0, len(text)+1-maxSaid):]
+	}
+	c.Said = append(append(c.Said, text...), '\n')
 }
 
 // maxFaults is how often one Invocation writes to the node's log: a guest may

@@ -3,9 +3,12 @@ package host_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -201,6 +204,115 @@ func TestLogLimit(t *testing.T) {
 		t.Errorf("usage %+v", c.Usage)
 	}
 	c.End(nil)
+}
+
+// The end of what a guest logged is kept.
+func TestSaid(t *testing.T) {
+	c := begin(t, host.Limits{Log: 1 << 20})
+	for _, tt := range []struct{ text, want string }{
+		{"one", "one\n"}, {"two", "one\ntwo\n"},
+		{strings.Repeat("x", 2042), "\ntwo\n" + strings.Repeat("x", 2042) + "\n"},
+		{strings.Repeat("y", 5000), strings.Repeat("y", 2047) + "\n"}, {"", strings.Repeat("y", 2046) + "\n\n"},
+	} {
+		c.Log(host.LogInfo, []byte(tt.text))
+		if string(c.Said) != tt.want {
+			t.Errorf("after %.10q: got %d bytes %.20q, want %d bytes %.20q", tt.text, len(c.Said), c.Said, len(tt.want), tt.want)
+		}
+	}
+	c.End(nil)
+	if c.Reset(); len(c.Said) != 0 {
+		t.Errorf("after Reset: %q", c.Said)
+	}
+}
+
+// watcher notes what it is told.
+type watcher struct {
+	mu  sync.Mutex // guards all
+	all []string
+}
+
+func (w *watcher) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, fmt.Sprintf(format, args...))
+}
+
+func (w *watcher) GuestLog(_ host.LogLevel, text []byte) { w.note("log %s", text) }
+
+func (w *watcher) Operation(op host.Operation) func(int, error) {
+	w.note("begin %s %s", op.Kind, op.Fetch.URL)
+	op.Fetch.TraceParent = "changed"
+	return func(status int, err error) { w.note("end %d %v", status, err) }
+}
+
+func TestWatcher(t *testing.T) {
+	c, w := begin(t, host.Limits{}), &watcher{}
+	c.Watch(host.Operation{})(0, nil) // to nobody
+	c.Watcher = w
+	c.Services.Fetcher = hosttest.Fetcher(func(_ context.Context, req *host.FetchRequest) (*host.FetchResponse, error) {
+		if req.TraceParent != "changed" {
+			t.Errorf("traceparent %q", req.TraceParent)
+		}
+		if req.URL == "b" {
+			return nil, host.Errorf(host.CodeTimeout, "too slow")
+		}
+		return &host.FetchResponse{Status: 204, Body: io.NopCloser(strings.NewReader(""))}, nil
+	})
+	c.Log(host.LogInfo, []byte("x"))
+	for _, url := range []string{"a", "b"} {
+		e, err := c.Fetch(&host.FetchRequest{Method: "GET", URL: url}, nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Response(c) //nolint:errcheck // the Watcher has it
+		e.Close()
+	}
+	c.End(nil)
+	want := []string{"log x", "begin fetch a", "end 204 <nil>", "begin fetch b", "end 0 too slow"}
+	if !slices.Equal(w.all, want) {
+		t.Errorf("got %q, want %q", w.all, want)
+	}
+	if c.Reset(); c.Watcher != nil {
+		t.Error("it watches the next one as well")
+	}
+}
+
+// A fetch belongs to the trace of the request, unless the guest says otherwise.
+func TestTraceIsPassedOn(t *testing.T) {
+	const sent, own = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	tests := []struct{ name, request, guest, parent, state string }{
+		{"no trace", "", "", "", ""},
+		{"passed on", "traceparent\x00" + sent + "\x00tracestate\x00a=1\x00tracestate\x00b=2\x00", "", sent, "a=1, b=2"},
+		{"the guest copied it", "traceparent\x00" + sent + "\x00", "Traceparent\x00" + sent + "\x00", sent, ""},
+		{"the guest has its own", "traceparent\x00" + sent + "\x00", "traceparent\x00" + own + "\x00", "own", ""},
+		{"malformed", "traceparent\x0000-0-0-01\x00tracestate\x00a=1\x00", "", "", ""},
+		{"no id", "traceparent\x0000-00000000000000000000000000000000-00f067aa0ba902b7-01\x00", "", "", ""},
+		{"capitals", "traceparent\x00" + strings.ToUpper(sent) + "\x00", "", "", ""},
+		{"long state", "traceparent\x00" + sent + "\x00tracestate\x00a=" + strings.Repeat("x", 511) + "\x00", "", sent, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := begin(t, host.Limits{})
+			c.Request.Headers = host.Headers(tt.request)
+			var got host.FetchRequest
+			c.Services.Fetcher = hosttest.Fetcher(func(_ context.Context, req *host.FetchRequest) (*host.FetchResponse, error) {
+				got = *req
+				return nil, host.Errorf(host.CodeTimeout, "too slow")
+			})
+			e, err := c.Fetch(&host.FetchRequest{Headers: host.Headers(tt.guest)}, nil, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Response(c) //nolint:errcheck // it is the request that counts
+			c.End(nil)
+			if got.OwnTrace {
+				got.TraceParent += "own"
+			}
+			if got.TraceParent != tt.parent || got.TraceState != tt.state {
+				t.Errorf("got %q, %q; want %q, %q", got.TraceParent, got.TraceState, tt.parent, tt.state)
+			}
+		})
+	}
 }
 
 // The guest is told no more than that there was a fault; the node's log has it.

@@ -45,6 +45,8 @@ func (c *Call) fetch(f Fetcher, req *FetchRequest, body []byte, streamed bool) (
 	c.Usage.BytesOut += int64(size)
 	req.Account, req.Egress = c.Bindings.Account, c.Bindings.Egress
 	req.Loop = c.Request.Headers.joined("cdn-loop")
+	c.passTrace(req)
+	ended := c.Watch(Operation{Kind: "fetch", Fetch: req})
 	e := &Exchange{}
 	e.ctx, e.cancel = context.WithCancel(c.Context())
 	switch {
@@ -55,7 +57,9 @@ func (c *Call) fetch(f Fetcher, req *FetchRequest, body []byte, streamed bool) (
 	}
 	turn := c.connections.ask(c.Limits.OpenConnections)
 	e.Task = c.Start(func(context.Context) {
-		if e.run(f, req, turn) {
+		answered := e.run(f, req, turn)
+		ended(e.status(), e.err)
+		if answered {
 			c.inflight.Go(func() { e.finish(c, turn, size) })
 		} else {
 			e.free(c, turn, size)
@@ -80,6 +84,14 @@ func (e *Exchange) run(f Fetcher, req *FetchRequest, turn turn) bool {
 	}
 	e.response, e.err = f.Fetch(e.ctx, req)
 	return e.err == nil
+}
+
+// status is that of the response, 0 if there is none.
+func (e *Exchange) status() int {
+	if e.response == nil {
+		return 0
+	}
+	return e.response.Status
 }
 
 // finish waits for the end of the exchange. The one that closes the body is not

@@ -70,12 +70,17 @@ type FetchRequest struct {
 	Egress  []string // Bindings.Egress
 	// Loop is the CDN-Loop field (RFC 8586) of the request being answered; the
 	// Fetcher passes it on with the node's own entry added.
-	Loop     string
-	Method   string
-	URL      string
-	Headers  Headers   // well formed; what a guest may not set is dropped
-	Body     io.Reader // nil for none; an io.Closer is closed
-	BodySize int64     // bytes, or -1 when Body is streamed
+	Loop string
+	// TraceParent and TraceState say which trace the request belongs to
+	// (https://www.w3.org/TR/trace-context/); empty for none. With OwnTrace the
+	// guest said so itself in Headers, and they are not sent.
+	TraceParent, TraceState string
+	OwnTrace                bool
+	Method                  string
+	URL                     string
+	Headers                 Headers   // well formed; what a guest may not set is dropped
+	Body                    io.Reader // nil for none; an io.Closer is closed
+	BodySize                int64     // bytes, or -1 when Body is streamed
 	// Caller is the Invocation that asks; nil for requests to the outside.
 	Caller *Caller
 }

@@ -122,6 +122,7 @@ func (c *Client) request(req *host.FetchRequest) (*http.Request, *host.Error) {
 		return nil, err
 	}
 	header.Set("Cdn-Loop", appendLoop(req.Loop, c.cfg.NodeID))
+	setTrace(header, req)
 	return &http.Request{
 		Method: req.Method, URL: u, Host: u.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -175,6 +175,31 @@ func TestRequestHeaders(t *testing.T) {
 	}
 }
 
+// The trace that a request belongs to is what the host says, unless it says that
+// the guest does.
+func TestTraceHeaders(t *testing.T) {
+	var got http.Header
+	s := mustServer(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Header })
+	c := mustClient(t, fetch.Config{})
+	const guests = "traceparent\x00g\x00tracestate\x00gs\x00"
+	for _, tt := range []struct {
+		req           host.FetchRequest
+		parent, state string
+	}{
+		{host.FetchRequest{}, "", ""},
+		{host.FetchRequest{Headers: host.Headers(guests)}, "g", "gs"},
+		{host.FetchRequest{Headers: host.Headers(guests), TraceParent: "h"}, "h", ""},
+		{host.FetchRequest{TraceParent: "h", TraceState: "hs"}, "h", "hs"},
+		{host.FetchRequest{Headers: host.Headers(guests), TraceParent: "h", OwnTrace: true}, "g", "gs"},
+	} {
+		tt.req.Method, tt.req.URL = "GET", s.URL
+		mustFetch(t, c, &tt.req)
+		if got.Get("Traceparent") != tt.parent || got.Get("Tracestate") != tt.state {
+			t.Errorf("%+v: got %q, %q", tt.req, got.Get("Traceparent"), got.Get("Tracestate"))
+		}
+	}
+}
+
 func TestUserAgentIsTheGuests(t *testing.T) {
 	s := mustServer(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.UserAgent()) })
 	req := get(s.URL)

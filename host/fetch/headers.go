@@ -41,6 +41,18 @@ func requestHeader(h host.Headers) (http.Header, *host.Error) {
 	return out, nil
 }
 
+// setTrace adds the trace that a request belongs to.
+func setTrace(header http.Header, req *host.FetchRequest) {
+	if req.OwnTrace || req.TraceParent == "" {
+		return
+	}
+	header.Set("Traceparent", req.TraceParent)
+	header.Del("Tracestate")
+	if req.TraceState != "" {
+		header.Set("Tracestate", req.TraceState)
+	}
+}
+
 // isReserved reports whether upstreams may take a field as the Node's word.
 func isReserved(key string) bool {
 	switch key {

@@ -70,7 +70,7 @@ func kvGet(g abi.Guest, a abi.Args) int64 {
 	if err != nil {
 		return failed(g, err)
 	}
-	op := &kvOp{}
+	op := &kvOp{name: "get"}
 	return begin(g, op, func(ctx context.Context) { op.entry, op.err = store.Get(ctx, key) })
 }
 
@@ -96,7 +96,7 @@ func put(g abi.Guest, store kv.Store, key string, value []byte, opts kv.PutOptio
 	if err := g.Hold(size); err != nil {
 		return failed(g, err)
 	}
-	op, value := &kvOp{}, bytes.Clone(value)
+	op, value := &kvOp{name: "put"}, bytes.Clone(value)
 	result := begin(g, op, func(ctx context.Context) {
 		op.entry.Revision, op.err = store.Put(ctx, key, value, opts)
 		g.Release(size)
@@ -146,7 +146,7 @@ func kvDelete(g abi.Guest, a abi.Args) int64 {
 	if err := checkFlags(a.U32(4), flagCompare); err != nil {
 		return failed(g, err)
 	}
-	op, opts := &kvOp{}, kv.DeleteOptions{If: condition(a.U64(3), a.U32(4))}
+	op, opts := &kvOp{name: "delete"}, kv.DeleteOptions{If: condition(a.U64(3), a.U32(4))}
 	return begin(g, op, func(ctx context.Context) { op.err = store.Delete(ctx, key, opts) })
 }
 
@@ -159,7 +159,7 @@ func kvList(g abi.Guest, a abi.Args) int64 {
 	if err != nil {
 		return failed(g, err)
 	}
-	op := &kvOp{}
+	op := &kvOp{name: "list"}
 	return begin(g, op, func(ctx context.Context) { op.list(ctx, ns.store, opts) })
 }
 

@@ -14,6 +14,7 @@ import (
 // kvOp is a KV operation and, once its task is done, what came of it.
 type kvOp struct {
 	host.Task
+	name   string
 	entry  kv.Entry // of get; its Revision of put as well
 	page   []byte   // of list, encoded
 	cursor string
@@ -21,8 +22,9 @@ type kvOp struct {
 
 	call   *host.Call
 	cancel context.CancelFunc
-	held   int          // bytes, set when the task is done
-	ends   atomic.Int32 // of two: the task is done, the handle is closed
+	watch  func(status int, err error) // told of the end
+	held   int                         // bytes, set when the task is done
+	ends   atomic.Int32                // of two: the task is done, the handle is closed
 }
 
 // run works in a store until the operation is closed. The result is dropped if
@@ -31,6 +33,7 @@ func (op *kvOp) run(ctx context.Context, work func(ctx context.Context)) {
 	defer op.end()
 	defer op.cancel()
 	work(ctx)
+	op.watch(0, op.err)
 	size := len(op.entry.Value) + len(op.entry.Metadata) + len(op.page)
 	if err := op.call.Hold(size); err != nil {
 		op.entry, op.page, op.cursor, op.err = kv.Entry{}, nil, "", err
@@ -65,7 +68,7 @@ func begin(g abi.Guest, op *kvOp, work func(ctx context.Context)) int64 {
 	g.Work(host.KVWeight)
 	op.call = g.Call
 	ctx, cancel := context.WithCancel(g.Context())
-	op.cancel = cancel
+	op.cancel, op.watch = cancel, g.Watch(host.Operation{Kind: "kv", Name: op.name})
 	op.Task = g.StartInStore(ctx, func(ctx context.Context) { op.run(ctx, work) })
 	return opened(g, op)
 }

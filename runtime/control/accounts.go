@@ -70,6 +70,7 @@ func deleteAccount(r *request) error {
 	if err := r.api.registry.DeleteAccount(r.Context(), r.account()); err != nil {
 		return err
 	}
+	r.api.cfg.Observer.Forget(r.account(), "")
 	return r.ok(map[string]string{"id": r.account()})
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/audit"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
 // base is the path below which Cloudflare's routes are.
@@ -25,6 +26,8 @@ const base = "/client/v4"
 // Config of the control API. Registry is required.
 type Config struct {
 	Registry *deploy.Registry
+	// Observer has tails and failures. Default: one that is told of nothing.
+	Observer *telemetry.Observer
 	// Audit records what is changed, and what is refused. While it can't be written,
 	// changes are refused. Nil records nothing.
 	Audit   *audit.Log
@@ -75,6 +78,9 @@ func New(cfg Config) http.Handler {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = telemetry.NewObserver(telemetry.ObserverConfig{})
 	}
 	a := &api{cfg: cfg, registry: cfg.Registry, failures: newFailures(cfg.Failures, cfg.Now)}
 	a.routes = a.table()
@@ -145,6 +151,9 @@ func (a *api) serve(r *request) error {
 			a.cfg.Metrics.ServeHTTP(r.reply, r.Request)
 			return nil
 		}
+	}
+	if ticket, ok := strings.CutPrefix(r.URL.Path, tailPath); ok {
+		return r.serveTail(ticket)
 	}
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), base+"/")
 	if !ok {

@@ -24,6 +24,7 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/audit"
 	"github.com/mayfly-run/mayfly/runtime/control"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
 // epoch is what the API's clock shows.
@@ -35,6 +36,7 @@ type fixture struct {
 	admin    string
 	store    kv.Store
 	registry *deploy.Registry
+	observer *telemetry.Observer
 }
 
 type options struct {
@@ -89,13 +91,15 @@ func newFixture(t testing.TB, o options) *fixture {
 		}
 		t.Cleanup(func() { log.Close() })
 	}
+	observer := telemetry.NewObserver(telemetry.ObserverConfig{})
 	server := httptest.NewServer(control.New(control.Config{
-		Registry: registry, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime,
+		Registry: registry, Observer: observer, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime,
 		URL: func(host string) string { return "http://" + host + ":8787" },
 		Now: o.now, Failures: o.failures,
 	}))
 	t.Cleanup(server.Close)
-	return &fixture{server.URL, admin, o.store, registry}
+	t.Cleanup(func() { observer.Close() })
+	return &fixture{server.URL, admin, o.store, registry, observer}
 }
 
 // account makes an account and a token for it.

@@ -30,7 +30,7 @@ func wants(method, path string) string {
 		return "read kv" // their names
 	case strings.HasPrefix(area, "/storage/kv/"):
 		return "kv"
-	case reads:
+	case reads, strings.Contains(path, "/tails"): // which are looked at
 		return "read"
 	}
 	return "deploy"

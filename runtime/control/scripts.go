@@ -66,6 +66,7 @@ func deleteScript(r *request) error {
 	if err := r.api.registry.Delete(r.Context(), r.account(), name); err != nil {
 		return err
 	}
+	r.api.cfg.Observer.Forget(r.account(), name)
 	return r.ok(map[string]string{"id": name})
 }
 

@@ -46,6 +46,8 @@ type residence struct {
 	retired atomic.Bool // another Version serves
 	// Failures bounds what is logged of the Version's.
 	Failures telemetry.Quota
+	// Observed is what telemetry keeps of the Version.
+	Observed telemetry.Observed
 }
 
 func newResidence() *residence { return &residence{loading: make(chan struct{}, 1)} }

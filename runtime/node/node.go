@@ -41,6 +41,7 @@ type Node struct {
 	serving  errgroup.Group
 	draining atomic.Bool
 	metrics  telemetry.Metrics
+	observer *telemetry.Observer
 	closers  []func() error // in the order of opening
 }
 
@@ -150,6 +151,8 @@ func (n *Node) open(ctx context.Context) error {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
 	n.closers = append(n.closers, n.registry.Close)
+	n.observer = telemetry.NewObserver(telemetry.ObserverConfig{Logger: n.cfg.Logger})
+	n.closers = append(n.closers, n.observer.Close)
 	n.front = trigger.NewHTTP(n.frontConfig(services, id))
 	if n.adminLn == nil {
 		return nil
@@ -213,6 +216,7 @@ func (n *Node) frontConfig(services *host.Services, id string) trigger.HTTPConfi
 		TrustedProxies: n.cfg.TrustedProxies,
 		ServerTiming:   n.cfg.ServerTiming,
 		Metrics:        &n.metrics,
+		Observer:       n.observer,
 		Intercept:      n.cfg.Intercept,
 	}
 	if most := n.cfg.MaxLimits.RequestBody; most > cfg.MaxBody {
@@ -237,7 +241,7 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	}
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
-			Registry: n.registry, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
+			Registry: n.registry, Observer: n.observer, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
 			MaxModule: n.cfg.MaxModule, Ready: n.ready, URL: n.url, Metrics: n.openMetrics()}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,

@@ -28,17 +28,18 @@ type HTTPConfig struct {
 	Loops  func(cdnLoop string) int
 	Logger *slog.Logger
 
-	MaxHeader       int                // bytes of all header fields with the request line; default 32 KiB
-	MaxURL          int                // bytes; default 16 KiB
-	MaxFields       int                // header fields; default 256
-	MaxBody         int64              // bytes; the most any Function may accept; default 100 MiB
-	MaxConnsPerIP   int                // 0 means no limit
-	TrustedProxies  []netip.Prefix     // whose X-Forwarded-For and -Proto are believed
-	AccessLog       *slog.Logger       // one entry per request; nil for none
-	HeaderTimeout   time.Duration      // for a request's header; default 10 s
-	IdleTimeout     time.Duration      // between requests of a connection; default 60 s
-	ResponseTimeout time.Duration      // for a client to take its response; default 30 s
-	Metrics         *telemetry.Metrics // default: nobody sees them
+	MaxHeader       int                 // bytes of all header fields with the request line; default 32 KiB
+	MaxURL          int                 // bytes; default 16 KiB
+	MaxFields       int                 // header fields; default 256
+	MaxBody         int64               // bytes; the most any Function may accept; default 100 MiB
+	MaxConnsPerIP   int                 // 0 means no limit
+	TrustedProxies  []netip.Prefix      // whose X-Forwarded-For and -Proto are believed
+	AccessLog       *slog.Logger        // one entry per request; nil for none
+	HeaderTimeout   time.Duration       // for a request's header; default 10 s
+	IdleTimeout     time.Duration       // between requests of a connection; default 60 s
+	ResponseTimeout time.Duration       // for a client to take its response; default 30 s
+	Metrics         *telemetry.Metrics  // default: nobody sees them
+	Observer        *telemetry.Observer // told of every Invocation; nil for none
 	// ServerTiming tells clients in each answer what its time went into.
 	ServerTiming bool
 	// Intercept answers requests before any Function is looked for, and reports

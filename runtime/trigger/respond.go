@@ -11,6 +11,7 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 	"github.com/valyala/fasthttp"
 )
 
@@ -58,6 +59,7 @@ func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.
 		inv.queued = inv.begun.Sub(ctx.Time())
 	}
 	c.Begin(h.base)
+	h.cfg.Observer.Begin(&active.Observed, c)
 	return inv
 }
 
@@ -72,11 +74,12 @@ func (inv *invocation) recycle(spent *runtime.Instance) {
 	}
 }
 
-// end logs how an Invocation went and puts it back.
+// end tells how an Invocation went and puts it back.
 func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 	c := &inv.call
 	h.cfg.Metrics.Observe(outcome, &c.Usage)
 	inv.active.Observe(outcome, inv.status, c.Usage.Wall)
+	h.cfg.Observer.End(&inv.active.Observed, c, telemetry.Ended{Outcome: outcome, Err: err, Status: inv.status})
 	if err != nil {
 		h.logFailure(inv, outcome, err)
 	}

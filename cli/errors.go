@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mayfly-run/mayfly/cli/api"
+	"github.com/spf13/cobra"
+)
+
+type errorsCommand struct {
+	stdio Stdio
+	node  nodeFlags
+	json  bool
+}
+
+func newErrors(stdio Stdio) *cobra.Command {
+	e := &errorsCommand{stdio: stdio}
+	c := &cobra.Command{
+		Use:   "errors NAME",
+		Short: "Show the last requests of a Function that failed, and where",
+		Long: `Errors shows the last requests that failed, newest first. The node keeps a hundred
+of each Function in memory, since it was started.`,
+		Example:           "  mayfly errors shop\n  mayfly errors shop --json",
+		Args:              exactly("NAME"),
+		RunE:              func(c *cobra.Command, args []string) error { return e.run(c, args[0]) },
+		ValidArgsFunction: completeScripts(&e.node),
+	}
+	e.node.register(c.Flags())
+	c.Flags().BoolVar(&e.json, "json", false, "print JSON, with stacks")
+	return c
+}
+
+func (e *errorsCommand) run(c *cobra.Command, name string) error {
+	client, err := e.node.client(c)
+	if err != nil {
+		return err
+	}
+	all, err := client.Failures(c.Context(), name)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		return printJSON(e.stdio.Out, append([]api.Failure{}, all...))
+	}
+	return table(e.stdio.Out, "TIME\tREQUEST\tVERSION\tOUTCOME\tERROR", len(all), func(i int) string {
+		f := all[i]
+		where, _, _ := strings.Cut(strings.TrimSpace(f.Stack), "\n")
+		return fmt.Sprintf("%s\t%s %s\t%.8s\t%s\t%s", date(f.Time), printable(f.Method), printable(f.URL), f.VersionID, f.Outcome,
+			strings.TrimSpace(printable(f.Name+": "+f.Message+" "+where)))
+	})
+}
