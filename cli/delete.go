@@ -26,7 +26,7 @@ func newDelete(stdio Stdio) *cobra.Command {
 	}
 	c.ValidArgsFunction = completeScripts(&d.node)
 	d.node.register(c.Flags())
-	c.Flags().BoolVarP(&d.force, "force", "f", false, "do not ask")
+	c.Flags().BoolVarP(&d.force, "force", "f", false, "do not ask, and delete even a Function that others bind")
 	return c
 }
 
@@ -38,7 +38,7 @@ func (d *deleteCommand) run(c *cobra.Command, name string) error {
 	if err := confirm(d.stdio, d.force, "Delete the Function %s?", name); err != nil {
 		return err
 	}
-	if err := client.DeleteScript(c.Context(), name); err != nil {
+	if err := client.DeleteScript(c.Context(), name, d.force); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(d.stdio.Out, "deleted %s\n", name)

@@ -139,6 +139,15 @@ func metadataOf(m *deploy.Manifest) api.Metadata {
 	for _, ns := range m.KVNamespaces {
 		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "kv_namespace", Name: ns.Binding, NamespaceID: ns.ID})
 	}
+	for _, b := range m.Services {
+		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "service", Name: b.Binding, Service: b.Service})
+	}
+	for _, l := range m.RateLimits {
+		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "ratelimit", Name: l.Name, NamespaceID: l.NamespaceID, Simple: l.Simple})
+	}
+	if name := m.VersionMetadata.Binding; name != "" {
+		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "version_metadata", Name: name})
+	}
 	return metadata
 }
 

@@ -58,6 +58,8 @@ const (
 	LogWeight     = 16      // a byte of the log
 	KVWeight      = 10_000  // an operation of a store
 	RequestWeight = 100_000 // an outbound request
+
+	RateLimitWeight = 1_000 // a look at a rate limit
 )
 
 // Work accounts for work that a host function is about to do for the guest, in

@@ -34,6 +34,10 @@ func sealedCall(setup Setup) *host.Call {
 	for name := range setup.Bindings.Fetchers {
 		bindings.Fetchers[name] = sealedFetcher{}
 	}
+	bindings.RateLimits = map[string]host.RateLimiter{}
+	for name := range setup.Bindings.RateLimits {
+		bindings.RateLimits[name] = sealedLimiter{}
+	}
 	return &host.Call{ID: "initialisation", Services: &services, Bindings: &bindings, Limits: setup.Limits, Responder: sealedResponder{}}
 }
 
@@ -71,6 +75,10 @@ type sealedFetcher struct{}
 func (sealedFetcher) Fetch(context.Context, *host.FetchRequest) (*host.FetchResponse, error) {
 	return nil, errSealed("fetch")
 }
+
+type sealedLimiter struct{}
+
+func (sealedLimiter) Limit([]byte) (bool, error) { return false, errSealed("rate_limit") }
 
 // sealedResponder drops answers: warm-up requests have nobody to answer to.
 type sealedResponder struct{}

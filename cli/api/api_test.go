@@ -70,8 +70,10 @@ func TestRequests(t *testing.T) {
 	}{
 		{"scripts", func(c *api.Client) (any, error) { return c.Scripts(ctx) },
 			`[{"id":"hello"}]`, "GET /accounts/a%2Fb/workers/scripts", "", []api.Script{{ID: "hello"}}},
-		{"delete script", func(c *api.Client) (any, error) { return nil, c.DeleteScript(ctx, "x y") },
+		{"delete script", func(c *api.Client) (any, error) { return nil, c.DeleteScript(ctx, "x y", false) },
 			`null`, "DELETE /accounts/a%2Fb/workers/scripts/x%20y", "", nil},
+		{"delete bound script", func(c *api.Client) (any, error) { return nil, c.DeleteScript(ctx, "x", true) },
+			`null`, "DELETE /accounts/a%2Fb/workers/scripts/x?force=true", "", nil},
 		{"namespaces", func(c *api.Client) (any, error) { return c.Namespaces(ctx) },
 			`[{"id":"1","title":"t"}]`, "GET /accounts/a%2Fb/storage/kv/namespaces?page=1&per_page=100", "", []api.Namespace{{"1", "t"}}},
 		{"create namespace", func(c *api.Client) (any, error) { return c.CreateNamespace(ctx, "t") },

@@ -36,14 +36,16 @@ type Metadata struct {
 	Mayfly            any       `json:"mayfly,omitempty"` // what Cloudflare has no field for
 }
 
-// Binding is a capability by name: a plain_text, a json, a kv_namespace or a
-// secret_text.
+// Binding is a capability by name: a plain_text, a json, a kv_namespace, a
+// secret_text, a service, a ratelimit or a version_metadata.
 type Binding struct {
 	Type        string          `json:"type"`
 	Name        string          `json:"name"`
 	Text        *string         `json:"text,omitempty"`
 	JSON        json.RawMessage `json:"json,omitempty"`
 	NamespaceID string          `json:"namespace_id,omitempty"`
+	Service     string          `json:"service,omitempty"`
+	Simple      any             `json:"simple,omitempty"` // of a ratelimit
 }
 
 // Upload deploys a module under a name. sent is told how many bytes have gone
@@ -101,9 +103,14 @@ func (c *Client) Scripts(ctx context.Context) (all []Script, err error) {
 	return all, err
 }
 
-// DeleteScript removes a Function; its KV stays.
-func (c *Client) DeleteScript(ctx context.Context, name string) error {
-	_, err := c.send(ctx, http.MethodDelete, c.account("workers", "scripts", name), nil, nil)
+// DeleteScript removes a Function; its KV stays. One that others bind is removed
+// only with force.
+func (c *Client) DeleteScript(ctx context.Context, name string, force bool) error {
+	path := c.account("workers", "scripts", name)
+	if force {
+		path += "?force=true"
+	}
+	_, err := c.send(ctx, http.MethodDelete, path, nil, nil)
 	return err
 }
 

@@ -19,7 +19,7 @@ const (
 // table joins the areas into the host module.
 func table() *abi.Module {
 	return &abi.Module{Name: Name, Version: Version, Funcs: slices.Concat(
-		requestFuncs, responseFuncs, bodyFuncs, fetchFuncs, fetcherFuncs, kvFuncs, envFuncs, logFuncs, timeFuncs, waitFuncs)}
+		requestFuncs, responseFuncs, bodyFuncs, fetchFuncs, fetcherFuncs, rateLimitFuncs, kvFuncs, envFuncs, logFuncs, timeFuncs, waitFuncs)}
 }
 
 // failed turns an error into the negative result that guests see.

@@ -37,7 +37,7 @@ func TestBackup(t *testing.T) {
 				t.Error(err)
 			}
 			if i%4 == 0 {
-				f.registry.Delete(t.Context(), "acme", "shop")
+				f.registry.Delete(t.Context(), "acme", "shop", false)
 			}
 		}
 	})

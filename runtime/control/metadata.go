@@ -85,7 +85,12 @@ type bindingJSON struct {
 	Name        string          `json:"name"`
 	Text        *string         `json:"text,omitempty"`
 	JSON        json.RawMessage `json:"json,omitempty"`
-	NamespaceID string          `json:"namespace_id,omitempty"`
+	NamespaceID string          `json:"namespace_id,omitempty"` // of KV, or of a rate limit
+
+	Service     string              `json:"service,omitempty"` // a Function's name
+	Environment string              `json:"environment,omitempty"`
+	Entrypoint  string              `json:"entrypoint,omitempty"`
+	Simple      *deploy.SimpleLimit `json:"simple,omitempty"` // of a rate limit
 }
 
 // upload is what the metadata says, without the module.
@@ -140,6 +145,20 @@ func (b *bindingJSON) into(up *deploy.Upload) error {
 		s.Vars[b.Name] = deploy.Var{JSON: b.JSON}
 	case "kv_namespace":
 		s.KVNamespaces = append(s.KVNamespaces, deploy.KVNamespace{Binding: b.Name, ID: b.NamespaceID})
+	case serviceType:
+		return b.intoServices(s)
+	case rateLimitType:
+		if b.Simple == nil {
+			return badRequest("rate limit %q has no simple limit: {\"limit\": 100, \"period\": 60}", b.Name)
+		}
+		s.RateLimits = append(s.RateLimits, deploy.RateLimit{Name: b.Name, NamespaceID: b.NamespaceID, Simple: *b.Simple})
+	case versionMetadataType:
+		if other := s.VersionMetadata.Binding; other != "" {
+			return badRequest("version metadata is bound twice, to %q and %q", other, b.Name)
+		}
+		if s.VersionMetadata.Binding = b.Name; b.Name == "" {
+			return badRequest("the binding of the version metadata has no name")
+		}
 	case secretType:
 		if b.Text == nil {
 			return badRequest("secret %q has no text; one that is there stays without being given", b.Name)

@@ -85,6 +85,7 @@ func (a *api) table() []route {
 		{"GET", script, areaScripts, downloadScript, accessRead},
 		{"PUT", script, areaScripts, uploadScript, accessDeploy},
 		{"DELETE", script, areaScripts, deleteScript, accessDeploy},
+		{"GET", script + "/references", areaScripts, getReferences, accessRead},
 		{"GET", script + "/settings", areaScripts, getSettings, accessRead},
 		{"GET", script + "/script-settings", areaScripts, getScriptSettings, accessRead},
 		{"PATCH", script + "/script-settings", areaScripts, patchScriptSettings, accessDeploy},

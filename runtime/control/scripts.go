@@ -63,7 +63,8 @@ func downloadScript(r *request) error {
 
 func deleteScript(r *request) error {
 	name := r.params["script"]
-	if err := r.api.registry.Delete(r.Context(), r.account(), name); err != nil {
+	force := r.URL.Query().Get("force") == "true"
+	if err := r.api.registry.Delete(r.Context(), r.account(), name, force); err != nil {
 		return err
 	}
 	r.api.cfg.Observer.Forget(r.account(), name)

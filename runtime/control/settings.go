@@ -64,6 +64,7 @@ func bindingsOf(version deploy.Version) []bindingJSON {
 	for _, ns := range s.KVNamespaces {
 		list = append(list, bindingJSON{Type: "kv_namespace", Name: ns.Binding, NamespaceID: ns.ID})
 	}
+	list = append(list, namedBindings(s)...)
 	for _, name := range version.SecretNames() {
 		list = append(list, bindingJSON{Type: secretType, Name: name})
 	}

@@ -109,6 +109,8 @@ func (r *Registry) bind(s *snapshot, f Function, v Version) (*host.Bindings, err
 		Egress: v.Settings.Egress.hosts(),
 	}
 	b.Env, b.Environ = v.Settings.env()
+	b.Fetchers = r.fetchers(f.Account, v.Settings.Services)
+	b.RateLimits = r.limiters(f.Account, v.Settings.RateLimits)
 	for _, want := range v.Settings.KVNamespaces {
 		ns, err := s.namespace(f.Account, want.ID)
 		if err != nil {
@@ -139,6 +141,9 @@ func (r *Registry) checkVersion(s *snapshot, f Function, v Version) error {
 		return err
 	}
 	if err := v.check(); err != nil {
+		return err
+	}
+	if err := s.checkServices(f.id(), v.Settings.Services); err != nil {
 		return err
 	}
 	if err := v.checkSecrets(f.Name); err != nil {

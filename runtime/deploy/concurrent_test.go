@@ -71,7 +71,7 @@ func TestStaleRegistry(t *testing.T) {
 	if v.Number != 3 {
 		t.Errorf("got number %d, want 3", v.Number)
 	}
-	if err := stale.Delete(t.Context(), deploy.Local, "hello"); err != nil {
+	if err := stale.Delete(t.Context(), deploy.Local, "hello", false); err != nil {
 		t.Fatal(err)
 	}
 	if v = mustDeploy(t, other, deploy.Local, "hello", deploy.Upload{Module: guest(4)}); v.Number != 1 {
@@ -109,7 +109,7 @@ func TestLookupsDuringDeploys(t *testing.T) {
 				// The two share modules, and so their compiled code.
 				mustDeploy(t, r, deploy.Local, name, deploy.Upload{Module: guest(byte(n % 3))})
 				if i == 0 {
-					if err := r.Delete(t.Context(), deploy.Local, name); err != nil {
+					if err := r.Delete(t.Context(), deploy.Local, name, false); err != nil {
 						t.Error(err)
 					}
 				}
@@ -198,13 +198,13 @@ func TestSharedModules(t *testing.T) {
 	mustAccount(t, r, "acme")
 	mustDeploy(t, r, deploy.Local, "a", deploy.Upload{Module: guest(1)})
 	mustDeploy(t, r, "acme", "a", deploy.Upload{Module: guest(1)})
-	if err := r.Delete(t.Context(), deploy.Local, "a"); err != nil {
+	if err := r.Delete(t.Context(), deploy.Local, "a", false); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := r.Download(t.Context(), "acme", "a"); err != nil {
 		t.Errorf("deleting a Function took the module of another: %v", err)
 	}
-	if err := r.Delete(t.Context(), "acme", "a"); err != nil {
+	if err := r.Delete(t.Context(), "acme", "a", false); err != nil {
 		t.Fatal(err)
 	}
 	if blobs, err := n.blobs.List(t.Context()); err != nil || len(blobs) != 0 {

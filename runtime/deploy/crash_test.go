@@ -87,7 +87,7 @@ func TestCrash(t *testing.T) {
 			return err
 		}, newModule},
 		"delete": {func(r *deploy.Registry) error {
-			return r.Delete(context.Background(), deploy.Local, "hello")
+			return r.Delete(context.Background(), deploy.Local, "hello", false)
 		}, nil},
 	}
 	for name, change := range changes {

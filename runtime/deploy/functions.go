@@ -106,12 +106,16 @@ func (r *Registry) update(ctx context.Context, account, name string, change func
 	return changed, err
 }
 
-// Delete removes a Function with its Versions.
-func (r *Registry) Delete(ctx context.Context, account, name string) error {
+// Delete removes a Function with its Versions. One that others bind is removed only
+// with force; their calls then fail.
+func (r *Registry) Delete(ctx context.Context, account, name string, force bool) error {
 	id := functionID{account, name}
 	return r.change(ctx, id, func(ctx context.Context, s *snapshot) error {
 		old, err := s.function(account, name)
 		if err != nil {
+			return err
+		}
+		if err := s.checkUnreferenced(id); err != nil && !force {
 			return err
 		}
 		delete(s.functions, id)

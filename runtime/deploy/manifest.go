@@ -40,6 +40,9 @@ type Manifest struct {
 	Routes            []Route         `json:"routes,omitempty"`
 	Vars              map[string]Var  `json:"vars,omitempty"`
 	KVNamespaces      []KVNamespace   `json:"kv_namespaces,omitempty"`
+	Services          []Service       `json:"services,omitempty"`
+	RateLimits        []RateLimit     `json:"ratelimits,omitempty"`
+	VersionMetadata   VersionMetadata `json:"version_metadata,omitzero"`
 	Limits            Limits          `json:"limits,omitzero"`
 	Build             Build           `json:"build,omitzero"`
 	Dev               Dev             `json:"dev,omitzero"`
@@ -141,8 +144,9 @@ func LoadManifest(dir, stage string) (*Manifest, error) {
 
 // ParseManifest reads a manifest of at most 1 MiB for a stage: "" is the top
 // level, any other stage is the table [env.<stage>] of the file. A stage takes
-// from the top level what it does not set itself, except vars and
-// kv_namespaces: these it has to repeat, as with wrangler.
+// from the top level what it does not set itself, except vars and bindings
+// (kv_namespaces, services, ratelimits, version_metadata): these it has to
+// repeat, as with wrangler.
 //
 // The errors of a file (the first 20), whatever the stage they are in, are told
 // together in the order of their lines: errors.Join of *tomlfile.Error. file is the

@@ -152,12 +152,18 @@ func (d *decoder) namespaceID(to *string) func(item) {
 		if !ok {
 			return
 		}
-		if len(id) > 64 || strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
-			d.BadValue(it, "%s wants at most 64 letters, digits, dashes and underscores, not %q", it.Name, id)
+		if !isNamespaceID(id) {
+			d.BadValue(it, "%s wants at most %d letters, digits, dashes and underscores, not %q", it.Name, maxNamespaceID, id)
 			return
 		}
 		*to = id
 	}
+}
+
+const maxNamespaceID = 64 // bytes
+
+func isNamespaceID(id string) bool {
+	return len(id) <= maxNamespaceID && strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 }
 
 // routes reads the elements of routes, or the one of route.

@@ -22,9 +22,9 @@ func (d *decoder) stageForeign() []fields {
 			"access", "ai", "analytics_engine_datasets", "assets", "browser", "cache", "cloudchamber",
 			"compliance_region", "connect", "containers", "d1_databases", "dispatch_namespaces", "durable_objects",
 			"exports", "hyperdrive", "images", "logfwdr", "media", "migrations", "mtls_certificates", "pipelines",
-			"previews", "queues", "r2_buckets", "ratelimits", "secrets", "secrets_store_secrets", "send_email",
-			"services", "streaming_tail_consumers", "tail_consumers", "triggers", "unsafe", "vectorize",
-			"version_metadata", "vpc_services", "worker_loaders", "workflows"),
+			"previews", "queues", "r2_buckets", "secrets", "secrets_store_secrets", "send_email",
+			"streaming_tail_consumers", "tail_consumers", "triggers", "unsafe", "vectorize",
+			"vpc_services", "worker_loaders", "workflows"),
 		d.ignored(
 			"base_dir", "compatibility_flags", "define", "find_additional_modules", "first_party_worker",
 			"jsx_factory", "jsx_fragment", "keep_names", "logpush", "minify", "no_bundle", "node_compat",

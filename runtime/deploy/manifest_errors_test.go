@@ -28,7 +28,7 @@ func manifestErrors() map[string]struct {
 			`2:1: unknown key "memory" in [limits]: did you mean "memory_mb"?`,
 		}},
 		"unknown, nothing near": {"frobnicate = 1\n[build]\nupload = 1", []string{
-			`1:1: unknown key "frobnicate" at the top level, which may have account_id, build, compatibility_date, dev, egress, env, kv_namespaces, limits, main, name, route, routes, snapshot, vars`,
+			`1:1: unknown key "frobnicate" at the top level, which may have account_id, build, compatibility_date, dev, egress, env, kv_namespaces, limits, main, name, ratelimits, route, routes, services, snapshot, vars, version_metadata`,
 			`3:1: unknown key "upload" in [build], which may have command, cwd, watch_dir`,
 		}},
 		"unknown in the second element": {"[[kv_namespaces]]\nbinding = 'A'\n\n[[kv_namespaces]]\nbinding = 'B'\n  idd = 'x'", []string{
@@ -110,6 +110,27 @@ func manifestErrors() map[string]struct {
 			`4:15: binding "1A" is not an identifier: letters, digits and underscores, no digit first`,
 			`5:33: "preview_id" wants a string, not 5`,
 			`6:20: "remote" is Cloudflare's, not offered by Mayfly yet`,
+		}},
+		"services": {"[[services]]\nservice = 'auth'\n[[services]]\nbinding = 'A'\n[[services]]\nbinding = 'B'\nservice = 'Not a name'\nentrypoint = 'E'\n[[services]]\nbinding = 'B'\nservice = 'a'", []string{
+			`1:1: "binding" is missing in [[services]]`,
+			`3:1: "service" is missing in [[services]]`,
+			`7:11: name "Not a name" is not 1 to 63 lower-case letters, digits and dashes with no dash first or last`,
+			`8:1: "entrypoint" is Cloudflare's, not offered by Mayfly yet`,
+			`10:11: binding "B" is already the service on line 6`,
+		}},
+		"rate limits": {"ratelimits = [\n  { name = 'A', namespace_id = 'a b', simple = { limit = 0, period = 30 } },\n  { name = 'B', simple = { limit = 1 } },\n  { namespace_id = 1 },\n]", []string{
+			`2:32: "namespace_id" wants at most 64 letters, digits, dashes and underscores, not "a b"`,
+			`2:58: "limit" wants a whole number from 1 to 1000000000, not 0`,
+			`2:70: "period" wants 10 or 60, in seconds, not 30`,
+			`3:3: "namespace_id" is missing in [[ratelimits]]`,
+			`3:26: "period" is missing in [ratelimits[1].simple]`,
+			`4:3: "name" is missing in [[ratelimits]]`,
+			`4:3: "simple" is missing in [[ratelimits]]`,
+			`4:20: "namespace_id" wants a string, not 1`,
+		}},
+		"version metadata": {"[version_metadata]\n[vars]\nV = 'x'\n[env.a.vars]\nV = 'x'\n[env.a.version_metadata]\nbinding = 'V'", []string{
+			`1:1: "binding" is missing in [version_metadata]`,
+			`7:11: binding "V" is already the variable on line 5`,
 		}},
 		"bindings given twice": {"[[kv_namespaces]]\nbinding = 'A'\n[[kv_namespaces]]\nbinding = 'A'\n[vars]\nA = 1\n[env.a.vars]\nA = 1", []string{
 			`4:11: binding "A" is already the KV namespace on line 2`,

@@ -78,6 +78,7 @@ func (d *decoder) stages(env item) []item {
 // stage reads one table of [env] over what it takes from the top level.
 func (d *decoder) stage(it item, m Manifest) Manifest {
 	m.Stage, m.Vars, m.KVNamespaces = it.Key, nil, nil
+	m.Services, m.RateLimits, m.VersionMetadata = nil, nil, VersionMetadata{}
 	base := m.Name
 	m.Name = ""
 	d.Table(it, d.stageFields(&m), d.stageForeign()...)
@@ -112,6 +113,9 @@ func (d *decoder) stageFields(m *Manifest) fields {
 		"routes":             func(it item) { m.Routes = d.routes(d.Elements(it, "routes")) },
 		"vars":               func(it item) { m.Vars = d.vars(it, bound) },
 		"kv_namespaces":      func(it item) { m.KVNamespaces = d.namespaces(it, bound) },
+		"services":           func(it item) { m.Services = d.services(it, bound) },
+		"ratelimits":         func(it item) { m.RateLimits = d.rateLimits(it, bound) },
+		"version_metadata":   func(it item) { m.VersionMetadata = d.versionMetadata(it, bound) },
 		"limits": func(it item) {
 			m.Limits = Limits{}
 			d.Table(it, d.limits(&m.Limits))

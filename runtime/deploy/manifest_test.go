@@ -105,13 +105,17 @@ func TestManifestJSON(t *testing.T) {
 			name = "a"
 			route = "HTTPS://*Example.com/A*"
 			kv_namespaces = [{ binding = "KV" }]
+			services = [{ binding = "AUTH", service = "auth" }]
+			ratelimits = [{ name = "LIMITER", namespace_id = "1001", simple = { limit = 100, period = 60 } }]
+			version_metadata = { binding = "CF_VERSION_METADATA" }
 			vars = { EMPTY = "", NO = false, N = 9007199254740993, LIST = [1, [2.5]], DEEP = { a = [{ b = "c" }] } }
 			limits = { wall_ms = 1, subrequests = 2, request_body_mb = 3, response_mb = 4, url_kb = 5, headers_kb = 6 }
 			build = { watch_dir = "src" }
 			dev = { ip = "localhost" }`,
 			`{"name":"a","routes":[{"pattern":"https://*example.com/A*"}],` +
 				`"vars":{"DEEP":{"json":{"a":[{"b":"c"}]}},"EMPTY":{},"LIST":{"json":[1,[2.5]]},"N":{"json":9007199254740993},"NO":{"json":false}},` +
-				`"kv_namespaces":[{"binding":"KV"}],` +
+				`"kv_namespaces":[{"binding":"KV"}],"services":[{"binding":"AUTH","service":"auth"}],` +
+				`"ratelimits":[{"name":"LIMITER","namespace_id":"1001","simple":{"limit":100,"period":60}}],"version_metadata":{"binding":"CF_VERSION_METADATA"},` +
 				`"limits":{"wall_ms":1,"subrequests":2,"request_body_mb":3,"response_mb":4,"url_kb":5,"headers_kb":6},` +
 				`"build":{"watch_dir":["src"]},"dev":{"ip":"localhost"}}`},
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/ratelimit"
 	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
@@ -25,6 +26,9 @@ type Config struct {
 	Room func(size int64) error
 	// Services are for the initialisation of modules, which reaches only some.
 	Services *host.Services
+	// Call lets a Function that find finds answer a request of another one; see
+	// trigger.Runner. Nil: Functions can't call each other.
+	Call func(ctx context.Context, req *host.FetchRequest, find func() (*Active, error)) (*host.FetchResponse, error)
 	// Secrets seals the secrets of Functions; nil if there can be none.
 	Secrets *secret.Keyring
 	// Domain is what Functions get their own hosts below: <function>.<domain>
@@ -64,6 +68,7 @@ const DefaultCodeMemory = 1 << 30
 type Registry struct {
 	cfg    Config
 	shares *shares
+	limits *ratelimit.Limits
 
 	current atomic.Pointer[snapshot]
 
@@ -86,7 +91,7 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	if err := setDefaults(&cfg); err != nil {
 		return nil, err
 	}
-	r := &Registry{cfg: cfg, shares: newShares(cfg), uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1), rollouts: make(chan struct{}, 1)}
+	r := &Registry{cfg: cfg, shares: newShares(cfg), limits: ratelimit.New(), uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1), rollouts: make(chan struct{}, 1)}
 	s, err := r.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load registry: %w", err)

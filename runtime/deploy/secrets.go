@@ -119,8 +119,8 @@ func (v Version) checkSecrets(function string) error {
 		if _, taken := v.Settings.Vars[name]; taken {
 			return bothError(function, name, "variable")
 		}
-		if slices.ContainsFunc(v.Settings.KVNamespaces, func(ns KVNamespace) bool { return ns.Binding == name }) {
-			return bothError(function, name, "KV binding")
+		if what := v.Settings.named(name); what != "" {
+			return bothError(function, name, what)
 		}
 	}
 	return nil

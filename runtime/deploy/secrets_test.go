@@ -93,7 +93,7 @@ func TestSecrets(t *testing.T) {
 	check(r)
 	checkSecretRecords(t, n, r)
 
-	if err := r.Delete(t.Context(), deploy.Local, "hello"); err != nil {
+	if err := r.Delete(t.Context(), deploy.Local, "hello", false); err != nil {
 		t.Fatal(err)
 	}
 	checkSecretRecords(t, n, r)
@@ -394,7 +394,7 @@ func TestSecretsOfAccounts(t *testing.T) {
 	if _, err := r.SetSecrets(t.Context(), deploy.Local, "hello", "", map[string]*string{"A": new("2")}); err == nil {
 		t.Error("account local has a Function of account shop")
 	}
-	if err := r.Delete(t.Context(), "shop", "hello"); err != nil {
+	if err := r.Delete(t.Context(), "shop", "hello", false); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.DeleteAccount(t.Context(), "shop"); err != nil {

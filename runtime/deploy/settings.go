@@ -18,6 +18,9 @@ type Settings struct {
 	CompatibilityDate string          `json:"compatibility_date,omitempty"` // kept, without effect
 	Vars              map[string]Var  `json:"vars,omitempty"`
 	KVNamespaces      []KVNamespace   `json:"kv_namespaces,omitempty"`
+	Services          []Service       `json:"services,omitempty"`
+	RateLimits        []RateLimit     `json:"ratelimits,omitempty"`
+	VersionMetadata   VersionMetadata `json:"version_metadata,omitzero"`
 	Limits            Limits          `json:"limits,omitzero"`
 	Egress            *Egress         `json:"egress,omitempty"` // nil: nothing is narrowed
 	Snapshot          SnapshotOptions `json:"snapshot,omitzero"`
@@ -64,7 +67,7 @@ func (s *Settings) checkBindings() error {
 			return err
 		}
 	}
-	return nil
+	return s.checkNamed(taken)
 }
 
 func checkBinding(name string, taken map[string]bool) error {

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"context"
 	"sync"
 
 	"github.com/mayfly-run/mayfly/runtime/gate"
@@ -62,11 +63,11 @@ func (s *shares) function(id functionID, most int) *gate.Gate {
 
 // Enter lets an Invocation begin, perhaps after a short wait. One that may is
 // ended by Leave. The error is gate.ErrFull.
-func (a *Active) Enter() error {
-	if err := a.gate.Enter(); err != nil {
+func (a *Active) Enter(ctx context.Context) error {
+	if err := a.gate.Enter(ctx); err != nil {
 		return err
 	}
-	if err := a.share.gate.Enter(); err != nil {
+	if err := a.share.gate.Enter(ctx); err != nil {
 		a.gate.Leave()
 		return err
 	}

@@ -2,6 +2,7 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -48,9 +49,9 @@ func (g *Gate) SetMost(most int) {
 	g.admit()
 }
 
-// Enter lets the caller in, after a wait of a second at most. An Enter that
-// returned nil is ended by Leave. The error is ErrFull.
-func (g *Gate) Enter() error {
+// Enter lets the caller in, after a wait of a second at most, or until ctx ends. An
+// Enter that returned nil is ended by Leave. The error is ErrFull.
+func (g *Gate) Enter(ctx context.Context) error {
 	if g.waiting.Load() == 0 && g.enter() {
 		return nil
 	}
@@ -64,6 +65,7 @@ func (g *Gate) Enter() error {
 	case <-t:
 		return nil
 	case <-patience.C:
+	case <-ctx.Done():
 	}
 	if g.giveUp(t) {
 		return ErrFull

@@ -14,7 +14,7 @@ import (
 func TestOpenGate(t *testing.T) {
 	g := gate.New(0)
 	for range 10_000 {
-		if err := g.Enter(); err != nil {
+		if err := g.Enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -30,7 +30,7 @@ func TestMost(t *testing.T) {
 		var all sync.WaitGroup
 		for range callers {
 			all.Go(func() {
-				if err := g.Enter(); err != nil {
+				if err := g.Enter(t.Context()); err != nil {
 					t.Error(err)
 					return
 				}
@@ -55,7 +55,7 @@ func TestMost(t *testing.T) {
 func TestFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := gate.New(1)
-		if err := g.Enter(); err != nil {
+		if err := g.Enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		var refused, atOnce atomic.Int64
@@ -63,7 +63,7 @@ func TestFull(t *testing.T) {
 		for range 200 {
 			all.Go(func() {
 				began := time.Now()
-				if err := g.Enter(); !errors.Is(err, gate.ErrFull) {
+				if err := g.Enter(t.Context()); !errors.Is(err, gate.ErrFull) {
 					t.Errorf("got %v", err)
 				}
 				if refused.Add(1); time.Since(began) == 0 {
@@ -78,7 +78,7 @@ func TestFull(t *testing.T) {
 			t.Errorf("%d were refused, %d at once; want 200 and 72", refused.Load(), atOnce.Load())
 		}
 		g.Leave()
-		if err := g.Enter(); err != nil {
+		if err := g.Enter(t.Context()); err != nil {
 			t.Errorf("after everybody left: %v", err)
 		}
 	})
@@ -87,9 +87,9 @@ func TestFull(t *testing.T) {
 func TestSetMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := gate.New(1)
-		g.Enter()
+		g.Enter(t.Context())
 		in := make(chan error)
-		go func() { in <- g.Enter() }()
+		go func() { in <- g.Enter(t.Context()) }()
 		synctest.Wait()
 		g.SetMost(2)
 		if err := <-in; err != nil {
@@ -97,7 +97,7 @@ func TestSetMost(t *testing.T) {
 		}
 		g.SetMost(1)
 		g.Leave()
-		go func() { in <- g.Enter() }()
+		go func() { in <- g.Enter(t.Context()) }()
 		if err := <-in; !errors.Is(err, gate.ErrFull) {
 			t.Errorf("one is inside and one may be: %v", err)
 		}
@@ -109,7 +109,7 @@ func BenchmarkEnterLeave(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if g.Enter() == nil {
+			if g.Enter(b.Context()) == nil {
 				g.Leave()
 			}
 		}

@@ -35,6 +35,7 @@ type Node struct {
 	cfg      Config
 	registry *deploy.Registry
 	front    *trigger.HTTP
+	runner   *trigger.Runner
 	frontLn  net.Listener
 	admin    *http.Server // nil without an admin listener
 	adminLn  net.Listener
@@ -90,6 +91,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	defer cancel()
 	n.draining.Store(true)
 	err := n.front.Shutdown(ctx)
+	n.runner.Shutdown(ctx)
 	if n.admin != nil {
 		err = errors.Join(err, n.admin.Shutdown(ctx))
 	}
@@ -142,11 +144,12 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.runner = trigger.NewRunner(trigger.RunnerConfig{Services: services, Logger: n.cfg.Logger, Metrics: &n.metrics})
 	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
 		Store: data.Store, Blobs: data.Blobs, Room: data.Guard.Check, Runtime: engine, Services: services, Domain: n.cfg.Domain,
 		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory,
 		Memory: n.cfg.Memory, AccountMemory: n.cfg.AccountMemory, AccountConcurrency: n.cfg.AccountConcurrency,
-		Secrets: keyring, Logger: n.cfg.Logger})
+		Secrets: keyring, Call: n.runner.Call, Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}

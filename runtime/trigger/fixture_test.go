@@ -26,6 +26,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
 )
 
@@ -35,6 +36,8 @@ type server struct {
 	addr     string
 	registry *deploy.Registry
 	front    *trigger.HTTP
+	metrics  *telemetry.Metrics
+	services *host.Services
 	guestLog *hosttest.Log
 	log      *syncBuffer
 }
@@ -73,6 +76,9 @@ func startWith(t testing.TB, registry deploy.Config, guests map[string][]byte, e
 	}, OwnAddrs: func() ([]netip.Addr, error) { return nil, nil }}))(t)
 	services := &host.Services{Fetcher: fetcher, Log: s.guestLog, Logger: logger, Now: time.Now, Random: rand.Reader}
 	registry.Store, registry.Blobs, registry.Runtime = memkv.New(memkv.Config{}), memkv.NewBlobs(), engine
+	s.metrics, s.services = new(telemetry.Metrics), services
+	runner := trigger.NewRunner(trigger.RunnerConfig{Services: services, Logger: logger, Metrics: s.metrics})
+	registry.Call = runner.Call
 	registry.Services, registry.Domain, registry.Logger = services, "localhost", logger
 	s.registry = must(deploy.NewRegistry(t.Context(), registry))(t)
 	for name, wasm := range guests {
@@ -94,6 +100,7 @@ func startWith(t testing.TB, registry deploy.Config, guests map[string][]byte, e
 	go func() { served <- s.front.Serve(ln) }()
 	t.Cleanup(func() {
 		s.front.Shutdown(context.Background())
+		runner.Shutdown(context.Background())
 		if err := <-served; err != nil {
 			t.Errorf("serve: %v", err)
 		}

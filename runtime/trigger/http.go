@@ -241,7 +241,7 @@ func (h *HTTP) invoke(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy
 		h.refuse(ctx, refused)
 		return
 	}
-	if active.Enter() != nil {
+	if active.Enter(h.base) != nil {
 		snapshot.Done()
 		h.crowded(ctx)
 		return

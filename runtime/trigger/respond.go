@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	goruntime "runtime"
 	"time"
@@ -81,7 +82,7 @@ func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 	inv.active.Observe(outcome, inv.status, c.Usage.Wall)
 	h.cfg.Observer.End(&inv.active.Observed, c, telemetry.Ended{Outcome: outcome, Err: err, Status: inv.status})
 	if err != nil {
-		h.logFailure(inv, outcome, err)
+		logFailure(h.cfg.Logger, h.clock.now(), c, inv.active, outcome, err)
 	}
 	if c.Usage.LogDropped > 0 {
 		h.cfg.Logger.Warn("log limit used up", "request", c.ID, "function", c.Bindings.Function, "dropped", c.Usage.LogDropped)
@@ -98,16 +99,15 @@ func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 const failuresLogged = 20
 
 // logFailure tells why an Invocation failed, unless that happens all the time.
-func (h *HTTP) logFailure(inv *invocation, outcome host.Outcome, err error) {
-	c := &inv.call
+func logFailure(logger *slog.Logger, now time.Time, c *host.Call, active *deploy.Active, outcome host.Outcome, err error) {
 	if outcome == host.OutcomeLoadShed { // it is counted, and would tell nothing new
 		return
 	}
-	skipped, ok := inv.active.Failures.Take(h.clock.now(), failuresLogged)
+	skipped, ok := active.Failures.Take(now, failuresLogged)
 	if !ok {
 		return
 	}
-	h.cfg.Logger.Error("invocation failed", "request", c.ID, "account", c.Bindings.Account, "function", c.Bindings.Function,
+	logger.Error("invocation failed", "request", c.ID, "account", c.Bindings.Account, "function", c.Bindings.Function,
 		"version", c.Bindings.Version, "outcome", outcome.String(), "err", err, "more_before", skipped)
 }
 

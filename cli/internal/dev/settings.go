@@ -21,6 +21,9 @@ func uploadOf(ctx context.Context, r *deploy.Registry, p *build.Project) (up dep
 	up.Settings = deploy.Settings{
 		CompatibilityDate: m.CompatibilityDate,
 		Vars:              maps.Clone(m.Vars),
+		Services:          m.Services,
+		RateLimits:        m.RateLimits,
+		VersionMetadata:   m.VersionMetadata,
 		Limits:            m.Limits,
 		Egress:            m.Egress,
 		Snapshot:          m.Snapshot,

@@ -1,0 +1,122 @@
+package trigger
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
+)
+
+// RunnerConfig configures a Runner. Services and Logger are required.
+type RunnerConfig struct {
+	Services *host.Services
+	Logger   *slog.Logger
+	Metrics  *telemetry.Metrics // default: nobody sees them
+}
+
+// Runner runs Invocations behind which there is no connection: their request is
+// in memory, and their answer goes to somebody in this process. It is safe for
+// concurrent use.
+type Runner struct {
+	cfg    RunnerConfig
+	live   sync.WaitGroup // guests
+	base   context.Context
+	cancel context.CancelFunc
+}
+
+// NewRunner makes a Runner. Shut it down before what its Functions use.
+func NewRunner(cfg RunnerConfig) *Runner {
+	if cfg.Metrics == nil {
+		cfg.Metrics = new(telemetry.Metrics)
+	}
+	r := &Runner{cfg: cfg}
+	r.base, r.cancel = context.WithCancel(context.Background())
+	return r
+}
+
+// Shutdown lets the guests that run finish until ctx ends, and cancels what is left
+// then. Nothing is begun any more.
+func (r *Runner) Shutdown(ctx context.Context) {
+	stop := context.AfterFunc(ctx, r.cancel)
+	defer stop()
+	r.live.Wait()
+	r.cancel()
+}
+
+// event is what a guest is run for, and where its answer goes.
+type event struct {
+	trigger string // for logs
+	request host.Request
+	body    *givenBody // Request.Body; nil for none
+	caller  *host.Caller
+	answer  *answer
+}
+
+// ready takes what serves into use. Where a deploy has just replaced what find
+// found, it looks again.
+func (r *Runner) ready(find func() (*deploy.Active, error)) (*deploy.Active, *runtime.Snapshot, error) {
+	for {
+		active, err := find()
+		if err != nil {
+			return nil, nil, err
+		}
+		snapshot, err := active.Snapshot(r.base, time.Now())
+		if err == nil && snapshot.Use() {
+			return active, snapshot, nil
+		}
+		if err != nil && !errors.Is(err, runtime.ErrClosed) {
+			return nil, nil, err
+		}
+	}
+}
+
+// begin runs a guest on a goroutine of its own. Active.Enter let it in, and the
+// Snapshot is in use; both end with it. ctx is watched until the answer is whole.
+func (r *Runner) begin(ctx context.Context, active *deploy.Active, snapshot *runtime.Snapshot, e *event) {
+	own, cancel := context.WithCancelCause(r.base)
+	c := &host.Call{
+		ID: newID(), Services: r.cfg.Services, Bindings: active.Bindings, Limits: active.Limits,
+		Request: e.request, Caller: e.caller, Responder: e.answer,
+	}
+	e.answer.call = c
+	e.answer.unwatch = context.AfterFunc(ctx, func() { cancel(host.ErrClientGone) })
+	c.Begin(own)
+	if e.body != nil {
+		c.Request.Body = e.body
+		context.AfterFunc(c.Context(), e.body.shut)
+	}
+	r.live.Go(func() {
+		defer cancel(nil)
+		defer active.Leave()
+		defer r.survive(c, e)
+		r.run(c, active, snapshot, e)
+	})
+}
+
+func (r *Runner) run(c *host.Call, active *deploy.Active, snapshot *runtime.Snapshot, e *event) {
+	outcome, spent, err := snapshot.Invoke(c)
+	r.cfg.Metrics.Observe(outcome, &c.Usage)
+	active.Observe(outcome, e.answer.status(), c.Usage.Wall)
+	e.answer.end(outcome, e.body)
+	if spent != nil {
+		spent.Recycle()
+	}
+	if err != nil {
+		logFailure(r.cfg.Logger.With("trigger", e.trigger), time.Now(), c, active, outcome, err)
+	}
+}
+
+// survive keeps a fault of ours from ending the server.
+func (r *Runner) survive(c *host.Call, e *event) {
+	if v := recover(); v != nil {
+		r.cfg.Logger.Error("panic while serving", "request", c.ID, "trigger", e.trigger, "panic", v, "stack", string(debug.Stack()))
+		e.answer.end(host.OutcomeInternalError, e.body)
+	}
+}

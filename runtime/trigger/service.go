@@ -1,0 +1,123 @@
+package trigger
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/gate"
+)
+
+// triggerService is the trigger of an Invocation that another one waits for.
+const triggerService = "service"
+
+// Call answers a request of one Function by another, which find finds: an
+// Invocation of its own, with its own limits, which the end of ctx cancels until
+// its answer is whole. The errors of find are the caller's; besides, they are an
+// *host.Error of CodeInvalid, CodeTooLarge (the callee's limits), CodeLimit (see
+// host.Caller.Enter), CodeTimeout, CodeUnavailable (the callee failed, or has no
+// room) or CodeCanceled.
+func (r *Runner) Call(ctx context.Context, req *host.FetchRequest, find func() (*deploy.Active, error)) (*host.FetchResponse, error) {
+	t, refused := calledTarget(req)
+	if refused != nil {
+		return nil, refused
+	}
+	active, snapshot, err := r.ready(find)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.admit(ctx, active, req); err != nil {
+		snapshot.Done()
+		return nil, err
+	}
+	e := &event{trigger: triggerService, caller: req.Caller, answer: newAnswer(active.Function, req.Method)}
+	e.request = t.request(req)
+	if req.Body != nil && req.BodySize != 0 {
+		e.body = &givenBody{source: req.Body, left: active.Limits.RequestBody}
+	}
+	r.begin(ctx, active, snapshot, e)
+	return e.answer.wait()
+}
+
+// admit lets a call begin, which Active.Leave ends.
+func (r *Runner) admit(ctx context.Context, active *deploy.Active, req *host.FetchRequest) error {
+	own := &active.Version.Settings.Limits
+	switch {
+	case exceedsKB([]byte(req.URL), own.URLKB):
+		return host.Errorf(host.CodeTooLarge, "Function %s takes URLs of at most %d KiB", active.Function, own.URLKB)
+	case exceedsKB(req.Headers, own.HeadersKB):
+		return host.Errorf(host.CodeTooLarge, "Function %s takes headers of at most %d KiB", active.Function, own.HeadersKB)
+	case req.BodySize > active.Limits.RequestBody:
+		return host.Errorf(host.CodeTooLarge, "Function %s takes bodies of at most %d bytes; raise its limits.request_body_mb", active.Function, active.Limits.RequestBody)
+	}
+	if err := req.Caller.Enter(active.Function); err != nil {
+		return err
+	}
+	err := active.Enter(ctx)
+	if errors.Is(err, gate.ErrFull) {
+		return host.Errorf(host.CodeUnavailable, "Function %s has too many requests at the same time; try again in a moment", active.Function)
+	}
+	return err
+}
+
+// called is the address of a call, after calledTarget.
+type called struct{ scheme, host, path string }
+
+// calledTarget reads the URL of a call, by the same rules as those of requests
+// from outside, and its method.
+func calledTarget(req *host.FetchRequest) (t called, err *host.Error) {
+	if r := checkMethod([]byte(req.Method)); r != nil {
+		return t, host.Errorf(host.CodeInvalid, "%s", r.reason)
+	}
+	url, _, _ := strings.Cut(req.URL, "#")
+	scheme, rest, ok := strings.Cut(url, "://")
+	t.scheme = strings.ToLower(scheme)
+	if !ok || t.scheme != "http" && t.scheme != "https" {
+		return t, host.Errorf(host.CodeInvalid, "URL must be absolute, as in https://service/path; any host will do")
+	}
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	t.host, t.path = rest[:end], rest[end:]
+	if !strings.HasPrefix(t.path, "/") {
+		t.path = "/" + t.path
+	}
+	switch {
+	case !validHost([]byte(t.host)):
+		return t, host.Errorf(host.CodeInvalid, "URL has no host, or one that is none; it reads like https://service/path?query")
+	case !validPath([]byte(t.path)):
+		return t, host.Errorf(host.CodeInvalid, "URL holds what must be percent-encoded, or a %% without two digits")
+	}
+	return t, nil
+}
+
+// request is what the callee sees. What it is told of the client is the node's own
+// word, as in a request from outside.
+func (t called) request(req *host.FetchRequest) host.Request {
+	h := host.Headers{}.Add("host", t.host)
+	for name, value := range req.Headers.All() {
+		if !host.IsHopByHop(name) && !isAboutClient(name) && !isSetByNode(name) {
+			h = appendField(h, name, value)
+		}
+	}
+	if req.BodySize > 0 {
+		h = h.Add("content-length", strconv.FormatInt(req.BodySize, 10))
+	}
+	if req.Loop != "" {
+		h = h.Add("cdn-loop", req.Loop)
+	}
+	client := req.Caller.Client.String()
+	h = h.Add("cf-connecting-ip", client).Add("x-forwarded-proto", t.scheme).Add("x-forwarded-for", client)
+	return host.Request{
+		Method: []byte(req.Method), URL: []byte(t.scheme + "://" + t.host + t.path), Headers: h, Client: req.Caller.Client,
+	}
+}
+
+// isSetByNode names the fields that follow from the URL and the request before.
+func isSetByNode(name []byte) bool {
+	return len(name) == 4 && equalLower(name, "host") || len(name) == 8 && equalLower(name, "cdn-loop")
+}
