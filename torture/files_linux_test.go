@@ -27,6 +27,9 @@ func TestTortureFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	flood := dialMany(s.web)
+	if got := s.hello(); got != "hello" {
+		t.Errorf("another client, during the flood: %s", got)
+	}
 	kept := 0
 	for i := range 50 {
 		key := fmt.Sprint("during-", i)

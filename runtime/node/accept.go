@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net"
@@ -32,7 +33,7 @@ func newPatientListener(ln net.Listener, connections int, log *slog.Logger) *pat
 // and the API, where there are many.
 const ownFiles = 4096
 
-// maxConnections is how many connections Functions may have: half of the files that
+// maxConnections is how many connections can be accepted: half of the files that
 // the process may open, or all but ownFiles if that is more.
 func maxConnections() int {
 	var limit unix.Rlimit
@@ -41,6 +42,24 @@ func maxConnections() int {
 	}
 	files := int(min(uint64(limit.Cur), 1<<24))
 	return max(files/2, files-ownFiles)
+}
+
+const (
+	// connMemory is what an idle connection takes beside the buffer for a header.
+	connMemory       = 12 << 10
+	defaultHeader    = 32 << 10
+	leastConnections = 256
+)
+
+// setConnections leaves some of those that can be accepted for turning others away.
+func (c *Config) setConnections() {
+	files := maxConnections()
+	files -= files / 16
+	if c.MaxConns == 0 {
+		each := int64(connMemory + cmp.Or(c.MaxHeader, defaultHeader))
+		c.MaxConns = max(leastConnections, int(machineMemory()/16/each))
+	}
+	c.MaxConns = min(c.MaxConns, files)
 }
 
 const (
@@ -132,4 +151,12 @@ func (c *slotConn) SyscallConn() (syscall.RawConn, error) {
 		return raw.SyscallConn()
 	}
 	return nil, errors.ErrUnsupported
+}
+
+// CloseWrite closes the sending half, so that a client can read its last answer.
+func (c *slotConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }

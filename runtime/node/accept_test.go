@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"syscall"
@@ -49,10 +50,16 @@ func mustDial(t *testing.T, ln net.Listener) net.Conn {
 func TestAcceptAfterFailures(t *testing.T) {
 	inner := mustListen(t)
 	ln := node.NewPatientListener(&refusing{inner, []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM}}, 10, slog.New(slog.DiscardHandler))
-	mustDial(t, inner)
+	client := mustDial(t, inner)
 	if c, err := ln.Accept(); err != nil {
 		t.Errorf("Accept: %v", err)
 	} else {
+		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			t.Errorf("CloseWrite: %v", err)
+		}
+		if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("read after CloseWrite: %v, want the end", err)
+		}
 		if _, err := c.(syscall.Conn).SyscallConn(); err != nil {
 			t.Errorf("SyscallConn: %v", err)
 		}

@@ -48,7 +48,11 @@ type Config struct {
 	// time; default 1000.
 	AccountConcurrency int
 
-	MaxHeader      int            // bytes of a request's header; default 32 KiB, at most 128 KiB
+	MaxHeader int // bytes of a request's header; default 32 KiB, at most 128 KiB
+	// MaxConns is how many connections Functions may have; beyond it, those that were
+	// idle for longest are closed. It is less where the process may not open as many
+	// files. Default: what takes a sixteenth of the machine's memory.
+	MaxConns       int
 	MaxConnsPerIP  int            // default 0: no limit
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For, or PROXY protocol, is believed
 	ProxyProtocol  bool           // connections from TrustedProxies begin with a PROXY header
@@ -104,6 +108,7 @@ func (c *Config) setDefaults() {
 		c.Domain = "localhost"
 	}
 	c.setMemory()
+	c.setConnections()
 	if c.Dev && c.Reserve == 0 {
 		c.Reserve = leastReserve // a laptop is not a volume for a node
 	}

@@ -28,6 +28,7 @@ func (c *configFile) node() fields {
 		"reserve_mb":                  numberTo(c, &c.cfg.Reserve, 1<<20, leastReserve>>20, 1<<20),
 		"server_timing":               c.BoolTo(&c.cfg.ServerTiming),
 		"max_header_kb":               numberTo(c, &c.cfg.MaxHeader, 1<<10, 4, 128),
+		"max_connections":             numberTo(c, &c.cfg.MaxConns, 1, 16, 1_000_000),
 		"max_connections_per_address": numberTo(c, &c.cfg.MaxConnsPerIP, 1, 0, 1_000_000),
 		"drain_seconds":               numberTo(c, &c.cfg.Drain, time.Second, 1, 3600),
 		"trusted_proxies":             c.trustedProxies,

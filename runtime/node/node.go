@@ -215,6 +215,7 @@ func (n *Node) frontConfig(services *host.Services, id string) trigger.HTTPConfi
 		Logger:         n.cfg.Logger,
 		MaxHeader:      n.cfg.MaxHeader,
 		MaxBody:        n.cfg.Limits.Or(host.DefaultLimits()).RequestBody,
+		MaxConns:       n.cfg.MaxConns,
 		MaxConnsPerIP:  n.cfg.MaxConnsPerIP,
 		TrustedProxies: n.cfg.TrustedProxies,
 		ServerTiming:   n.cfg.ServerTiming,

@@ -34,10 +34,11 @@ const (
 	RefusedLoop                       // it came back too often
 	RefusedConcurrency                // too many of its Function or account at the same time
 	RefusedUnknown                    // nothing is deployed there
+	RefusedConnection                 // too many connections: it was not read
 	refusals
 )
 
-var refusalNames = [refusals]string{"malformed", "loop", "concurrency", "unknown"}
+var refusalNames = [refusals]string{"malformed", "loop", "concurrency", "unknown", "connections"}
 
 // Observe counts an Invocation that has ended.
 func (m *Metrics) Observe(outcome host.Outcome, u *host.Usage) {

@@ -29,8 +29,13 @@ type conn struct {
 	timeouts *timeouts
 	closed   func()          // called once, by the first Close; may be nil
 	raw      syscall.RawConn // nil if it can't be looked at
-	gone     bool            // the last result of peek
+	half     interface{ CloseWrite() error }
+	gone     bool // the last result of peek
 	peekFn   func(fd uintptr)
+
+	// idleSince is when the connection was made or its last answer sent, in
+	// nanoseconds, and 0 during a request.
+	idleSince atomic.Int64
 
 	// What follows belongs to the goroutine that serves the connection.
 
@@ -50,12 +55,14 @@ type conn struct {
 func newConn(c net.Conn, t *timeouts, closed func()) *conn {
 	nc := &conn{Conn: c, timeouts: t, closed: closed}
 	nc.peekFn = nc.peek
+	nc.idleSince.Store(t.now().UnixNano())
 	if p, ok := c.(interface{ Raw() net.Conn }); ok { // of the PROXY protocol
 		c = p.Raw()
 	}
 	if s, ok := c.(syscall.Conn); ok {
 		nc.raw, _ = s.SyscallConn()
 	}
+	nc.half, _ = c.(interface{ CloseWrite() error })
 	nc.read.set, nc.write.set = nc.Conn.SetReadDeadline, nc.Conn.SetWriteDeadline
 	return nc
 }
@@ -83,11 +90,13 @@ func follow(nc net.Conn, state fasthttp.ConnState) {
 	}
 	switch state {
 	case fasthttp.StateActive:
+		c.idleSince.Store(0)
 		c.idle, c.headerBy = false, time.Time{}
 	case fasthttp.StateIdle:
 		c.settle()
 		c.idle = true
 		c.read.forget()
+		c.idleSince.Store(c.timeouts.now().UnixNano())
 	case fasthttp.StateClosed:
 		c.settle()
 	}
@@ -181,6 +190,36 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// givenUp is in idleSince then.
+const givenUp = -1
+
+// giveUp closes a connection that has been idle since then, unless its client has
+// sent something meanwhile. A request that comes at the same moment gets no answer,
+// as at the end of the time for being idle.
+func (c *conn) giveUp(since int64) {
+	if !c.idleSince.CompareAndSwap(since, givenUp) {
+		return
+	}
+	if c.asked() {
+		c.idleSince.CompareAndSwap(givenUp, since)
+		return
+	}
+	c.Close()
+}
+
+// asked reports whether there is something to read.
+func (c *conn) asked() bool {
+	if c.raw == nil {
+		return false
+	}
+	n := 0
+	c.raw.Control(func(fd uintptr) { //nolint:errcheck // it is closed already
+		var b [1]byte
+		n, _, _ = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	})
+	return n > 0
+}
+
 // What a refused client may still send, and for how long.
 const (
 	lingerBytes = 1 << 20
@@ -192,8 +231,7 @@ const (
 // there is something to read, the client gets a reset, and may lose the answer
 // that it has not read.
 func (c *conn) linger() {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if c.half == nil || c.half.CloseWrite() != nil {
 		return
 	}
 	if c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {

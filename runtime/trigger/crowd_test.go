@@ -2,13 +2,11 @@ package trigger_test
 
 import (
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/http"
 	goruntime "runtime"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -113,17 +111,83 @@ func TestFlood(t *testing.T) {
 	})
 }
 
+// turnedAway is told so, although it sent a request at once, and then the connection
+// ends. Its answer would be lost with a reset.
 func (s *server) turnedAway() {
 	c := s.dial()
 	defer c.Close()
+	c.write(get + end)
 	resp, err := http.ReadResponse(c.r, nil)
-	switch {
-	case errors.Is(err, syscall.ECONNRESET): // the answer may be lost with the connection
-	case err != nil:
-		s.t.Error(err)
-	case resp.StatusCode != 429:
-		s.t.Errorf("status %d, want 429", resp.StatusCode)
+	if err != nil || resp.StatusCode != 429 {
+		s.t.Errorf("got %+v, %v, want status 429", resp, err)
+		return
 	}
+	if n, err := io.Copy(io.Discard, c.r); n > 0 || err != nil {
+		s.t.Errorf("behind the answer: %d bytes, %v", n, err)
+	}
+}
+
+// Beyond so many connections, those that were idle for longest are closed, and
+// newcomers served. Where all are busy, newcomers are told so.
+func TestMostConnections(t *testing.T) {
+	leavesNothing(t, func(t *testing.T) {
+		most := some(t, 300, 3000)
+		s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")}, func(c *trigger.HTTPConfig) {
+			c.MaxConns, c.HeaderTimeout, c.IdleTimeout = most, time.Minute, time.Minute
+		})
+		conns := make([]*conn, 2*most)
+		for i := range conns {
+			if i == most {
+				time.Sleep(300 * time.Millisecond) // longer than a step of the clock that tells who was idle for longest
+			}
+			conns[i] = s.dial()
+			if i%2 == 0 {
+				continue // says nothing
+			}
+			conns[i].write(get + end)
+			if resp := conns[i].response(); resp.StatusCode != 200 {
+				t.Fatalf("connection %d: status %d", i, resp.StatusCode)
+			}
+		}
+		for i, c := range conns[:most] {
+			c.SetReadDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.Copy(io.Discard, c.r); err != nil {
+				t.Fatalf("connection %d, idle for long: %v, want that it was closed", i, err)
+			}
+		}
+		for _, c := range conns {
+			c.Close()
+		}
+	})
+}
+
+func TestMostConnectionsBusy(t *testing.T) {
+	leavesNothing(t, func(t *testing.T) {
+		const most = 20
+		s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")}, func(c *trigger.HTTPConfig) { c.MaxConns = most })
+		busy := make([]*conn, most)
+		for i := range busy {
+			busy[i] = s.dial()
+			busy[i].write(get) // an end is to come
+		}
+		s.waitFor(func() bool { // once all of them are being read
+			c := s.dial()
+			defer c.Close()
+			c.write(get + end)
+			resp, err := http.ReadResponse(c.r, nil)
+			return err == nil && resp.StatusCode == 503
+		}, "a newcomer is turned away")
+		served := 0
+		for _, c := range busy {
+			c.write(end)
+			if resp, err := http.ReadResponse(c.r, nil); err == nil && resp.StatusCode == 200 {
+				served++
+			}
+		}
+		if served < most-2 { // newcomers may have come before they were read
+			t.Errorf("%d of %d busy connections were served", served, most)
+		}
+	})
 }
 
 // A client that speaks TLS to the plain port is not left waiting for ever.

@@ -32,6 +32,7 @@ type HTTPConfig struct {
 	MaxURL          int                 // bytes; default 16 KiB
 	MaxFields       int                 // header fields; default 256
 	MaxBody         int64               // bytes; the most any Function may accept; default 100 MiB
+	MaxConns        int                 // 0 means no limit; beyond it, those that were idle for longest are closed
 	MaxConnsPerIP   int                 // 0 means no limit
 	TrustedProxies  []netip.Prefix      // whose X-Forwarded-For and -Proto are believed
 	AccessLog       *slog.Logger        // one entry per request; nil for none
@@ -133,7 +134,9 @@ func (h *HTTP) Serve(ln net.Listener) error {
 	defer clock.Wait()
 	defer stop()
 	t := &timeouts{h.cfg.IdleTimeout, h.cfg.HeaderTimeout, h.cfg.ResponseTimeout, h.clock.now}
-	return h.server.Serve(newListener(ln, t, h.cfg.MaxConnsPerIP))
+	l := newListener(ln, t, &h.cfg)
+	defer l.ending.Wait()
+	return h.server.Serve(l)
 }
 
 // Shutdown stops accepting, lets requests and the guests behind them finish
