@@ -75,20 +75,25 @@ func (s *Serving) override(header []byte) *Active {
 	if len(header) == 0 {
 		return nil
 	}
+	return s.find(requested(header, s.function))
+}
+
+// requested is the id of a Version that a dictionary has for a Function, or "".
+func requested(header []byte, function string) string {
 	dictionary, err := httpsfv.UnmarshalDictionary([]string{string(header)})
 	if err != nil {
-		return nil
+		return ""
 	}
-	member, ok := dictionary.Get(s.function)
+	member, ok := dictionary.Get(function)
 	if !ok {
-		return nil
+		return ""
 	}
 	item, ok := member.(httpsfv.Item)
 	if !ok {
-		return nil
+		return ""
 	}
 	id, _ := item.Value.(string)
-	return s.find(id)
+	return id
 }
 
 // find is a Version of the Deployment; nil if it has none with that id.

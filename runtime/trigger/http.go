@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -221,7 +222,8 @@ func pick(ctx *fasthttp.RequestCtx, s *deploy.Serving) *deploy.Active {
 		return s.Main()
 	}
 	header := &ctx.Request.Header
-	return s.Pick(header.Peek("Cloudflare-Workers-Version-Key"), header.Peek("Cloudflare-Workers-Version-Overrides"))
+	overrides := header.PeekAll("Cloudflare-Workers-Version-Overrides")
+	return s.Pick(header.Peek("Cloudflare-Workers-Version-Key"), bytes.Join(overrides, []byte(", ")))
 }
 
 // survive keeps one request's fault from ending the server.
