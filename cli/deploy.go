@@ -21,6 +21,9 @@ type deployCommand struct {
 	name    string
 	secrets string // file
 	json    bool
+
+	message, tag, alias string
+	canary              canaryFlags
 }
 
 func newDeploy(stdio Stdio) *cobra.Command {
@@ -37,12 +40,20 @@ serves now.`,
 		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error { return d.run(c, argument(args, 0, ".")) },
 	}
+	d.registerUpload(c)
+	d.canary.register(c.Flags())
+	return c
+}
+
+// registerUpload registers the flags of all uploads.
+func (d *deployCommand) registerUpload(c *cobra.Command) {
 	d.node.register(c.Flags())
 	c.Flags().StringVar(&d.name, "name", "", "name of the Function (default: the manifest's, or the file's)")
 	d.stage.register(c.Flags())
 	c.Flags().StringVar(&d.secrets, "secrets-file", "", "secrets to put with it, as 'mayfly secret bulk' reads them; others stay")
 	c.Flags().BoolVar(&d.json, "json", false, "print what the node answers as JSON")
-	return c
+	c.Flags().StringVar(&d.message, "message", "", "what is said about the version")
+	c.Flags().StringVar(&d.tag, "tag", "", "a short name of the version, such as a release's")
 }
 
 func (d *deployCommand) run(c *cobra.Command, path string) error {
@@ -57,10 +68,14 @@ func (d *deployCommand) run(c *cobra.Command, path string) error {
 	if err := d.provision(c.Context(), client, m); err != nil {
 		return err
 	}
+	if d.canary.given() {
+		return d.try(c, client, file, m)
+	}
 	made, err := d.upload(c.Context(), client, file, m)
 	if err != nil {
 		return err
 	}
+	d.tell(made.Mayfly.Wants)
 	if d.json {
 		return printJSON(d.stdio.Out, made)
 	}
@@ -94,22 +109,47 @@ func (d *deployCommand) prepare(c *cobra.Command, path string) (file string, m *
 	return file, m, nil
 }
 
-func (d *deployCommand) upload(ctx context.Context, client *api.Client, file string, m *deploy.Manifest) (api.Script, error) {
+// tell says what a Version newly asks for.
+func (d *deployCommand) tell(wants []string) {
+	for _, text := range wants {
+		fmt.Fprintln(d.stdio.Err, "note: this version", text)
+	}
+}
+
+func (d *deployCommand) upload(ctx context.Context, client *api.Client, file string, m *deploy.Manifest) (s api.Script, err error) {
+	err = d.send(file, m, func(module []byte, metadata api.Metadata, sent func(int)) error {
+		s, err = client.Upload(ctx, m.Name, module, metadata, sent)
+		return err
+	})
+	return s, err
+}
+
+func (d *deployCommand) uploadVersion(ctx context.Context, client *api.Client, file string, m *deploy.Manifest) (v api.Version, err error) {
+	err = d.send(file, m, func(module []byte, metadata api.Metadata, sent func(int)) error {
+		v, err = client.UploadVersion(ctx, m.Name, module, metadata, sent)
+		return err
+	})
+	return v, err
+}
+
+// send gathers what is to be uploaded, and shows how far upload is.
+func (d *deployCommand) send(file string, m *deploy.Manifest, upload func([]byte, api.Metadata, func(int)) error) error {
 	module, err := os.ReadFile(file)
 	if err != nil {
-		return api.Script{}, fmt.Errorf("read module: %w", err)
+		return fmt.Errorf("read module: %w", err)
 	}
 	metadata := metadataOf(m)
+	metadata.Annotations = map[string]string{api.MessageAnnotation: d.message, api.TagAnnotation: d.tag, api.AliasAnnotation: d.alias}
 	if d.secrets != "" {
 		bindings, err := d.secretBindings()
 		if err != nil {
-			return api.Script{}, err
+			return err
 		}
 		metadata.Bindings = append(metadata.Bindings, bindings...)
 	}
 	line := startProgress(d.stdio, "uploading "+m.Name)
 	defer line.Done()
-	return client.Upload(ctx, m.Name, module, metadata, func(n int) {
+	return upload(module, metadata, func(n int) {
 		if n >= len(module) {
 			line.Set("the node compiles it")
 			return

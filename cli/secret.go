@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/mayfly-run/mayfly/cli/api"
-	"github.com/mayfly-run/mayfly/cli/internal/build"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -18,10 +17,8 @@ import (
 const maxSecretInput = 1 << 20
 
 type secretCommand struct {
+	functionFlags
 	stdio       Stdio
-	node        nodeFlags
-	stage       stageFlag
-	name        string
 	json, force bool
 }
 
@@ -31,10 +28,7 @@ func newSecret(stdio Stdio) *cobra.Command {
 		Use:   "secret",
 		Short: "Put, list and delete the secrets of a Function",
 	})
-	f := parent.PersistentFlags()
-	s.node.register(f)
-	f.StringVar(&s.name, "name", "", "name of the Function (default: that of mayfly.toml here)")
-	s.stage.register(f)
+	s.register(parent)
 	put := &cobra.Command{
 		Use:     "put NAME",
 		Example: "  mayfly secret put API_KEY\n  mayfly secret put API_KEY --name hello < key.txt",
@@ -60,18 +54,6 @@ no terminal; white space at its end is dropped. The next request sees it.`,
 	remove.Flags().BoolVarP(&s.force, "force", "f", false, "do not ask")
 	parent.AddCommand(put, list, remove, newSecretBulk(s))
 	return parent
-}
-
-// open makes the client and finds the Function that is meant.
-func (s *secretCommand) open(c *cobra.Command) (client *api.Client, function string, err error) {
-	if client, err = s.node.client(c); err != nil || s.name != "" {
-		return client, s.name, err
-	}
-	p, err := build.Open(".", s.stage.get())
-	if err != nil {
-		return nil, "", err
-	}
-	return client, p.Manifest.Name, nil
 }
 
 func (s *secretCommand) put(c *cobra.Command, name string) error {

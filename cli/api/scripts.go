@@ -21,6 +21,10 @@ type Script struct {
 	URL        string    `json:"url,omitempty"`
 	Routes     []Route   `json:"routes,omitempty"`
 	VersionID  string    `json:"version_id,omitempty"`
+	Mayfly     struct {
+		// Wants is what the Version newly asks for; in answers to uploads only.
+		Wants []string `json:"wants,omitempty"`
+	} `json:"mayfly,omitzero"`
 }
 
 // Route is a pattern whose requests a Function gets.
@@ -34,6 +38,8 @@ type Metadata struct {
 	CompatibilityDate string    `json:"compatibility_date,omitempty"`
 	Bindings          []Binding `json:"bindings"`
 	Mayfly            any       `json:"mayfly,omitempty"` // what Cloudflare has no field for
+	// Annotations are what is said about the Version.
+	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
 // Binding is a capability by name: a plain_text, a json, a kv_namespace, a

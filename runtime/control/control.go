@@ -98,7 +98,6 @@ type request struct {
 	area    area
 	params  map[string]string // of the path, decoded
 
-	wants    []string          // that a deploy newly asks for; the answer's messages
 	change   *route            // that is being carried out; nil if nothing is to be changed
 	target   map[string]string // what note was told
 	recorded bool              // in the audit log

@@ -19,8 +19,16 @@ type deploymentJSON struct {
 	Annotations map[string]string `json:"annotations"`
 	Versions    []shareJSON       `json:"versions"`
 	Mayfly      struct {
-		Rollout *deploy.Rollout `json:"rollout,omitempty"`
+		Rollout *rolloutJSON `json:"rollout,omitempty"`
 	} `json:"mayfly"`
+}
+
+// rolloutJSON is a Rollout.
+type rolloutJSON struct {
+	Version             string  `json:"version"`
+	PromoteAfterSeconds float64 `json:"promote_after_seconds"`
+	RollbackOn          string  `json:"rollback_on"` // such as "errors>1%,p99>2x"
+	MinRequests         int64   `json:"min_requests"`
 }
 
 type shareJSON struct {
@@ -36,7 +44,9 @@ func deploymentOf(d deploy.Deployment) deploymentJSON {
 	for _, s := range d.Versions {
 		j.Versions = append(j.Versions, shareJSON{s.Version, s.Percentage})
 	}
-	j.Mayfly.Rollout = d.Rollout
+	if ro := d.Rollout; ro != nil {
+		j.Mayfly.Rollout = &rolloutJSON{ro.Version, ro.PromoteAfter.Seconds(), ro.RollbackOn(), ro.MinRequests}
+	}
 	return j
 }
 
@@ -71,16 +81,8 @@ type deploymentInput struct {
 	Versions    []shareJSON       `json:"versions"`
 	Annotations map[string]string `json:"annotations"`
 	Mayfly      struct {
-		Rollout *rolloutInput `json:"rollout"`
+		Rollout *rolloutJSON `json:"rollout"`
 	} `json:"mayfly"`
-}
-
-// rolloutInput is a Rollout as it arrives.
-type rolloutInput struct {
-	Version             string  `json:"version"`
-	PromoteAfterSeconds float64 `json:"promote_after_seconds"`
-	RollbackOn          string  `json:"rollback_on"` // such as "errors>1%,p99>2x"
-	MinRequests         int64   `json:"min_requests"`
 }
 
 func (in *deploymentInput) deployment() (n deploy.NewDeployment, err error) {

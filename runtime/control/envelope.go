@@ -41,11 +41,7 @@ func (r *request) ok(result any) error { return r.page(result, nil) }
 
 // page answers with one page of a listing.
 func (r *request) page(result any, info *resultInfo) error {
-	messages := []message{}
-	for _, text := range r.wants {
-		messages = append(messages, message{http.StatusOK, text})
-	}
-	r.send(http.StatusOK, envelope{Success: true, Errors: []message{}, Messages: messages, Result: result, ResultInfo: info})
+	r.send(http.StatusOK, envelope{Success: true, Errors: []message{}, Messages: []message{}, Result: result, ResultInfo: info})
 	return nil
 }
 

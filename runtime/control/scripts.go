@@ -20,6 +20,9 @@ type scriptJSON struct {
 	VersionID    string         `json:"version_id"`
 	URL          string         `json:"url"`
 	Routes       []deploy.Route `json:"routes"`
+	Mayfly       struct {
+		Wants []string `json:"wants,omitempty"` // what an upload newly asks for
+	} `json:"mayfly,omitzero"`
 }
 
 func (r *request) scriptOf(f deploy.Function, v deploy.Version) scriptJSON {

@@ -37,8 +37,9 @@ func uploadScript(r *request) error {
 	if err != nil {
 		return err
 	}
-	r.wants = deploy.Wants(before, v)
-	return r.ok(r.scriptOf(f, v))
+	shown := r.scriptOf(f, v)
+	shown.Mayfly.Wants = deploy.Wants(before, v)
+	return r.ok(shown)
 }
 
 // upload makes a Version of the body; idle leaves what serves as it is.
@@ -59,6 +60,9 @@ func (r *request) upload(idle bool) (deploy.Version, error) {
 		return deploy.Version{}, err
 	}
 	up.Author, up.Idle = r.token.Name, idle
+	if idle {
+		up.Routes = nil // they are the Function's
+	}
 	v, err := r.api.registry.Deploy(r.Context(), r.account(), r.params["script"], up)
 	if err != nil {
 		return deploy.Version{}, err

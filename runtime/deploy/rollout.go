@@ -68,6 +68,19 @@ func (r *Rollout) ParseRollbackOn(text string) error {
 	return nil
 }
 
+// RollbackOn are the conditions as ParseRollbackOn reads them; empty if there are
+// none.
+func (r *Rollout) RollbackOn() string {
+	var conditions []string
+	if r.MaxErrors >= 0 {
+		conditions = append(conditions, fmt.Sprintf("errors>%g%%", r.MaxErrors))
+	}
+	if r.MaxSlower > 0 {
+		conditions = append(conditions, fmt.Sprintf("p99>%gx", r.MaxSlower))
+	}
+	return strings.Join(conditions, ",")
+}
+
 func rollbackError(condition string) error {
 	return invalid(`%q is no condition to roll back on; write errors>1%%, p99>2x, or both with a comma between`, strings.TrimSpace(condition))
 }

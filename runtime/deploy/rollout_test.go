@@ -21,6 +21,10 @@ func TestParseRollbackOn(t *testing.T) {
 		if err := got.ParseRollbackOn(text); err != nil || got != want {
 			t.Errorf("%q: got %+v, %v; want %+v", text, got, err, want)
 		}
+		var again deploy.Rollout
+		if err := again.ParseRollbackOn(got.RollbackOn()); err != nil || again != got {
+			t.Errorf("%q: written as %q it is %+v, %v", text, got.RollbackOn(), again, err)
+		}
 	}
 	for _, text := range []string{"", "errors", "errors>1", "errors>x%", "p99>2", "p50>2x", "errors<1%", ",", "errors>1%,"} {
 		var got deploy.Rollout
