@@ -84,10 +84,7 @@ func (d *deployCommand) try(c *cobra.Command, client *api.Client, file string, m
 		return err
 	}
 	shares := []api.Share{{VersionID: serving[0].Versions[0].VersionID, Percentage: 100 - percent}, {VersionID: v.ID, Percentage: percent}}
-	made := api.Deployment{Versions: shares}
-	if d.message != "" {
-		made.Annotations = map[string]string{api.MessageAnnotation: d.message}
-	}
+	made := api.Deployment{Versions: shares, Annotations: annotations(api.MessageAnnotation, d.message)}
 	made.Mayfly.Rollout = d.canary.rollout(v.ID)
 	if made, err = client.Deploy(c.Context(), m.Name, made, true); err != nil {
 		return err

@@ -139,7 +139,7 @@ func (d *deployCommand) send(file string, m *deploy.Manifest, upload func([]byte
 		return fmt.Errorf("read module: %w", err)
 	}
 	metadata := metadataOf(m)
-	metadata.Annotations = map[string]string{api.MessageAnnotation: d.message, api.TagAnnotation: d.tag, api.AliasAnnotation: d.alias}
+	metadata.Annotations = annotations(api.MessageAnnotation, d.message, api.TagAnnotation, d.tag, api.AliasAnnotation, d.alias)
 	if d.secrets != "" {
 		bindings, err := d.secretBindings()
 		if err != nil {
@@ -156,6 +156,17 @@ func (d *deployCommand) send(file string, m *deploy.Manifest, upload func([]byte
 		}
 		line.Set("%d of %d KiB", n>>10, len(module)>>10)
 	})
+}
+
+// annotations are pairs of a key and a text, without those that have no text.
+func annotations(pairs ...string) map[string]string {
+	given := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			given[pairs[i]] = pairs[i+1]
+		}
+	}
+	return given
 }
 
 // metadataOf is the manifest in Cloudflare's shape, with what that has no place

@@ -24,11 +24,13 @@ func newDeployments(stdio Stdio) *cobra.Command {
 	d.register(parent)
 	list := &cobra.Command{
 		Use: "list", Short: "List what served when, and why, newest first", Args: atMost(0),
-		RunE: func(c *cobra.Command, _ []string) error { return d.show(c, false) },
+		Example: "  mayfly deployments list --name hello",
+		RunE:    func(c *cobra.Command, _ []string) error { return d.show(c, false) },
 	}
 	status := &cobra.Command{
 		Use: "status", Short: "Show what serves now", Args: atMost(0),
-		RunE: func(c *cobra.Command, _ []string) error { return d.show(c, true) },
+		Example: "  mayfly deployments status --name hello",
+		RunE:    func(c *cobra.Command, _ []string) error { return d.show(c, true) },
 	}
 	for _, c := range []*cobra.Command{list, status} {
 		c.Flags().BoolVar(&d.json, "json", false, "print JSON")
@@ -78,10 +80,11 @@ type rollbackCommand struct {
 func newRollback(stdio Stdio) *cobra.Command {
 	r := &rollbackCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "rollback [VERSION]",
-		Short: "Let the version serve that did before, or another one",
-		Args:  atMost(1),
-		RunE:  func(c *cobra.Command, args []string) error { return r.run(c, argument(args, 0, "")) },
+		Use:     "rollback [VERSION]",
+		Short:   "Let the version serve that did before, or another one",
+		Example: "  mayfly rollback\n  mayfly rollback 3f2a --message 'it was slower'",
+		Args:    atMost(1),
+		RunE:    func(c *cobra.Command, args []string) error { return r.run(c, argument(args, 0, "")) },
 	}
 	r.register(c)
 	c.Flags().StringVarP(&r.message, "message", "m", "Rollback", "why, for the history")
@@ -137,8 +140,9 @@ func newDiff(stdio Stdio) *cobra.Command {
 		Long: `Diff compares two versions; one with the version that serves; none: the one that
 serves with the newest. A line with + is what the second one may newly reach. Of
 secrets it tells that they changed, never their text.`,
-		Args: atMost(2),
-		RunE: func(c *cobra.Command, args []string) error { return d.run(c, args) },
+		Example: "  mayfly diff\n  mayfly diff 3f2a 9c81",
+		Args:    atMost(2),
+		RunE:    func(c *cobra.Command, args []string) error { return d.run(c, args) },
 	}
 	d.register(c)
 	c.Flags().BoolVar(&d.json, "json", false, "print JSON")

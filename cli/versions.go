@@ -32,11 +32,13 @@ beginning of one that belongs to no other.`,
 	v.register(parent)
 	list := &cobra.Command{
 		Use: "list", Short: "List the versions that are kept, newest first", Args: atMost(0),
-		RunE: func(c *cobra.Command, _ []string) error { return v.list(c) },
+		Example: "  mayfly versions list --name hello",
+		RunE:    func(c *cobra.Command, _ []string) error { return v.list(c) },
 	}
 	view := &cobra.Command{
 		Use: "view VERSION", Short: "Show what a version consists of", Args: exactly("VERSION"),
-		RunE: func(c *cobra.Command, args []string) error { return v.view(c, args[0]) },
+		Example: "  mayfly versions view 3f2a",
+		RunE:    func(c *cobra.Command, args []string) error { return v.view(c, args[0]) },
 	}
 	for _, c := range []*cobra.Command{list, view} {
 		c.Flags().BoolVar(&v.json, "json", false, "print JSON")
@@ -56,7 +58,8 @@ beginning of one that belongs to no other.`,
 	deploy.Flags().BoolVarP(&v.yes, "yes", "y", false, "do not ask")
 	prune := &cobra.Command{
 		Use: "prune", Short: "Remove old versions; those that serve stay", Args: atMost(0),
-		RunE: func(c *cobra.Command, _ []string) error { return v.prune(c) },
+		Example: "  mayfly versions prune --keep 20",
+		RunE:    func(c *cobra.Command, _ []string) error { return v.prune(c) },
 	}
 	prune.Flags().IntVar(&v.keep, "keep", 10, "how many of the newest stay")
 	prune.Flags().BoolVarP(&v.yes, "yes", "y", false, "do not ask")
@@ -190,10 +193,7 @@ func (v *versionsCommand) deploy(c *cobra.Command, args []string) error {
 // deployShares makes a Deployment, and says so. Where that brings older secrets back,
 // it asks.
 func deployShares(c *cobra.Command, stdio Stdio, client *api.Client, function string, shares []api.Share, message string, force bool) error {
-	d := api.Deployment{Versions: shares}
-	if message != "" {
-		d.Annotations = map[string]string{api.MessageAnnotation: message}
-	}
+	d := api.Deployment{Versions: shares, Annotations: annotations(api.MessageAnnotation, message)}
 	_, err := client.Deploy(c.Context(), function, d, force)
 	if e, ok := errors.AsType[*api.Error](err); ok && e.Has(api.CodeOtherSecrets) && isTerminal(stdio.In) {
 		if err := confirm(stdio, false, "%s\nDeploy it all the same?", e.Messages[0].Message); err != nil {

@@ -18,8 +18,9 @@ func newVersionsUpload(stdio Stdio) *cobra.Command {
 		Short: "Upload a new version that does not serve yet, and print where it can be tried",
 		Long: `Upload is deploy, but what serves stays as it is: routes, too. The new version
 answers on a host of its own, and serves after 'mayfly versions deploy'.`,
-		Args: atMost(1),
-		RunE: func(c *cobra.Command, args []string) error { return u.run(c, argument(args, 0, ".")) },
+		Example: "  mayfly versions upload\n  mayfly versions upload hello.wasm --preview-alias next",
+		Args:    atMost(1),
+		RunE:    func(c *cobra.Command, args []string) error { return u.run(c, argument(args, 0, ".")) },
 	}
 	u.registerUpload(c)
 	c.Flags().StringVar(&u.alias, "preview-alias", "", "a name for it in the host of its preview")
