@@ -48,6 +48,7 @@ func becomeNobody() {
 //
 //	node [DIR]       run a node on a directory, data; the script's mayfly works with it
 //	tiny FILE TEXT   write a module that answers every request with a text
+//	tells FILE       write a module that answers with its variable or secret KEY
 //	exits CODE CMD   run a command that ends with this code
 //	get HOST PATH    write the node's answer to standard output
 func TestScripts(t *testing.T) {
@@ -61,6 +62,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"node":  scriptNode,
 			"tiny":  scriptTiny,
+			"tells": scriptTells,
 			"exits": scriptExits,
 			"get":   scriptGet,
 		},
@@ -147,6 +149,10 @@ func (b *buffer) String() string {
 
 func scriptTiny(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), tiny(args[1]), 0o644))
+}
+
+func scriptTells(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), tellsSecret(false), 0o644))
 }
 
 // tiny is a Function that answers every request with text.

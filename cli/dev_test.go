@@ -26,7 +26,7 @@ binding = "DATA"
 `
 
 // mustDev serves a project in which app.wasm is tiny's.
-func mustDev(t *testing.T, text, manifest string) *session {
+func mustDev(t *testing.T, text, manifest string, args ...string) *session {
 	t.Helper()
 	s := &session{dir: filepath.Join(t.TempDir(), "app")}
 	if err := os.Mkdir(s.dir, 0o755); err != nil {
@@ -34,7 +34,7 @@ func mustDev(t *testing.T, text, manifest string) *session {
 	}
 	s.mustWrite(t, "mayfly.toml", []byte(manifest))
 	s.mustWrite(t, "app.wasm", tiny(text))
-	p := start("dev", s.dir, "--port", "0")
+	p := start(append([]string{"dev", s.dir, "--port", "0"}, args...)...)
 	s.log = &p.log
 	t.Cleanup(func() {
 		if code := p.end(); code != 0 {
@@ -139,6 +139,31 @@ func TestDevSecrets(t *testing.T) {
 	s.mustBecome(t, 200, "third", "second", "x")
 	s.mustWrite(t, ".dev.vars", nil)
 	s.mustBecome(t, 200, "x", "third")
+}
+
+// A stage has variables and secrets of its own.
+func TestDevStage(t *testing.T) {
+	const manifest = `
+main = "app.wasm"
+vars = { KEY = "top" }
+[env.staging]
+vars = { KEY = "${file:text:-none}-${env:MAYFLY_TEST_UNSET:-staging}" }
+[env.next]
+`
+	t.Setenv("MAYFLY_ENV", "next") // --env goes over it
+	s := mustDev(t, "one", manifest, "--env", "staging")
+	s.mustWrite(t, "text", []byte("first\n"))
+	s.mustWrite(t, "app.wasm", tellsSecret(false))
+	s.mustBecome(t, 200, "first-staging", "one", "could not be built")
+	s.mustWrite(t, "text", []byte("second\n"))
+	s.mustBecome(t, 200, "second-staging", "first-staging")
+	s.mustWrite(t, ".dev.vars", []byte("KEY=of all\n"))
+	s.mustBecome(t, 200, "of all", "second-staging")
+	s.mustWrite(t, ".dev.vars.staging", []byte("KEY=of staging\n"))
+	s.mustBecome(t, 200, "of staging", "of all")
+	s.mustWrite(t, ".dev.vars.next", []byte("KEY=of next\n"))
+	s.mustWrite(t, ".dev.vars.staging", []byte("KEY=still of staging\n"))
+	s.mustBecome(t, 200, "still of staging", "of staging", "of next")
 }
 
 func TestDevKeepsStateApart(t *testing.T) {

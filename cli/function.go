@@ -26,7 +26,7 @@ func (f *functionFlags) open(c *cobra.Command) (client *api.Client, function str
 	if client, err = f.node.client(c); err != nil || f.name != "" {
 		return client, f.name, err
 	}
-	p, err := build.Open(".", f.stage.get())
+	p, err := build.OpenNames(".", f.stage.get())
 	if err != nil {
 		return nil, "", err
 	}

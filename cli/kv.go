@@ -73,7 +73,7 @@ func (n *namespaceFlags) find(c *cobra.Command, client *api.Client) (string, err
 	if err := n.check(c); err != nil || n.id != "" {
 		return n.id, err
 	}
-	p, err := build.Open(".", n.stage.get())
+	p, err := build.OpenNames(".", n.stage.get())
 	if err != nil {
 		return "", err
 	}

@@ -44,7 +44,7 @@ func (o *openCommand) run(c *cobra.Command, name string) error {
 		return err
 	}
 	if name == "" {
-		p, err := build.Open(".", o.stage.get())
+		p, err := build.OpenNames(".", o.stage.get())
 		if err != nil {
 			return err
 		}

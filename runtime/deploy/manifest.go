@@ -119,9 +119,19 @@ type SnapshotOptions struct {
 }
 
 // LoadManifest reads mayfly.toml in dir, or wrangler.toml if there is none.
-// See ParseManifest for stage and errors; without either file the error is
-// fs.ErrNotExist.
+// References to the environment and to files are resolved. See ParseManifest for
+// stage and errors; without either file the error is fs.ErrNotExist.
 func LoadManifest(dir, stage string) (*Manifest, error) {
+	return Resolver{Env: os.LookupEnv, Dir: dir}.load(dir, stage)
+}
+
+// LoadNames is LoadManifest for what does not deploy: values of [vars] are left
+// as they are written, so that nothing needs to be there that they refer to.
+func LoadNames(dir, stage string) (*Manifest, error) {
+	return Resolver{Env: os.LookupEnv, Dir: dir, KeepVars: true}.load(dir, stage)
+}
+
+func (res Resolver) load(dir, stage string) (*Manifest, error) {
 	for _, name := range []string{"mayfly.toml", "wrangler.toml"} {
 		file := filepath.Join(dir, name)
 		data, err := os.ReadFile(file)
@@ -131,7 +141,7 @@ func LoadManifest(dir, stage string) (*Manifest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read manifest: %w", err)
 		}
-		return ParseManifest(file, data, stage)
+		return res.Parse(file, data, stage)
 	}
 	for _, name := range []string{"wrangler.jsonc", "wrangler.json"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
@@ -153,12 +163,23 @@ func LoadManifest(dir, stage string) (*Manifest, error) {
 // name they give it. What can be accepted, and what it means, is told by wrangler's
 // documentation (https://developers.cloudflare.com/workers/wrangler/configuration/)
 // for all keys but [limits] beyond cpu_ms and subrequests, and [egress].
+//
+// Nothing that the file refers to is there; see Resolver.
 func ParseManifest(file string, data []byte, stage string) (*Manifest, error) {
+	return Resolver{}.Parse(file, data, stage)
+}
+
+// Parse is ParseManifest with references resolved.
+func (res Resolver) Parse(file string, data []byte, stage string) (*Manifest, error) {
 	f, err := tomlfile.Parse(file, data)
 	if err != nil {
 		return nil, err
 	}
-	m := newDecoder(f).manifest(stage)
+	d := newDecoder(f)
+	d.warnOfTop(stage)
+	d.resolve(res, stage)
+	m := d.manifest(stage)
+	f.Redact(d.hide)
 	if err := f.Err(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,7 +12,10 @@ import (
 )
 
 // decoder turns a file into a Manifest and reports what does not fit.
-type decoder struct{ *tomlfile.File }
+type decoder struct {
+	*tomlfile.File
+	references
+}
 
 type (
 	item   = tomlfile.Item
@@ -19,7 +23,7 @@ type (
 )
 
 func newDecoder(f *tomlfile.File) *decoder {
-	d := &decoder{f}
+	d := &decoder{File: f}
 	d.Belongs("", d.topFields(&Manifest{}, nil))
 	d.Belongs("limits", d.limits(&Limits{}))
 	d.Belongs("build", d.build(&Build{}))
@@ -39,8 +43,11 @@ func (d *decoder) manifest(stage string) *Manifest {
 	chosen, found := &top, stage == ""
 	var names []string
 	for _, it := range d.stages(stages) {
-		m := d.stage(it, top)
 		names = append(names, it.Key)
+		if d.unread[it.Key] {
+			continue
+		}
+		m := d.stage(it, top)
 		if it.Key == stage {
 			chosen, found = &m, true
 		}
@@ -56,6 +63,9 @@ func adviceOnStages(stage string, names []string) string {
 		return "the file has none; add the table [" + tomlfile.ChildPath("env", stage) + "]"
 	}
 	slices.Sort(names)
+	if meant := tomlfile.Nearest(stage, names); meant != "" && len(stage) > 2 {
+		return fmt.Sprintf("did you mean %q? The file has %s", meant, strings.Join(names, ", "))
+	}
 	return "the file has " + strings.Join(names, ", ")
 }
 

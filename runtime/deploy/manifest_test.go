@@ -66,6 +66,10 @@ func TestParseWranglerTOML(t *testing.T) {
 	}
 	canary := top
 	canary.Name, canary.Stage, canary.Vars, canary.KVNamespaces = "shop-canary", "canary", nil, nil
+	for _, key := range []string{"kv_namespaces = []", "vars = {}"} {
+		name, _, _ := strings.Cut(key, " ")
+		canary.Warnings = append(canary.Warnings, `mayfly.toml:58:6: "`+name+`" stands at the top level only, and stages do not inherit it; repeat it in [env.canary], or write `+key+` there if it is to have none`)
+	}
 
 	for _, want := range []deploy.Manifest{top, staging, canary} {
 		t.Run(want.Stage, func(t *testing.T) {
@@ -196,6 +200,7 @@ egress.allow = []
 		got := mustParse(t, file, "bare")
 		want := mustParse(t, file, "")
 		want.Name, want.Stage, want.Vars = "shop-bare", "bare", nil
+		want.Warnings = []string{`mayfly.toml:12:6: "vars" stands at the top level only, and stages do not inherit it; repeat it in [env.bare], or write vars = {} there if it is to have none`}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got\n%+v\nwant\n%+v", got, want)
 		}

@@ -6,11 +6,14 @@ import (
 	"strings"
 )
 
-// near returns the known key that key was most likely meant to be, or "": one
-// that differs in few letters, or has a unit behind it.
-func near(key string, known Fields) string {
+// near returns the known key that key was most likely meant to be, or "".
+func near(key string, known Fields) string { return Nearest(key, slices.Collect(maps.Keys(known))) }
+
+// Nearest returns which of the known words a word was most likely meant to be, or
+// "": one that differs in few letters, or has a unit behind it.
+func Nearest(key string, known []string) string {
 	best, least := "", max(1, len(key)/3)+1 // a third of the letters may be wrong
-	for _, candidate := range slices.Sorted(maps.Keys(known)) {
+	for _, candidate := range slices.Sorted(slices.Values(known)) {
 		if strings.HasPrefix(candidate, key+"_") {
 			return candidate
 		}

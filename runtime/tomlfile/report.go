@@ -65,6 +65,21 @@ func (r *Report) finding(at int, format string, args []any) finding {
 	return finding{min(max(at, 0), len(r.text)), fmt.Sprintf(format, args...)}
 }
 
+// Redact lets hide change the text of each error and warning so far, for those
+// that would tell what must not be told, or drop it by returning "". It gets the
+// byte offset, and errors in the order in which they were added.
+func (r *Report) Redact(hide func(at int, msg string) string) {
+	for _, found := range []*[]finding{&r.wrong, &r.doubts} {
+		kept := (*found)[:0]
+		for _, f := range *found {
+			if f.msg = hide(f.at, f.msg); f.msg != "" {
+				kept = append(kept, f)
+			}
+		}
+		*found = kept
+	}
+}
+
 // CheckUTF8 reports whether the text is UTF-8, and where it is not.
 func (r *Report) CheckUTF8() bool {
 	if utf8.ValidString(r.text) {

@@ -29,7 +29,13 @@ func (e *ManifestError) Unwrap() error { return e.err }
 
 // Open reads the manifest in dir for a stage; "" is the top level. A folder
 // without a manifest is named after itself.
-func Open(dir, stage string) (*Project, error) {
+func Open(dir, stage string) (*Project, error) { return open(dir, stage, deploy.LoadManifest) }
+
+// OpenNames is Open for what only wants names and ids: nothing needs to be there
+// that variables refer to.
+func OpenNames(dir, stage string) (*Project, error) { return open(dir, stage, deploy.LoadNames) }
+
+func open(dir, stage string, load func(dir, stage string) (*deploy.Manifest, error)) (*Project, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", dir, err)
@@ -39,7 +45,7 @@ func Open(dir, stage string) (*Project, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("open project: %s is not a folder", dir)
 	}
-	m, err := deploy.LoadManifest(dir, stage)
+	m, err := load(dir, stage)
 	if errors.Is(err, fs.ErrNotExist) && stage == "" {
 		m, err = &deploy.Manifest{}, nil
 	}

@@ -31,7 +31,7 @@ func uploadOf(ctx context.Context, r *deploy.Registry, p *build.Project) (up dep
 	if up.Settings.Vars == nil {
 		up.Settings.Vars = map[string]deploy.Var{}
 	}
-	texts, err := devVars(p.Dir)
+	texts, err := devVars(p.Dir, m.Stage)
 	if err != nil {
 		return up, err
 	}
@@ -66,17 +66,24 @@ func forgotten(r *deploy.Registry, name string) map[string]*string {
 	return texts
 }
 
-// devVars reads .dev.vars, if there is one.
-func devVars(dir string) (map[string]string, error) {
-	const name = ".dev.vars"
-	data, err := os.ReadFile(filepath.Join(dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// devVars reads .dev.vars.STAGE, or .dev.vars if there is none, as wrangler does;
+// without either there are no variables.
+func devVars(dir, stage string) (map[string]string, error) {
+	names := []string{".dev.vars"}
+	if stage != "" && filepath.Base(stage) == stage {
+		names = []string{".dev.vars." + stage, ".dev.vars"}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read variables: %w", err)
+	for _, name := range names {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read variables: %w", err)
+		}
+		return deploy.ParseDevVars(name, data)
 	}
-	return deploy.ParseDevVars(name, data)
+	return nil, nil
 }
 
 // namespace finds or makes the namespace that stands for one of the manifest

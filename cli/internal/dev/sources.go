@@ -101,7 +101,11 @@ func isOpen(log io.Writer, path string) bool {
 }
 
 func isSettings(name string) bool {
-	return name == "mayfly.toml" || name == "wrangler.toml" || name == ".dev.vars"
+	return name == "mayfly.toml" || name == "wrangler.toml" || isDevVars(name)
+}
+
+func isDevVars(name string) bool {
+	return name == ".dev.vars" || strings.HasPrefix(name, ".dev.vars.") && !strings.HasSuffix(name, "~")
 }
 
 func below(dirs []string, path string) bool {
@@ -114,7 +118,7 @@ func below(dirs []string, path string) bool {
 }
 
 // isSource reports whether a name is none of the files that tools leave
-// everywhere. Hidden ones are, but for .dev.vars.
+// everywhere. Hidden ones are, but for .dev.vars and those of stages.
 func isSource(name string) bool {
-	return name == ".dev.vars" || !strings.HasPrefix(name, ".") && name != "node_modules" && !strings.HasSuffix(name, "~")
+	return isDevVars(name) || !strings.HasPrefix(name, ".") && name != "node_modules" && !strings.HasSuffix(name, "~")
 }
