@@ -232,7 +232,7 @@ func TestPreviewsRun(t *testing.T) {
 	if got := lookup(r, r.PreviewHost(deploy.Local, "hello", idle.ID, ""), "/"); got != idle.ID {
 		t.Errorf("got version %q, want %q", got, idle.ID)
 	}
-	if err := r.Delete(t.Context(), deploy.Local, "hello"); err != nil {
+	if err := r.Delete(t.Context(), deploy.Local, "hello", false); err != nil {
 		t.Fatal(err)
 	}
 	r.Close()
