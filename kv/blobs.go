@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -16,6 +17,15 @@ func DigestOf(data []byte) Digest { return sha256.Sum256(data) }
 
 // String is the digest in 64 lower-case hexadecimal digits.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// MarshalText implements encoding.TextMarshaler, in the form of String.
+func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Digest) UnmarshalText(text []byte) (err error) {
+	*d, err = ParseDigest(string(text))
+	return err
+}
 
 // ParseDigest reads what String wrote.
 func ParseDigest(s string) (Digest, error) {
@@ -41,4 +51,27 @@ type Blobs interface {
 	Delete(ctx context.Context, d Digest) error
 	// List returns the digests of all blobs in no particular order.
 	List(ctx context.Context) ([]Digest, error)
+}
+
+// PartReader is a Blobs that reads parts of large blobs without the rest.
+type PartReader interface {
+	// ReadPart fills p from offset on. The bytes are not held against the digest. It
+	// is ErrNotFound if there is no such blob, and io.ErrUnexpectedEOF if it ends
+	// before p is full.
+	ReadPart(ctx context.Context, d Digest, p []byte, offset int64) error
+}
+
+// ReadPart is PartReader's, or made of Get.
+func ReadPart(ctx context.Context, b Blobs, d Digest, p []byte, offset int64) error {
+	if r, ok := b.(PartReader); ok {
+		return r.ReadPart(ctx, d, p, offset)
+	}
+	data, err := b.Get(ctx, d)
+	if err != nil {
+		return err
+	}
+	if offset < 0 || offset > int64(len(data)) || copy(p, data[offset:]) < len(p) {
+		return fmt.Errorf("read blob %s: %w", d, io.ErrUnexpectedEOF)
+	}
+	return nil
 }

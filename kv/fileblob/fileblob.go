@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -134,6 +135,30 @@ func (s *Blobs) Get(ctx context.Context, d kv.Digest) ([]byte, error) {
 		return nil, fmt.Errorf("blob %s: %w", d, kv.ErrCorrupt)
 	}
 	return data, nil
+}
+
+// ReadPart implements kv.PartReader. The file is open only while it is read, so that
+// slow readers of large blobs take no files.
+func (s *Blobs) ReadPart(ctx context.Context, d kv.Digest, p []byte, offset int64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f, err := os.Open(s.path(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("blob %s: %w", d, kv.ErrNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("read blob: %w", err)
+	}
+	defer f.Close()
+	n, err := f.ReadAt(p, offset)
+	if n < len(p) && errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if n < len(p) {
+		return fmt.Errorf("read blob %s: %w", d, err)
+	}
+	return nil
 }
 
 // Delete implements kv.Blobs.

@@ -3,7 +3,9 @@ package kvtest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ import (
 func RunBlobs(t *testing.T, open func(t *testing.T) kv.Blobs) {
 	t.Run("ReadWrite", func(t *testing.T) { testBlobs(t, open(t)) })
 	t.Run("CopiesSlices", func(t *testing.T) { testBlobCopies(t, open(t)) })
+	t.Run("Parts", func(t *testing.T) { testBlobParts(t, open(t)) })
 	t.Run("Context", func(t *testing.T) { testBlobContext(t, open(t)) })
 	t.Run("Hammer", func(t *testing.T) { testBlobHammer(t, open(t)) })
 }
@@ -77,6 +80,29 @@ func testBlobCopies(t *testing.T, blobs kv.Blobs) {
 			t.Fatalf("Get = %q, %v, want data", got, err)
 		}
 		got[0] = 'Y'
+	}
+}
+
+func testBlobParts(t *testing.T, blobs kv.Blobs) {
+	d, err := blobs.Put(t.Context(), []byte("0123456789"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		d      kv.Digest
+		offset int64
+		want   string
+		err    error
+	}{
+		{d, 0, "0123", nil}, {d, 6, "6789", nil}, {d, 10, "", nil},
+		{d, 7, "789x", io.ErrUnexpectedEOF}, {d, 11, "x", io.ErrUnexpectedEOF}, {kv.DigestOf(nil), 0, "x", kv.ErrNotFound},
+	}
+	for _, tt := range tests {
+		p := make([]byte, len(tt.want))
+		err := kv.ReadPart(t.Context(), blobs, tt.d, p, tt.offset)
+		if !errors.Is(err, tt.err) || err == nil && string(p) != tt.want {
+			t.Errorf("%d bytes at %d: got %q, %v, want %q, %v", len(p), tt.offset, p, err, tt.want, tt.err)
+		}
 	}
 }
 
