@@ -82,12 +82,12 @@ func (s stored) mustFill(t testing.TB) {
 	time.Sleep(2 * time.Millisecond)
 }
 
-func choose(e kv.Entry) (keep bool, blob *kv.Digest) {
+func choose(e kv.Entry) (keep bool, blobs []kv.Digest) {
 	if bytes.HasPrefix([]byte(e.Key), []byte("left/")) {
 		return false, nil
 	}
 	if d, err := kv.ParseDigest(string(e.Metadata)); err == nil {
-		return true, &d
+		return true, []kv.Digest{d}
 	}
 	return true, nil
 }

@@ -19,9 +19,9 @@ import (
 type Source struct {
 	View  kv.View
 	Blobs kv.Blobs // has every blob that the View's entries name
-	// Select says whether an entry is backed up, and which blob it names, if any.
+	// Select says whether an entry is backed up, and which blobs it names, if any.
 	// Default: all are, and name none.
-	Select   func(kv.Entry) (keep bool, blob *kv.Digest)
+	Select   func(kv.Entry) (keep bool, blobs []kv.Digest)
 	Software string
 	Now      func() time.Time // default: time.Now
 }
@@ -30,7 +30,7 @@ type Source struct {
 // whole, and readers notice.
 func Write(ctx context.Context, to io.Writer, src Source) (Summary, error) {
 	if src.Select == nil {
-		src.Select = func(kv.Entry) (bool, *kv.Digest) { return true, nil }
+		src.Select = func(kv.Entry) (bool, []kv.Digest) { return true, nil }
 	}
 	if src.Now == nil {
 		src.Now = time.Now
@@ -76,14 +76,16 @@ func (w *writer) all(ctx context.Context, src Source) error {
 	return w.to.Flush()
 }
 
-func (w *writer) entry(e kv.Entry, choose func(kv.Entry) (bool, *kv.Digest)) error {
-	keep, blob := choose(e)
+func (w *writer) entry(e kv.Entry, choose func(kv.Entry) (bool, []kv.Digest)) error {
+	keep, blobs := choose(e)
 	if !keep {
 		return nil
 	}
-	if blob != nil && !w.named[*blob] {
-		w.named[*blob] = true
-		w.order = append(w.order, *blob)
+	for _, d := range blobs {
+		if !w.named[d] {
+			w.named[d] = true
+			w.order = append(w.order, d)
+		}
 	}
 	fixed := binary.BigEndian.AppendUint64(make([]byte, 0, entryFixed), e.Revision)
 	ms := uint64(0)

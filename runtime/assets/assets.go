@@ -84,7 +84,7 @@ func problems(file string, list []Problem) error {
 	return errors.Join(errs...)
 }
 
-// Content is the bytes of a blob.
+// Content is the first Size bytes of a blob.
 type Content struct {
 	Digest kv.Digest `json:"digest"`
 	Size   int64     `json:"size"` // bytes

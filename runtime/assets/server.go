@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -82,9 +83,9 @@ func (h *Handle) Server() *Server { return h.server }
 // Encode is the form in which a Manifest is kept: JSON.
 func Encode(m Manifest) ([]byte, error) { return json.Marshal(m) }
 
-// Decode reads what Encode wrote.
+// Decode reads what Encode wrote, whatever comes after it.
 func Decode(data []byte) (m Manifest, err error) {
-	if err := json.Unmarshal(data, &m); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&m); err != nil {
 		return nil, fmt.Errorf("read asset manifest: %w", err)
 	}
 	return m, nil
@@ -109,9 +110,9 @@ func (s *Server) Bytes(ctx context.Context, c *Content) (data []byte, ok bool, e
 		return v.([]byte), true, nil
 	}
 	v, err, _ := s.flight.Do(string(c.Digest[:]), func() (any, error) {
-		data, err := s.blobs.Get(context.WithoutCancel(ctx), c.Digest)
+		data, err := s.read(ctx, c)
 		if err != nil {
-			return nil, fmt.Errorf("read asset: %w", err)
+			return nil, err
 		}
 		s.cache.add(c.Digest, data, int64(len(data))+fileOverhead)
 		return data, nil
@@ -120,6 +121,18 @@ func (s *Server) Bytes(ctx context.Context, c *Content) (data []byte, ok bool, e
 		return nil, false, err
 	}
 	return v.([]byte), true, nil
+}
+
+// read reads a whole file. Its blob may be longer.
+func (s *Server) read(ctx context.Context, c *Content) ([]byte, error) {
+	data, err := s.blobs.Get(context.WithoutCancel(ctx), c.Digest)
+	if err != nil {
+		return nil, fmt.Errorf("read asset: %w", err)
+	}
+	if int64(len(data)) < c.Size {
+		return nil, fmt.Errorf("read asset %s: %w", c.Digest, kv.ErrCorrupt)
+	}
+	return data[:c.Size:c.Size], nil
 }
 
 // checked is the key in the cache of a large file that had its digest.
@@ -139,8 +152,8 @@ func (s *Server) check(ctx context.Context, c *Content) error {
 		return nil
 	}
 	_, err, _ := s.flight.Do("check "+string(c.Digest[:]), func() (any, error) {
-		if _, err := s.blobs.Get(context.WithoutCancel(ctx), c.Digest); err != nil {
-			return nil, fmt.Errorf("read asset: %w", err)
+		if _, err := s.read(ctx, c); err != nil {
+			return nil, err
 		}
 		s.cache.add(checked(c.Digest), nil, fileOverhead)
 		return nil, nil

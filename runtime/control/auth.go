@@ -28,6 +28,9 @@ func (r *request) authenticate() error {
 	if !strings.EqualFold(scheme, "Bearer") {
 		text = ""
 	}
+	if r.authenticateSession(strings.TrimSpace(text)) {
+		return nil
+	}
 	token, ok := r.api.registry.Authenticate(strings.TrimSpace(text))
 	if wait := r.api.failures.check(r.RemoteAddr, token.ID, ok); wait > 0 {
 		r.reply.Header().Set("Retry-After", strconv.FormatInt(int64(wait/time.Second)+1, 10))
@@ -62,6 +65,9 @@ func (r *request) admin() bool { return r.token.Kind == deploy.KindAdmin }
 func (r *request) authorize(rt *route) error {
 	if err := r.ownAccount(); err != nil {
 		return err
+	}
+	if r.session != "" && rt.path != assetUploadPath {
+		return forbidden()
 	}
 	if rt.access == accessAny || r.token.May(deploy.Scopes(rt.access)) {
 		return nil

@@ -95,6 +95,7 @@ type request struct {
 	reply   http.ResponseWriter
 	replied bool
 	token   deploy.Token
+	session string // the token of an upload of static files, in place of token's
 	area    area
 	params  map[string]string // of the path, decoded
 

@@ -37,6 +37,7 @@ type fixture struct {
 	store    kv.Store
 	registry *deploy.Registry
 	observer *telemetry.Observer
+	blobs    kv.Blobs
 }
 
 type options struct {
@@ -45,6 +46,7 @@ type options struct {
 	maxModule int64
 	// uploadTime is for the body of a PUT.
 	uploadTime time.Duration
+	assets     deploy.AssetLimits
 	audit      string                // file of the audit log; empty for none
 	now        func() time.Time      // default: always epoch
 	failures   control.FailureLimits // default: as good as none
@@ -73,9 +75,10 @@ func newFixture(t testing.TB, o options) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	blobs := memkv.NewBlobs()
 	registry, err := deploy.NewRegistry(t.Context(), deploy.Config{
 		Secrets: keyring,
-		Store:   o.store, Blobs: memkv.NewBlobs(), Runtime: rt, Services: hosttest.Services(t), Domain: "localhost", Logger: logger, Now: o.now})
+		Store:   o.store, Blobs: blobs, AssetLimits: o.assets, Runtime: rt, Services: hosttest.Services(t), Domain: "localhost", Logger: logger, Now: o.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +102,7 @@ func newFixture(t testing.TB, o options) *fixture {
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { observer.Close() })
-	return &fixture{server.URL, admin, o.store, registry, observer}
+	return &fixture{server.URL, admin, o.store, registry, observer, blobs}
 }
 
 // account makes an account and a token for it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/assets"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/router"
 )
@@ -25,8 +26,38 @@ type metadata struct {
 	KeepBindings []string          `json:"keep_bindings"`
 	Annotations  map[string]string `json:"annotations"`
 
+	Assets     *assetsJSON `json:"assets"`
+	KeepAssets bool        `json:"keep_assets"`
+
 	Migrations json.RawMessage `json:"migrations"`
-	Assets     json.RawMessage `json:"assets"`
+}
+
+// assetsType is that of the binding of static files.
+const assetsType = "assets"
+
+// assetsJSON are the static files of an upload.
+type assetsJSON struct {
+	JWT    string        `json:"jwt"` // of their session
+	Config assets.Config `json:"config"`
+}
+
+// assets adds the static files to an upload.
+func (m *metadata) assets(up *deploy.Upload) error {
+	if m.Assets == nil {
+		if m.KeepAssets {
+			up.Assets = &deploy.UploadAssets{KeepConfig: true}
+		}
+		return nil
+	}
+	if m.Assets.JWT == "" && !m.KeepAssets {
+		return badRequest("assets has no jwt: give the one of an upload that is complete, or keep_assets")
+	}
+	if up.Settings.Assets == nil {
+		up.Settings.Assets = &deploy.Assets{}
+	}
+	up.Settings.Assets.Config = m.Assets.Config
+	up.Assets = &deploy.UploadAssets{Session: m.Assets.JWT}
+	return nil
 }
 
 // mayflyJSON is what Cloudflare has no key for. Its keys are those of
@@ -98,13 +129,8 @@ func (m *metadata) upload() (up deploy.Upload, err error) {
 	if up.Routes, err = routesOf(m.Mayfly.Routes); err != nil {
 		return up, err
 	}
-	for _, key := range []struct {
-		name  string
-		value json.RawMessage
-	}{{"migrations", m.Migrations}, {"assets", m.Assets}} {
-		if len(key.value) > 0 && string(key.value) != "null" {
-			return up, host.Errorf(host.CodeUnsupported, "%s are not offered yet", key.name)
-		}
+	if len(m.Migrations) > 0 && string(m.Migrations) != "null" {
+		return up, host.Errorf(host.CodeUnsupported, "migrations are not offered yet")
 	}
 	up.Settings = deploy.Settings{
 		CompatibilityDate: m.CompatibilityDate,
@@ -121,7 +147,7 @@ func (m *metadata) upload() (up deploy.Upload, err error) {
 			return up, err
 		}
 	}
-	return up, nil
+	return up, m.assets(&up)
 }
 
 // into adds the binding to an upload. Whether two of them have the same name is
@@ -164,6 +190,11 @@ func (b *bindingJSON) into(up *deploy.Upload) error {
 			return badRequest("secret %q has no text; one that is there stays without being given", b.Name)
 		}
 		up.Secrets[b.Name] = b.Text
+	case assetsType:
+		if s.Assets != nil {
+			return badRequest("there are two bindings of static files, %q and %q", s.Assets.Binding, b.Name)
+		}
+		s.Assets = &deploy.Assets{Binding: b.Name}
 	case "inherit": // see request.inherit
 	default:
 		return host.Errorf(host.CodeUnsupported, "binding %q: the type %q is not offered yet", b.Name, b.Type)

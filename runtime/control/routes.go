@@ -51,7 +51,8 @@ const (
 	allTokens = "accounts/{account}/tokens"
 	oneToken  = allTokens + "/{token}"
 
-	backupPath = "mayfly/backup"
+	backupPath      = "mayfly/backup"
+	assetUploadPath = "accounts/{account}/workers/assets/upload"
 )
 
 func (a *api) table() []route {
@@ -110,6 +111,8 @@ func (a *api) table() []route {
 		{"POST", script + "/versions/prune", areaScripts, pruneVersions, accessDeploy},
 		{"GET", script + "/versions/{version}", areaScripts, getVersion, accessRead},
 		{"GET", script + "/versions/{version}/diff/{other}", areaScripts, diffVersions, accessRead},
+		{"POST", script + "/assets-upload-session", areaScripts, beginAssets, accessDeploy},
+		{"POST", assetUploadPath, areaScripts, uploadAssets, accessDeploy},
 		{"GET", "accounts/{account}/workers/services/{script}", areaScripts, getService, accessRead},
 		{"DELETE", "accounts/{account}/workers/services/{script}", areaScripts, deleteScript, accessDeploy},
 
@@ -132,7 +135,7 @@ func (a *api) table() []route {
 
 // bodyTime is how long the body of a request to a route may take.
 func (a *api) bodyTime(rt *route) time.Duration {
-	if rt.method == http.MethodPut || strings.HasSuffix(rt.path, "/versions") {
+	if rt.method == http.MethodPut || strings.HasSuffix(rt.path, "/versions") || rt.path == assetUploadPath {
 		return a.cfg.UploadTime
 	}
 	return 30 * time.Second

@@ -65,6 +65,9 @@ func bindingsOf(version deploy.Version) []bindingJSON {
 		list = append(list, bindingJSON{Type: "kv_namespace", Name: ns.Binding, NamespaceID: ns.ID})
 	}
 	list = append(list, namedBindings(s)...)
+	if s.Assets != nil && s.Assets.Binding != "" {
+		list = append(list, bindingJSON{Type: assetsType, Name: s.Assets.Binding})
+	}
 	for _, name := range version.SecretNames() {
 		list = append(list, bindingJSON{Type: secretType, Name: name})
 	}

@@ -98,6 +98,9 @@ func (r *request) readBare() (up deploy.Upload, err error) {
 		return up, nil
 	}
 	up.Settings = v.Settings
+	if v.Settings.Assets != nil {
+		up.Assets = new(deploy.UploadAssets)
+	}
 	return up, err
 }
 
@@ -196,6 +199,7 @@ func (r *request) uploadOf(f *form) (up deploy.Upload, err error) {
 		return up, badRequest("the form has no part named metadata")
 	case f.metadata.BodyPart != "" || isJavaScript("", f.metadata.MainModule):
 		return up, noJavaScript()
+	case f.metadata.MainModule == "" && f.name == "" && (f.metadata.Assets != nil || f.metadata.KeepAssets): // static files alone
 	case f.metadata.MainModule == "":
 		return up, badRequest("the metadata has no main_module: name the part that has the module")
 	case f.name != f.metadata.MainModule:

@@ -32,6 +32,7 @@ func (r *Registry) activate(s *snapshot, f Function, v Version, secrets secretVa
 		return nil, err
 	}
 	a := &Active{
+		Assets:  r.assetHandle(v),
 		Account: f.Account, Function: f.Name, VersionID: v.ID, Version: v,
 		Limits: setup.Limits,
 		share:  r.shares.account(f.Account), gate: r.shares.function(f.id(), setup.Limits.Concurrency),
@@ -118,6 +119,7 @@ func (r *Registry) bind(s *snapshot, f Function, v Version) (*host.Bindings, err
 		}
 		b.KV[want.Binding] = r.entries(ns)
 	}
+	r.bindAssets(b, v)
 	return b, nil
 }
 
@@ -147,6 +149,9 @@ func (r *Registry) checkVersion(s *snapshot, f Function, v Version) error {
 		return err
 	}
 	if err := v.checkSecrets(f.Name); err != nil {
+		return err
+	}
+	if err := r.checkAssets(f.Account, v); err != nil {
 		return err
 	}
 	return r.checkRoutes(s, f)

@@ -10,6 +10,7 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/assets"
 	"github.com/mayfly-run/mayfly/runtime/gate"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
@@ -22,7 +23,8 @@ type Active struct {
 	VersionID string
 	Version   Version
 	Bindings  *host.Bindings
-	Limits    host.Limits // complete: the node's where the Version sets none
+	Assets    *assets.Handle // of static files; nil if there are none
+	Limits    host.Limits    // complete: the node's where the Version sets none
 
 	share    *accountShare
 	gate     *gate.Gate // the Function's

@@ -65,9 +65,16 @@ func WriteBackup(ctx context.Context, to io.Writer, store kv.Store, blobs kv.Blo
 // backupSource is everything but Snapshots: they are of the code that one node has
 // compiled, and are taken again.
 func backupSource(view kv.View, blobs kv.Blobs, software string) backup.Source {
-	return backup.Source{View: view, Blobs: blobs, Software: software, Select: func(e kv.Entry) (bool, *kv.Digest) {
+	return backup.Source{View: view, Blobs: blobs, Software: software, Select: func(e kv.Entry) (bool, []kv.Digest) {
 		if strings.HasPrefix(e.Key, snapshotRecords) {
 			return false, nil
+		}
+		if strings.HasPrefix(e.Key, assetRecords) || strings.HasPrefix(e.Key, manifestRecords) {
+			f, err := parseAsset(e.Metadata)
+			if err != nil {
+				return true, nil
+			}
+			return true, blobsOf(f)
 		}
 		if !strings.HasPrefix(e.Key, versionRecords) {
 			return true, nil
@@ -76,6 +83,6 @@ func backupSource(view kv.View, blobs kv.Blobs, software string) backup.Source {
 		if err != nil {
 			return true, nil // doctor tells
 		}
-		return true, &d
+		return true, []kv.Digest{d}
 	}}
 }

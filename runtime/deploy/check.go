@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime/assets"
 )
 
 // Problem is something about the records that is not as it was written.
@@ -55,12 +56,13 @@ type found struct {
 	accounts   map[string]bool // by name
 	tokens     map[string]Token
 	secrets    map[string]bool
+	assets     map[string]assets.File // manifests as well
 	damaged    map[string]bool
 }
 
 func newFound() found {
 	return found{map[string]Function{}, map[string]Version{}, map[string]string{}, map[string]Namespace{},
-		map[string]bool{Local: true}, map[string]Token{}, map[string]bool{}, map[string]bool{}}
+		map[string]bool{Local: true}, map[string]Token{}, map[string]bool{}, map[string]assets.File{}, map[string]bool{}}
 }
 
 // read takes one record.
@@ -88,13 +90,16 @@ func (c *check) read(e kv.Entry) error {
 		parse(c, e, c.found.tokens, func(t Token) bool { return tokenRecords+t.ID == e.Key && strings.HasPrefix(t.Hash, t.ID) })
 	case secretRecords:
 		c.found.secrets[e.Key] = true
+	case assetRecords, manifestRecords:
+		e.Value = e.Metadata // there is nothing else
+		parse(c, e, c.found.assets, func(f assets.File) bool { return f.Digest != kv.Digest{} })
 	}
 	return nil
 }
 
 // areaOf is the prefix of a record; empty for users' entries.
 func areaOf(key string) string {
-	for _, area := range []string{functionRecords, versionRecords, snapshotRecords, namespaceRecords, accountRecords, tokenRecords, secretRecords} {
+	for _, area := range []string{functionRecords, versionRecords, snapshotRecords, namespaceRecords, accountRecords, tokenRecords, secretRecords, assetRecords, manifestRecords} {
 		if strings.HasPrefix(key, area) {
 			return area
 		}
@@ -129,6 +134,10 @@ func meaningOf(key string) string {
 		return "the node can't start as long as it is like that: it does not know what belongs to whom"
 	case secretRecords:
 		return "the Function runs without that secret"
+	case assetRecords:
+		return "static files with these bytes are answered with an error"
+	case manifestRecords:
+		return "the node can't start as long as it is like that, or answers all requests of Versions with these static files with an error"
 	}
 	return "reading the key is an error; writing or deleting it mends it"
 }
@@ -157,6 +166,13 @@ func (c *check) connect(ctx context.Context) error {
 	for _, key := range slices.Sorted(maps.Keys(c.found.functions)) {
 		if err := c.function(ctx, c.found.functions[key]); err != nil {
 			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.found.assets)) {
+		for _, d := range blobsOf(c.found.assets[key]) {
+			if err := c.named(ctx, key, d.String(), "the static file", meaningOf(key), fixOf(key)); err != nil {
+				return err
+			}
 		}
 	}
 	for _, ns := range c.found.namespaces {
@@ -243,6 +259,11 @@ func (c *check) named(ctx context.Context, record, digest, what, means, fix stri
 }
 
 func (c *check) bindings(f Function, v Version) {
+	if a := v.Settings.Assets; a != nil {
+		if key := manifestRecords + f.Account + "/" + a.Manifest.String(); c.found.assets[key].Digest != a.Manifest && !c.found.damaged[key] {
+			c.missing(functionRecord(f.id()), "the list of its static files", meaningOf(manifestRecords), restoreFix)
+		}
+	}
 	for _, b := range v.Settings.KVNamespaces {
 		ns, ok := c.found.namespaces[namespaceRecords+b.ID]
 		if !ok || ns.Deleted || ns.Account != f.Account {

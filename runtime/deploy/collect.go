@@ -26,6 +26,9 @@ func (r *Registry) collect(ctx context.Context, s *snapshot) error {
 			return err
 		}
 	}
+	if err := r.loadAssets(ctx); err != nil {
+		return err
+	}
 	if err := r.collectSecrets(ctx, s); err != nil {
 		return err
 	}
@@ -69,6 +72,7 @@ func (r *Registry) prune(ctx context.Context, id functionID, before, after *depl
 		if slices.Contains(now.Versions, version) {
 			continue
 		}
+		r.files.unsweep(id.account)
 		err := errors.Join(r.removeRecord(ctx, versionRecord(id, version)), r.removeRecord(ctx, snapshotRecord(id, version)))
 		if err != nil {
 			r.cfg.Logger.Error("remove old version", "account", id.account, "function", id.name, "version", version, "err", err)

@@ -15,6 +15,8 @@ import (
 type Upload struct {
 	Module   []byte // not kept
 	Settings Settings
+	// Assets are static files; nil if there are none.
+	Assets *UploadAssets
 	// Routes replace those of the Function; nil leaves them as they are.
 	Routes []Route
 	// Secrets are put beside those that the newest Version has. A nil text deletes
@@ -43,6 +45,9 @@ const attempts = 5
 // Function serves its old Version or the new one. An upload that can't be
 // served is an *host.Error that says why.
 func (r *Registry) Deploy(ctx context.Context, account, name string, up Upload) (Version, error) {
+	if err := r.resolveAssets(ctx, account, name, &up); err != nil {
+		return Version{}, err
+	}
 	if err := r.cfg.Room(deployFactor * int64(len(up.Module))); err != nil {
 		return Version{}, err
 	}

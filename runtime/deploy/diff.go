@@ -76,6 +76,9 @@ func facts(v Version) map[string]fact {
 	for _, ns := range v.Settings.KVNamespaces {
 		all["KV binding "+ns.Binding] = fact{text: ns.ID, reach: true}
 	}
+	if a := v.Settings.Assets; a != nil {
+		all["static files"] = fact{text: fmt.Sprintf("%s, %d files, %d bytes", short(a.Manifest.String()), a.Files, a.Bytes)}
+	}
 	for name, id := range v.Secrets {
 		all["secret "+name] = fact{text: "value " + short(id)}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/assets"
 	"github.com/mayfly-run/mayfly/runtime/router"
 )
 
@@ -53,8 +54,11 @@ type Config struct {
 	// AccountConcurrency is how many Invocations of one account may run at the same
 	// time; 0 is no bound.
 	AccountConcurrency int
-	Now                func() time.Time // default: time.Now
-	Logger             *slog.Logger     // default: discard
+	// Assets has the bytes of static files; default: with assets.DefaultMemory.
+	Assets      *assets.Server
+	AssetLimits AssetLimits
+	Now         func() time.Time // default: time.Now
+	Logger      *slog.Logger     // default: discard
 }
 
 // DefaultCodeMemory is Config.CodeMemory where nothing is said.
@@ -74,7 +78,8 @@ type Registry struct {
 
 	mu sync.Mutex // held by every change, from the check to the new snapshot
 	// uses counts the records of each blob by its digest. Guarded by mu.
-	uses map[string]int
+	uses  map[string]int
+	files *assetStore // static files
 
 	stop     context.CancelFunc // of work
 	work     sync.WaitGroup     // warm, empty, keepRoom and watchRollouts
@@ -91,7 +96,7 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	if err := setDefaults(&cfg); err != nil {
 		return nil, err
 	}
-	r := &Registry{cfg: cfg, shares: newShares(cfg), limits: ratelimit.New(), uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1), rollouts: make(chan struct{}, 1)}
+	r := &Registry{cfg: cfg, shares: newShares(cfg), files: newAssetStore(), limits: ratelimit.New(), uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1), rollouts: make(chan struct{}, 1)}
 	s, err := r.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load registry: %w", err)
@@ -104,6 +109,7 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	r.stop = stop
 	r.work.Go(func() { r.warm(work) })
 	r.work.Go(func() { r.empty(work) })
+	r.work.Go(func() { r.sweep(work) })
 	r.work.Go(func() { r.keepRoom(work) })
 	r.work.Go(func() { r.watchRollouts(work) })
 	return r, nil
@@ -129,6 +135,10 @@ func setDefaults(cfg *Config) error {
 	if cfg.Room == nil {
 		cfg.Room = func(int64) error { return nil }
 	}
+	if cfg.Assets == nil {
+		cfg.Assets = assets.NewServer(cfg.Blobs, 0)
+	}
+	cfg.AssetLimits = cfg.AssetLimits.withDefaults()
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -21,6 +21,7 @@ type Settings struct {
 	Services          []Service       `json:"services,omitempty"`
 	RateLimits        []RateLimit     `json:"ratelimits,omitempty"`
 	VersionMetadata   VersionMetadata `json:"version_metadata,omitzero"`
+	Assets            *Assets         `json:"assets,omitempty"` // nil: there are no static files
 	Limits            Limits          `json:"limits,omitzero"`
 	Egress            *Egress         `json:"egress,omitempty"` // nil: nothing is narrowed
 	Snapshot          SnapshotOptions `json:"snapshot,omitzero"`
@@ -66,6 +67,9 @@ func (s *Settings) checkBindings() error {
 		if err := checkBinding(ns.Binding, taken); err != nil {
 			return err
 		}
+	}
+	if err := s.Assets.check(taken); err != nil {
+		return err
 	}
 	return s.checkNamed(taken)
 }

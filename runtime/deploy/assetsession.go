@@ -1,0 +1,355 @@
+package deploy
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime/assets"
+)
+
+// Bounds of sessions, in which clients upload static files.
+const (
+	sessionTime  = time.Hour
+	maxSessions  = 8   // of one account; a new one ends the oldest
+	bucketFiles  = 100 // that are asked for in one request
+	maxAssetType = 200 // bytes of a Content-Type
+)
+
+// AssetFile is a file as a client announces it.
+type AssetFile struct {
+	// Hash is the client's, of the file and the end of its name: 32 hexadecimal
+	// digits. It means something within the account only.
+	Hash string `json:"hash"`
+	Size int64  `json:"size"` // bytes
+}
+
+// AssetSession is an upload of static files that has begun.
+type AssetSession struct {
+	Account  string
+	Function string
+	Token    Token // of whoever began it
+	Left     int   // files that have not arrived
+}
+
+// sessionKey is the SHA-256 of a session's token.
+type sessionKey [sha256.Size]byte
+
+type assetSession struct {
+	account, function string
+	token             Token
+	expires           time.Time
+	files             map[string]AssetFile // by path
+	missing           map[string]int64     // size by hash
+	pending           int64                // bytes that were missing at the beginning
+	manifests         []kv.Digest          // that were made of it
+}
+
+// BeginAssets begins to upload the files of a Function, given by their path. It
+// returns the token of the session, and the hashes of those files that the account
+// does not have, in groups that fit into a request each. A session lasts an hour,
+// and not beyond a restart of the node.
+func (r *Registry) BeginAssets(account, function string, files map[string]AssetFile, by Token) (token string, missing [][]string, err error) {
+	if _, err := r.current.Load().account(account); err != nil {
+		return "", nil, err
+	}
+	if err := CheckName(function); err != nil {
+		return "", nil, invalid("%v", err)
+	}
+	sizes, err := r.checkFiles(files)
+	if err != nil {
+		return "", nil, err
+	}
+	r.mu.Lock() // what is there now is not removed before the session has it
+	defer r.mu.Unlock()
+	s := &assetSession{account: account, function: function, token: by, files: files, missing: map[string]int64{}}
+	if err := r.miss(s, sizes); err != nil {
+		return "", nil, err
+	}
+	if err := r.cfg.Room(2 * s.pending); err != nil {
+		return "", nil, err
+	}
+	missing = r.buckets(s.missing)
+	return r.openSession(s), missing, nil
+}
+
+// checkFiles checks what a client announces, and returns the size by hash.
+func (r *Registry) checkFiles(files map[string]AssetFile) (map[string]int64, error) {
+	limits := r.cfg.AssetLimits
+	if len(files) > limits.Files {
+		return nil, host.Errorf(host.CodeTooLarge, "there are %d static files; at most %d are allowed", len(files), limits.Files)
+	}
+	sizes := make(map[string]int64, len(files))
+	for path, f := range files {
+		if err := assets.CheckPath(path); err != nil {
+			return nil, invalid("static file: %v", err)
+		}
+		if len(f.Hash) != 32 || strings.Trim(f.Hash, "0123456789abcdef") != "" {
+			return nil, invalid("static file %s: the hash %.40q is not 32 hexadecimal digits", path, f.Hash)
+		}
+		if f.Size > limits.FileSize {
+			return nil, host.Errorf(host.CodeTooLarge, "static file %s has %s; at most %s are allowed", path, sizeText(f.Size), sizeText(limits.FileSize))
+		}
+		if before, again := sizes[f.Hash]; f.Size < 0 || again && before != f.Size {
+			return nil, invalid("static file %s: its size is %d, and another file with the same hash has %d", path, f.Size, before)
+		}
+		sizes[f.Hash] = f.Size
+	}
+	return sizes, nil
+}
+
+// miss finds what the account does not have.
+func (r *Registry) miss(s *assetSession, sizes map[string]int64) error {
+	for hash, size := range sizes {
+		f, there := r.files.file(s.account, hash)
+		if there && f.Size != size {
+			return host.Errorf(host.CodeConflict, "the hash %s is that of a file of %d bytes, not of %d", hash, f.Size, size)
+		}
+		if !there {
+			s.missing[hash] = size
+			s.pending += size
+		}
+	}
+	if s.pending > r.cfg.AssetLimits.Pending {
+		return host.Errorf(host.CodeTooLarge, "the static files that are new have %s; at most %s can be uploaded at a time", sizeText(s.pending), sizeText(r.cfg.AssetLimits.Pending))
+	}
+	return nil
+}
+
+// buckets puts the hashes into groups of as many bytes as one file may have.
+func (r *Registry) buckets(missing map[string]int64) [][]string {
+	list := [][]string{}
+	var size int64
+	for _, hash := range slices.Sorted(maps.Keys(missing)) {
+		last := len(list) - 1
+		if last < 0 || len(list[last]) == bucketFiles || size+missing[hash] > r.cfg.AssetLimits.FileSize {
+			list, size = append(list, nil), 0
+			last++
+		}
+		list[last] = append(list[last], hash)
+		size += missing[hash]
+	}
+	return list
+}
+
+// openSession makes the token of a session, and ends older ones of the account that
+// would be too many or too large together.
+func (r *Registry) openSession(s *assetSession) string {
+	s.expires = r.cfg.Now().Add(sessionTime)
+	token := newSessionToken(s)
+	st := r.files
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	pending, count := s.pending, 1
+	for _, key := range slices.SortedFunc(maps.Keys(st.sessions), func(a, b sessionKey) int { return st.sessions[b].expires.Compare(st.sessions[a].expires) }) {
+		other := st.sessions[key]
+		if other.account != s.account {
+			continue
+		}
+		if pending, count = pending+other.pending, count+1; pending > r.cfg.AssetLimits.Pending || count > maxSessions {
+			st.end(key)
+		}
+	}
+	st.sessions[sha256.Sum256([]byte(token))] = s
+	return token
+}
+
+// end needs s.mu.
+func (s *assetStore) end(key sessionKey) {
+	s.unswept[s.sessions[key].account] = true
+	delete(s.sessions, key)
+	s.wakeUp()
+}
+
+func (s *assetStore) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// newSessionToken has the form of a JWT (RFC 7519), since clients look into it. It is
+// good because it is known, not because it is signed.
+func newSessionToken(s *assetSession) string {
+	var id, key [32]byte
+	rand.Read(id[:]) // never fails
+	rand.Read(key[:])
+	claims, err := json.Marshal(map[string]any{"jti": base64.RawURLEncoding.EncodeToString(id[:]), "exp": s.expires.Unix()})
+	if err != nil {
+		panic(err) // a string and a number
+	}
+	text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(claims)
+	mac := hmac.New(sha256.New, key[:])
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func noSession() error {
+	return host.Errorf(host.CodeInvalid, "this upload of static files is not known: it is over an hour old, or the node was started again since, or too many others were begun; begin it again")
+}
+
+// session finds one by its token.
+func (r *Registry) session(token string) (*assetSession, error) {
+	s := r.files.sessions[sha256.Sum256([]byte(token))]
+	if s == nil || r.cfg.Now().After(s.expires) {
+		return nil, noSession()
+	}
+	return s, nil
+}
+
+// AssetSession returns what is known of a session.
+func (r *Registry) AssetSession(token string) (AssetSession, error) {
+	r.files.mu.Lock()
+	defer r.files.mu.Unlock()
+	s, err := r.session(token)
+	if err != nil {
+		return AssetSession{}, err
+	}
+	return AssetSession{s.account, s.function, s.token, len(s.missing)}, nil
+}
+
+// PutAsset stores a file of a session. data may be written to afterwards.
+func (r *Registry) PutAsset(ctx context.Context, token, hash string, data []byte, contentType string) error {
+	s, err := r.AssetSession(token)
+	if err != nil {
+		return err
+	}
+	if err := r.wanted(token, hash, len(data)); err != nil {
+		return err
+	}
+	if len(contentType) > maxAssetType || strings.ContainsFunc(contentType, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return invalid("the type %.40q of a static file can't be a Content-Type", contentType)
+	}
+	if err := r.cfg.Room(2 * int64(len(data))); err != nil {
+		return err
+	}
+	if _, there := r.files.file(s.Account, hash); !there {
+		if err := r.storeAsset(ctx, assetID{s.Account, hash}, data, contentType); err != nil {
+			return err
+		}
+	}
+	r.files.mu.Lock()
+	defer r.files.mu.Unlock()
+	if s := r.files.sessions[sha256.Sum256([]byte(token))]; s != nil {
+		delete(s.missing, hash)
+	}
+	return nil
+}
+
+// wanted says whether a session has announced such a file. One that came already may
+// come again, from a client that saw no answer.
+func (r *Registry) wanted(token, hash string, size int) error {
+	r.files.mu.Lock()
+	defer r.files.mu.Unlock()
+	s, err := r.session(token)
+	if err != nil {
+		return err
+	}
+	for path, f := range s.files {
+		if f.Hash != hash {
+			continue
+		}
+		if f.Size != int64(size) {
+			return invalid("static file %s has %d bytes, and %d were announced; perhaps it was written to meanwhile", path, size, f.Size)
+		}
+		return nil
+	}
+	return invalid("no static file with the hash %.40q was announced", hash)
+}
+
+func (r *Registry) storeAsset(ctx context.Context, id assetID, data []byte, contentType string) error {
+	small, err := assets.Compress(data, contentType)
+	if err != nil {
+		return err
+	}
+	f := assets.File{Type: contentType, Content: assets.Content{Size: int64(len(data))}}
+	blobs := [][]byte{ownBytes(id.account, data)}
+	f.Digest = kv.DigestOf(blobs[0])
+	for _, c := range small {
+		own := ownBytes(id.account, c.Data)
+		blobs = append(blobs, own)
+		f.Encoded = append(f.Encoded, assets.Encoded{Encoding: c.Encoding, Content: assets.Content{Digest: kv.DigestOf(own), Size: int64(len(c.Data))}})
+	}
+	return r.storeFile(ctx, assetRecords, id, f, blobs)
+}
+
+// takeSession makes the manifest of a session whose files have all arrived.
+func (r *Registry) takeSession(ctx context.Context, account, function, token string, a *Assets) error {
+	m, err := r.manifestOf(account, function, token)
+	if err != nil {
+		return err
+	}
+	a.Files, a.Bytes = len(m), 0
+	for _, f := range m {
+		a.Bytes += f.Size
+	}
+	data, err := assets.Encode(m)
+	if err != nil {
+		return fmt.Errorf("encode asset manifest: %w", err)
+	}
+	data = ownBytes(account, data)
+	a.Manifest = kv.DigestOf(data)
+	if err := r.keepForSession(token, a.Manifest); err != nil {
+		return err
+	}
+	f := assets.File{Content: assets.Content{Digest: a.Manifest, Size: int64(len(data))}}
+	return r.storeFile(ctx, manifestRecords, assetID{account, a.Manifest.String()}, f, [][]byte{data})
+}
+
+// keepForSession keeps a manifest as long as its session, before it is stored.
+func (r *Registry) keepForSession(token string, manifest kv.Digest) error {
+	r.files.mu.Lock()
+	defer r.files.mu.Unlock()
+	s, err := r.session(token)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(s.manifests, manifest) {
+		s.manifests = append(s.manifests, manifest)
+	}
+	return nil
+}
+
+func (r *Registry) manifestOf(account, function, token string) (assets.Manifest, error) {
+	r.files.mu.Lock()
+	defer r.files.mu.Unlock()
+	s, err := r.session(token)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.account != account || s.function != function:
+		return nil, invalid("these static files were uploaded for another Function")
+	case len(s.missing) > 0:
+		return nil, invalid("%d static files of this upload have not arrived", len(s.missing))
+	}
+	m := make(assets.Manifest, len(s.files))
+	for path, f := range s.files {
+		file, there := r.files.files[assetID{account, f.Hash}]
+		if !there {
+			return nil, fmt.Errorf("asset %s of a session is gone", f.Hash)
+		}
+		m[path] = file
+	}
+	return m, nil
+}
+
+// AssetLimits are those in force.
+func (r *Registry) AssetLimits() AssetLimits { return r.cfg.AssetLimits }
+
+// sizeText is a size for people.
+func sizeText(n int64) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return mib(n)
+}
