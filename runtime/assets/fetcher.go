@@ -18,16 +18,37 @@ func (h *Handle) Fetch(ctx context.Context, req *host.FetchRequest) (*host.Fetch
 	if c, ok := req.Body.(io.Closer); ok {
 		defer c.Close()
 	}
+	site, r, err := h.asked(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return h.response(ctx, r, site.Fetch(r))
+}
+
+// Serve answers a request as one from outside, or with nil if it is the Function's.
+func (h *Handle) Serve(ctx context.Context, req *host.FetchRequest) (*host.FetchResponse, error) {
+	site, r, err := h.asked(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	a, ok := site.Serve(r)
+	if !ok {
+		return nil, nil
+	}
+	return h.response(ctx, r, a)
+}
+
+func (h *Handle) asked(ctx context.Context, req *host.FetchRequest) (*Site, *Request, error) {
 	r, err := requestOf(req)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	site, err := h.Site(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a := site.Fetch(r)
-	resp := &host.FetchResponse{Status: a.Status, Body: http.NoBody}
+	return site, r, err
+}
+
+func (h *Handle) response(ctx context.Context, r *Request, a Answer) (resp *host.FetchResponse, err error) {
+	resp = &host.FetchResponse{Status: a.Status, Body: http.NoBody}
 	for _, f := range a.Header {
 		resp.Headers = resp.Headers.Add(strings.ToLower(f.Name), f.Value)
 	}

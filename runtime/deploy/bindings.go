@@ -63,6 +63,8 @@ func (s *Settings) named(name string) string {
 		return "rate limit"
 	case name == s.VersionMetadata.Binding:
 		return "version metadata binding"
+	case s.Assets != nil && s.Assets.Binding == name:
+		return "binding of static files"
 	}
 	return ""
 }

@@ -122,9 +122,6 @@ func (v Version) checkSecrets(function string) error {
 		if what := v.Settings.named(name); what != "" {
 			return bothError(function, name, what)
 		}
-		if a := v.Settings.Assets; a != nil && a.Binding == name {
-			return bothError(function, name, "binding of static files")
-		}
 	}
 	return nil
 }

@@ -23,6 +23,8 @@ type Metrics struct {
 	kv          atomic.Int64
 	logDropped  atomic.Int64
 	hostRefused atomic.Int64
+	assets      atomic.Int64
+	assetBytes  atomic.Int64
 	gauges      []gauge
 }
 
@@ -63,6 +65,12 @@ func add(to *atomic.Int64, n int64) {
 // Refuse counts a request that no Function answered.
 func (m *Metrics) Refuse(why Refusal) { m.refused[why].Add(1) }
 
+// Asset counts a request that static files answered, with bytes of a body.
+func (m *Metrics) Asset(bytes int64) {
+	m.assets.Add(1)
+	add(&m.assetBytes, bytes)
+}
+
 // Outcome returns how many Invocations ended so.
 func (m *Metrics) Outcome(o host.Outcome) int64 { return m.outcomes[o].Load() }
 
@@ -89,6 +97,8 @@ var (
 	descBytes       = desc("body_bytes_total", "Bytes of bodies that guests read or wrote.", "direction")
 	descHost        = desc("host_operations_total", "Operations that guests asked the host for.", "operation")
 	descHostRefused = desc("host_operations_refused_total", "Operations refused because of a limit.")
+	descAssets      = desc("asset_requests_total", "Requests that static files answered, without a Function.")
+	descAssetBytes  = desc("asset_bytes_total", "Bytes of bodies of these answers.")
 	descLogDropped  = desc("guest_log_dropped_total", "Log entries dropped because of the limit.")
 )
 
@@ -112,6 +122,8 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	count(descBytes, float64(m.bytesOut.Load()), "out")
 	count(descHost, float64(m.fetches.Load()), "fetch")
 	count(descHost, float64(m.kv.Load()), "kv")
+	count(descAssets, float64(m.assets.Load()))
+	count(descAssetBytes, float64(m.assetBytes.Load()))
 	count(descHostRefused, float64(m.hostRefused.Load()))
 	count(descLogDropped, float64(m.logDropped.Load()))
 	for _, g := range m.gauges {

@@ -182,6 +182,7 @@ func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
 		id := newID()
 		h.cfg.Logger.Error("load module", "request", id, "host", string(t.host), "err", err)
 		failurePage(ctx, host.OutcomeInternalError, id)
+	case active != nil && snapshot == nil: // static files have answered
 	case active == nil:
 		h.turnAway(ctx, telemetry.RefusedUnknown, fasthttp.StatusNotFound, titleNotFound)
 	default:
@@ -198,7 +199,8 @@ func (h *HTTP) loops(ctx *fasthttp.RequestCtx) (n int) {
 }
 
 // find looks up what serves a request and takes it into use. Where a
-// deploy has just replaced what was found, it looks again.
+// deploy has just replaced what was found, it looks again. There is no Snapshot if
+// the Version's static files have answered.
 func (h *HTTP) find(ctx *fasthttp.RequestCtx, p peer, t target) (*deploy.Active, *runtime.Snapshot, error) {
 	for {
 		serving, ok := h.cfg.Table.Lookup(p.scheme(), t.host, t.path)
@@ -206,6 +208,9 @@ func (h *HTTP) find(ctx *fasthttp.RequestCtx, p peer, t target) (*deploy.Active,
 			return nil, nil, nil
 		}
 		active := pick(ctx, serving)
+		if active.Assets != nil && h.serveAssets(ctx, t, p, active) {
+			return active, nil, nil
+		}
 		snapshot, err := active.Snapshot(h.base, ctx.Time())
 		if err == nil && snapshot.Use() {
 			return active, snapshot, nil

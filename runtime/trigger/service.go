@@ -25,6 +25,9 @@ func (r *Runner) Call(ctx context.Context, req *host.FetchRequest, find func() (
 	if refused != nil {
 		return nil, refused
 	}
+	if resp, err := calledAssets(ctx, req, find); resp != nil || err != nil {
+		return resp, err
+	}
 	active, snapshot, err := r.ready(find)
 	if err != nil {
 		return nil, err
@@ -40,6 +43,16 @@ func (r *Runner) Call(ctx context.Context, req *host.FetchRequest, find func() (
 	}
 	r.begin(ctx, active, snapshot, e)
 	return e.answer.wait()
+}
+
+// calledAssets answers a call with a static file of the callee; nil if the call is
+// for its module.
+func calledAssets(ctx context.Context, req *host.FetchRequest, find func() (*deploy.Active, error)) (*host.FetchResponse, error) {
+	active, err := find()
+	if err != nil || active.Assets == nil {
+		return nil, err
+	}
+	return active.Assets.Serve(ctx, req)
 }
 
 // admit lets a call begin, which Active.Leave ends.
