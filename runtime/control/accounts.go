@@ -71,6 +71,11 @@ func deleteAccount(r *request) error {
 		return err
 	}
 	r.api.cfg.Observer.Forget(r.account(), "")
+	if r.api.cfg.Ledger != nil {
+		if err := r.api.cfg.Ledger.Forget(r.Context(), r.account()); err != nil {
+			return err
+		}
+	}
 	return r.ok(map[string]string{"id": r.account()})
 }
 

@@ -28,6 +28,8 @@ type Config struct {
 	Registry *deploy.Registry
 	// Observer has tails and failures. Default: one that is told of nothing.
 	Observer *telemetry.Observer
+	// Ledger knows what was used; nil if that is not kept.
+	Ledger *telemetry.Ledger
 	// Audit records what is changed, and what is refused. While it can't be written,
 	// changes are refused. Nil records nothing.
 	Audit   *audit.Log

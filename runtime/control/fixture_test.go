@@ -95,8 +95,13 @@ func newFixture(t testing.TB, o options) *fixture {
 		t.Cleanup(func() { log.Close() })
 	}
 	observer := telemetry.NewObserver(telemetry.ObserverConfig{})
+	ledger, err := telemetry.NewLedger(t.Context(), telemetry.LedgerConfig{Observer: observer, Store: o.store, Node: "n1", Now: func() time.Time { return epoch }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ledger.Close() })
 	server := httptest.NewServer(control.New(control.Config{
-		Registry: registry, Observer: observer, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime,
+		Registry: registry, Observer: observer, Ledger: ledger, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime,
 		URL: func(host string) string { return "http://" + host + ":8787" },
 		Now: o.now, Failures: o.failures,
 	}))

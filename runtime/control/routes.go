@@ -73,6 +73,7 @@ func (a *api) table() []route {
 		{"POST", "accounts", areaAccounts, createAccount, accessNode},
 		{"GET", oneAcct, areaAccounts, getAccount, accessAny},
 		{"DELETE", oneAcct, areaAccounts, deleteAccount, accessNode},
+		{"GET", "accounts/{account}/usage", areaAccounts, getUsage, accessRead},
 		{"GET", allTokens, areaAccounts, listTokens, accessOwner},
 		{"POST", allTokens, areaAccounts, createToken, accessOwner},
 		{"GET", allTokens + "/verify", areaAccounts, verifyToken, accessAny},

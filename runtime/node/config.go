@@ -62,6 +62,9 @@ type Config struct {
 	ServerTiming   bool           // tell clients what the time of their requests went into
 	Drain          time.Duration  // for requests under way at Shutdown; default 30 s
 
+	UsageKeep time.Duration // how long it is kept what was used; default 90 days
+	Errors    int           // Invocations that failed, kept of each Function; default 100
+
 	Egress        fetch.Policy            // where Functions may connect
 	AccountEgress map[string]fetch.Policy // by account, instead of Egress
 

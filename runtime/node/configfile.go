@@ -66,10 +66,13 @@ func (c *configFile) read() {
 		},
 		"egress":   func(it item) { c.Table(it, c.policy(&c.cfg.Egress)) },
 		"accounts": c.accounts,
+		"usage":    func(it item) { c.Table(it, c.usage()) },
+		"errors":   func(it item) { c.Table(it, c.errors()) },
 	}
 	c.Belongs("node", c.node())
 	c.Belongs("limits", c.nodeLimits())
 	c.Belongs("egress", c.policy(&fetch.Policy{}))
+	c.Belongs("usage", c.usage())
 	c.Belongs("", top)
 	c.Table(c.Root(), top)
 }

@@ -43,7 +43,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	want := node.Config{
 		Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8788", Domain: "localhost",
 		MaxModule: runtime.DefaultMaxModule, CodeMemory: deploy.DefaultCodeMemory, ClockStep: host.DefaultClockStep, AccountConcurrency: 1000, MaxHeader: 32 << 10, Drain: 30 * time.Second,
-		Limits: limits, MaxLimits: node.DefaultMaxLimits(),
+		Limits: limits, MaxLimits: node.DefaultMaxLimits(), UsageKeep: 90 * 24 * time.Hour, Errors: 100,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -77,6 +77,7 @@ func TestWholeExample(t *testing.T) {
 		KEKFile:        "/etc/mayfly/kek", PreviousKEKFile: "/etc/mayfly/kek.old",
 		Limits:    limits,
 		MaxLimits: node.DefaultMaxLimits(),
+		UsageKeep: 90 * 24 * time.Hour, Errors: 100,
 		Egress: fetch.Policy{
 			Allow: []fetch.Rule{mustRule(t, "10.1.2.3:5432"), mustRule(t, "db.internal.example.com")},
 			Only:  []fetch.Rule{mustRule(t, "api.example.com"), mustRule(t, "*.example.org")},
@@ -170,8 +171,13 @@ func configErrors() []configError {
 			`8:1: "high_ports" stands in [accounts.shop]; it belongs in [egress]`,
 		}},
 		{"a manifest", "name = 'shop'\nmain = 'shop.wasm'", []string{
-			`1:1: unknown key "name" at the top level, which may have accounts, egress, limits, node`,
-			`2:1: unknown key "main" at the top level, which may have accounts, egress, limits, node`,
+			`1:1: unknown key "name" at the top level, which may have accounts, egress, errors, limits, node, usage`,
+			`2:1: unknown key "main" at the top level, which may have accounts, egress, errors, limits, node, usage`,
+		}},
+		{"[usage] and [errors]", "keep_days = 5\n[usage]\nkeep_days = 0\n[errors]\nkeep = 'all'", []string{
+			`1:1: "keep_days" stands at the top level; it belongs in [usage]`,
+			`3:13: usage.keep_days must be between 1 and 3660, not 0`,
+			`5:8: "keep" wants a whole number, not a string`,
 		}},
 		{"[node]", "[node]\ndata = ''\nlisten = '8787'\nadmin = 'localhost:http'\ndomain = 'example.com:80'\nmax_module_mb = 1025\nmax_header_kb = 129\nmax_connections_per_address = -1\nproxy_protocol = 'yes'\naccess_log = false\ndrain_seconds = 1.5", []string{
 			`2:8: "data" wants a string, not an empty string`,

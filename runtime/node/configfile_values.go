@@ -40,6 +40,16 @@ func (c *configFile) node() fields {
 	}
 }
 
+// usage are the keys of [usage].
+func (c *configFile) usage() fields {
+	return fields{"keep_days": numberTo(c, &c.cfg.UsageKeep, 24*time.Hour, 1, 3660)}
+}
+
+// errors are the keys of [errors].
+func (c *configFile) errors() fields {
+	return fields{"keep": numberTo(c, &c.cfg.Errors, 1, 1, 10_000)}
+}
+
 func (c *configFile) pathTo(to *string) func(item) {
 	return func(it item) {
 		path, ok := c.Text(it)

@@ -43,6 +43,7 @@ type Node struct {
 	draining atomic.Bool
 	metrics  telemetry.Metrics
 	observer *telemetry.Observer
+	ledger   *telemetry.Ledger
 	closers  []func() error // in the order of opening
 }
 
@@ -154,8 +155,9 @@ func (n *Node) open(ctx context.Context) error {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
 	n.closers = append(n.closers, n.registry.Close)
-	n.observer = telemetry.NewObserver(telemetry.ObserverConfig{Logger: n.cfg.Logger})
-	n.closers = append(n.closers, n.observer.Close)
+	if err := n.openObserver(ctx, data.Store, id); err != nil {
+		return err
+	}
 	n.front = trigger.NewHTTP(n.frontConfig(services, id))
 	if n.adminLn == nil {
 		return nil
@@ -245,7 +247,7 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	}
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
-			Registry: n.registry, Observer: n.observer, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
+			Registry: n.registry, Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
 			MaxModule: n.cfg.MaxModule, Ready: n.ready, URL: n.url, Metrics: n.openMetrics()}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,

@@ -25,9 +25,10 @@ type Observer struct {
 	failures failures
 	tails    tails
 
-	mu        sync.Mutex // guards the maps
+	mu        sync.Mutex // guards what follows
 	functions map[functionKey]*function
 	versions  map[versionKey]*version
+	retired   []*version // see Ledger
 }
 
 type functionKey struct{ account, function string }
