@@ -26,13 +26,15 @@ type devCommand struct {
 	stage stageFlag
 	ip    string
 	port  int
+
+	services []string // folders
 }
 
 func newDev(stdio Stdio) *cobra.Command {
 	d := &devCommand{stdio: stdio}
 	c := &cobra.Command{
 		Use:     "dev [DIR]",
-		Example: "  mayfly dev\n  mayfly dev examples/hello --port 9000\n  mayfly dev --env staging",
+		Example: "  mayfly dev\n  mayfly dev examples/hello --port 9000\n  mayfly dev examples/gateway --service examples/auth\n  mayfly dev --env staging",
 		Short:   "Serve a project while you work on it",
 		Long: `Dev builds the project in DIR (default: here), serves it on a node of its own and
 prints the URL. After each save it builds again and swaps the Function; requests
@@ -40,9 +42,13 @@ meanwhile get the version before. While the sources can't be built, requests get
 the compiler's errors.
 
 What the Function logs appears here. Variables and secrets in .dev.vars go over
-those of mayfly.toml; with --env STAGE those in .dev.vars.STAGE, if it is there. KV namespaces need no id; their keys are kept in
-DIR/.mayfly. The Function may fetch from this machine and its network, which a
-node refuses unless it is configured otherwise.
+those of mayfly.toml; with --env STAGE those in .dev.vars.STAGE, if it is there.
+KV namespaces need no id; their keys are kept in DIR/.mayfly. The Function may
+fetch from this machine and its network, which a node refuses unless it is
+configured otherwise.
+
+A Function that this one calls by a service binding is served beside it, and
+built again as well, if --service has the folder of its project.
 
 All folders are watched but hidden ones and node_modules. With a build command:
 those in watch_dir of [build], or src.`,
@@ -50,6 +56,7 @@ those in watch_dir of [build], or src.`,
 		RunE: func(c *cobra.Command, args []string) error { return d.run(c, argument(args, 0, ".")) },
 	}
 	d.stage.register(c.Flags())
+	c.Flags().StringArrayVar(&d.services, "service", nil, "folder of a project to serve beside it, for service bindings; may be repeated")
 	c.Flags().StringVar(&d.ip, "ip", "", "address to listen on (default 127.0.0.1, or ip in [dev])")
 	c.Flags().IntVar(&d.port, "port", defaultDevPort, "port to listen on, over port in [dev]; 0 picks one")
 	return c
@@ -66,7 +73,11 @@ func (d *devCommand) run(c *cobra.Command, dir string) error {
 	if p.Manifest.Dev.Port != 0 && !c.Flags().Changed("port") {
 		d.port = int(p.Manifest.Dev.Port)
 	}
-	session, err := dev.New(dev.Config{Project: p, Log: d.stdio.Err})
+	services, err := d.openServices(c, p)
+	if err != nil {
+		return err
+	}
+	session, err := dev.New(dev.Config{Project: p, Log: d.stdio.Err, Services: services})
 	if err != nil {
 		return err
 	}
@@ -75,9 +86,33 @@ func (d *devCommand) run(c *cobra.Command, dir string) error {
 		return err
 	}
 	tasks, ctx := errgroup.WithContext(c.Context())
-	tasks.Go(func() error { return session.Run(ctx, n.Registry()) })
+	for _, s := range append(services, session) {
+		tasks.Go(func() error { return s.Run(ctx, n.Registry()) })
+	}
 	tasks.Go(func() error { return d.announce(ctx, session, n) })
 	return errors.Join(tasks.Wait(), drain(n))
+}
+
+// openServices makes the Sessions of the projects that are served beside p.
+func (d *devCommand) openServices(c *cobra.Command, p *build.Project) (sessions []*dev.Session, err error) {
+	names := map[string]string{p.Manifest.Name: p.Dir}
+	for _, dir := range d.services {
+		service, err := build.Open(dir, d.stage.get())
+		if err != nil {
+			return nil, err
+		}
+		name := service.Manifest.Name
+		if other, taken := names[name]; taken {
+			return nil, usagef(c, "the projects in %s and %s have the same name, %s; give one of them another", other, dir, name)
+		}
+		names[name] = dir
+		session, err := dev.New(dev.Config{Project: service, Log: d.stdio.Err})
+		if err != nil {
+			return nil, err
+		}
+		sessions = append(sessions, session)
+	}
+	return sessions, nil
 }
 
 // announce prints the URL once there is something to see.

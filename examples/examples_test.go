@@ -37,6 +37,11 @@ func TestExamples(t *testing.T) {
 		"cgi":      {{"POST", "/a?b=c", "the body", 200, []string{"REQUEST_METHOD=POST\n", "PATH_INFO=/a\n", "QUERY_STRING=b=c\n", "the body"}}},
 		"mux": {{"GET", "/hello/you", "", 200, []string{`{"hello":"you"}`}}, {"POST", "/sum", "[1,2.5]", 200, []string{`{"sum":3.5}`}},
 			{"POST", "/sum", "[", 400, nil}, {"GET", "/sum", "", 405, nil}, {"GET", "/ticks", "", 200, []string{"tick 1\n", "tick 5\n"}}},
+		"auth":    {{"GET", "/whoami", "", 401, nil}},
+		"gateway": {{"GET", "/", "", 401, []string{"show a token"}}}, // which auth said, deployed before
+	}
+	for _, status := range []int{200, 200, 200, 200, 200, 429} {
+		tests["ratelimit"] = append(tests["ratelimit"], exchange{"GET", "/", "", status, nil})
 	}
 	n := startNode(t)
 	for _, dir := range projects(t) {
@@ -51,6 +56,9 @@ func TestExamples(t *testing.T) {
 			}
 		})
 	}
+	t.Run("gateway asks auth", func(t *testing.T) {
+		n.ask(t, n.url("gateway"), exchange{"GET", "/", "", 200, []string{"Hello, bob\n"}}, "Authorization", "Bearer bob-token")
+	})
 	t.Run("counter under concurrent requests", func(t *testing.T) { countTogether(t, n) })
 }
 
@@ -202,13 +210,17 @@ func (n *node) deploy(t *testing.T, project string) (url string) {
 func (n *node) url(function string) string { return "http://" + function + ".localhost" }
 
 // ask sends a request to the node, whatever name the URL's host resolves to.
-func (n *node) ask(t *testing.T, url string, e exchange) string {
+// headers are names and values in turn.
+func (n *node) ask(t *testing.T, url string, e exchange, headers ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, e.method, url+e.path, strings.NewReader(e.body))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	req.URL.Host = n.http
 	resp, err := http.DefaultClient.Do(req)

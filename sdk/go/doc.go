@@ -38,7 +38,7 @@
 // # Packages
 //
 // mayflyhttp runs any http.Handler and lets http.Client send requests,
-// mayflylog is for log/slog, and mayflytest runs a Function under go test.
+// mayflylog is for log/slog, mayflyversion tells which Version runs, and mayflytest runs a Function under go test.
 // They are apart because linking net/http or log/slog makes a module larger:
 // a Function that imports only this package is one of about 2 MB.
 //

@@ -38,20 +38,31 @@ type FetchResponse struct {
 // When ctx is done, the exchange is given up, including a body that is being
 // read. The invocation's own time limit applies anyway.
 func Fetch(ctx context.Context, r *FetchRequest) (*FetchResponse, error) {
+	return r.fetch(ctx, "fetch", sender{host.Fetch, host.FetchStream})
+}
+
+// sender begins exchanges, with a body that is complete or with one that is written.
+type sender struct {
+	whole  func(method, url string, fields []host.Field, body []byte) (host.Exchange, error)
+	stream func(method, url string, fields []host.Field) (host.Exchange, io.WriteCloser, error)
+}
+
+// fetch does what Fetch says; op is for its errors.
+func (r *FetchRequest) fetch(ctx context.Context, op string, to sender) (*FetchResponse, error) {
 	if ctx.Err() != nil {
 		closeBody(r.Body)
 		return nil, context.Cause(ctx)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	x, err := r.send(cancel)
+	x, err := r.send(cancel, to)
 	if err != nil {
 		cancel(nil)
-		return nil, fail("fetch", err)
+		return nil, fail(op, err)
 	}
 	stop := context.AfterFunc(ctx, func() { x.Close() })
 	status, fields, body, err := x.Response()
 	if err != nil {
-		err = cause(ctx, fail("fetch", err))
+		err = cause(ctx, fail(op, err))
 		cancel(nil)
 		closeBody(r.Body) // whoever writes to it must not wait for ever
 		return nil, err
@@ -68,13 +79,13 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-func (r *FetchRequest) send(cancel context.CancelCauseFunc) (host.Exchange, error) {
+func (r *FetchRequest) send(cancel context.CancelCauseFunc, to sender) (host.Exchange, error) {
 	method := r.Method
 	if method == "" {
 		method = "GET"
 	}
 	if r.Body == nil {
-		return host.Fetch(method, r.URL, r.Header, nil)
+		return to.whole(method, r.URL, r.Header, nil)
 	}
 	if _, ok := r.Body.(interface{ Len() int }); ok {
 		defer closeBody(r.Body)
@@ -82,9 +93,9 @@ func (r *FetchRequest) send(cancel context.CancelCauseFunc) (host.Exchange, erro
 		if err != nil {
 			return nil, err
 		}
-		return host.Fetch(method, r.URL, r.Header, body)
+		return to.whole(method, r.URL, r.Header, body)
 	}
-	x, upload, err := host.FetchStream(method, r.URL, r.Header)
+	x, upload, err := to.stream(method, r.URL, r.Header)
 	if err != nil {
 		closeBody(r.Body)
 		return nil, err

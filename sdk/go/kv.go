@@ -110,11 +110,7 @@ func (n Namespace) Page(prefix, cursor string, limit int) (entries []Entry, next
 // unopened keeps a missing binding apart from a missing key, both of which are
 // not found to the node.
 func (n Namespace) unopened(err error) error {
-	op := "open kv namespace " + n.binding
-	if e, ok := err.(*host.Error); ok && e.Code == host.NotFound {
-		return &Error{op, ErrDenied, "the configuration has no such binding"}
-	}
-	return fail(op, err)
+	return fail("open kv namespace "+n.binding, unbound(err))
 }
 
 func entry(e host.Entry) Entry {

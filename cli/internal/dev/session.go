@@ -23,6 +23,9 @@ import (
 type Config struct {
 	Project *build.Project
 	Log     io.Writer // for what compilers and the Session have to say
+	// Services are Sessions of projects that this one may call. They run on their
+	// own, and are built first.
+	Services []*Session
 }
 
 // Session is a project that is being worked on.
@@ -30,6 +33,10 @@ type Session struct {
 	dir, name, stage string
 	log              io.Writer
 	page             *failurePage
+
+	services []*Session
+	callers  []*Session    // whose services this is one of
+	again    chan struct{} // capacity 1: a service was deployed
 
 	built   chan struct{}          // closed after the first build, good or bad
 	failure atomic.Pointer[string] // why the sources can't be served; nil: they are
@@ -43,10 +50,15 @@ func New(cfg Config) (*Session, error) {
 		return nil, fmt.Errorf("parse page: %w", err)
 	}
 	m := cfg.Project.Manifest
-	return &Session{
+	s := &Session{
 		dir: cfg.Project.Dir, name: m.Name, stage: m.Stage,
 		log: cfg.Log, page: page, built: make(chan struct{}),
-	}, nil
+		services: cfg.Services, again: make(chan struct{}, 1),
+	}
+	for _, service := range cfg.Services {
+		service.callers = append(service.callers, s)
+	}
+	return s, nil
 }
 
 // Built is closed when the project was built for the first time, or could not
@@ -82,16 +94,40 @@ func (s *Session) Run(ctx context.Context, r *deploy.Registry) error {
 		return err
 	}
 	defer w.Close()
+	s.awaitServices(ctx)
 	s.refresh(ctx, r)
 	close(s.built)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.again:
+			if s.failure.Load() != nil { // perhaps because the service was not there
+				s.refresh(ctx, r)
+			}
 		case <-w.C:
+			if !s.madeByBuild(p) {
+				s.refresh(ctx, r)
+			}
 		}
-		if !s.madeByBuild(p) {
-			s.refresh(ctx, r)
+	}
+}
+
+func (s *Session) awaitServices(ctx context.Context) {
+	for _, service := range s.services {
+		select {
+		case <-service.built:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// tellCallers lets those try again that could not do without this one.
+func (s *Session) tellCallers() {
+	for _, caller := range s.callers {
+		select {
+		case caller.again <- struct{}{}:
+		default:
 		}
 	}
 }
@@ -108,6 +144,7 @@ func (s *Session) refresh(ctx context.Context, r *deploy.Registry) {
 	default:
 		s.failure.Store(nil)
 		fmt.Fprintf(s.log, "%s is up to date (%.1f s)\n", s.name, time.Since(start).Seconds())
+		s.tellCallers()
 	}
 }
 
@@ -136,7 +173,7 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 	if err != nil {
 		return fmt.Errorf("read module: %w", err)
 	}
-	up, err := uploadOf(ctx, r, p)
+	up, err := s.upload(ctx, r, p)
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,14 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
-// uploadOf is what the manifest says, with KV namespaces that exist. What .dev.vars
+// upload is what the manifest says, with KV namespaces that exist. What .dev.vars
 // has goes over variables of the manifest, or else is a secret, as it will be on a
 // node; one without a text is a variable, because no secret is empty.
-func uploadOf(ctx context.Context, r *deploy.Registry, p *build.Project) (up deploy.Upload, err error) {
+func (s *Session) upload(ctx context.Context, r *deploy.Registry, p *build.Project) (up deploy.Upload, err error) {
 	m := p.Manifest
+	if err := checkServices(r, m); err != nil {
+		return up, err
+	}
 	up.Settings = deploy.Settings{
 		CompatibilityDate: m.CompatibilityDate,
 		Vars:              maps.Clone(m.Vars),
@@ -44,13 +47,23 @@ func uploadOf(ctx context.Context, r *deploy.Registry, p *build.Project) (up dep
 		up.Secrets[name] = &text
 	}
 	for _, ns := range m.KVNamespaces {
-		id, err := namespace(ctx, r, ns)
+		id, err := s.namespace(ctx, r, ns)
 		if err != nil {
 			return up, err
 		}
 		up.Settings.KVNamespaces = append(up.Settings.KVNamespaces, deploy.KVNamespace{Binding: ns.Binding, ID: id})
 	}
 	return up, nil
+}
+
+// checkServices tells how to have a service that is not there.
+func checkServices(r *deploy.Registry, m *deploy.Manifest) error {
+	for _, b := range m.Services {
+		if _, _, err := r.Function(deploy.Local, b.Service); err != nil && b.Service != m.Name {
+			return fmt.Errorf("service binding %s: there is no Function %s here; start 'mayfly dev' with --service and the folder of its project", b.Binding, b.Service)
+		}
+	}
+	return nil
 }
 
 // forgotten deletes all secrets that the Function has from before.
@@ -88,9 +101,13 @@ func devVars(dir, stage string) (map[string]string, error) {
 
 // namespace finds or makes the namespace that stands for one of the manifest
 // here. Its title is the id that the manifest has for it, so that bindings with
-// the same id share their keys, or else the binding's name.
-func namespace(ctx context.Context, r *deploy.Registry, ns deploy.KVNamespace) (id string, err error) {
+// the same id share their keys, or else the binding's name, with that of the
+// Function in front for a service.
+func (s *Session) namespace(ctx context.Context, r *deploy.Registry, ns deploy.KVNamespace) (id string, err error) {
 	title := ns.Binding
+	if len(s.callers) > 0 {
+		title = s.name + "-" + title
+	}
 	if ns.PreviewID != "" {
 		title = ns.PreviewID
 	} else if ns.ID != "" {

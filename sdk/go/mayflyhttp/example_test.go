@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 
+	"github.com/mayfly-run/mayfly/sdk/go"
 	"github.com/mayfly-run/mayfly/sdk/go/mayflyhttp"
 	"github.com/mayfly-run/mayfly/sdk/go/mayflytest"
 )
@@ -21,6 +22,26 @@ func ExampleServe() {
 	new(mayflytest.Node).ServeHTTP(w, httptest.NewRequest("GET", "/hello/you", nil))
 	fmt.Print(w.Body)
 	// Output: Hello, you
+}
+
+// An http.Client can ask another Function as well.
+func ExampleTransport_service() {
+	auth := &http.Client{Transport: mayflyhttp.Transport{Fetch: mayfly.Service("AUTH").Fetch}}
+	mayflyhttp.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		resp, err := auth.Get("http://auth/whoami")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer resp.Body.Close()
+		io.Copy(w, resp.Body)
+	}))
+
+	node := &mayflytest.Node{Services: map[string]http.Handler{"AUTH": write("This is the other Function\n")}}
+	w := httptest.NewRecorder()
+	node.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	fmt.Print(w.Body)
+	// Output: This is the other Function
 }
 
 func ExampleTransport() {

@@ -2,6 +2,7 @@ package mayflyhttp
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -17,7 +18,13 @@ import (
 // Requests whose body is at most 64 KiB and of known length are sent in one
 // piece, others are streamed. The length of responses is not known, and
 // trailers, HTTP trace hooks and protocol upgrades are not supported.
-type Transport struct{}
+type Transport struct {
+	// Fetch sends requests; mayfly.Fetch if nil. With that of a service binding they
+	// go to another Function:
+	//
+	//	auth := &http.Client{Transport: mayflyhttp.Transport{Fetch: mayfly.Service("AUTH").Fetch}}
+	Fetch func(context.Context, *mayfly.FetchRequest) (*mayfly.FetchResponse, error)
+}
 
 // ReplaceDefault makes Transport the http.DefaultTransport, so that http.Get and
 // everything else that uses the default client works; call it from func init.
@@ -27,12 +34,16 @@ type Transport struct{}
 func ReplaceDefault() { http.DefaultTransport = defaultTransport(http.DefaultTransport) }
 
 // RoundTrip implements http.RoundTripper.
-func (Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := fetchBody(r)
 	if err != nil {
 		return nil, err
 	}
-	in, err := mayfly.Fetch(r.Context(), &mayfly.FetchRequest{
+	fetch := t.Fetch
+	if fetch == nil {
+		fetch = mayfly.Fetch
+	}
+	in, err := fetch(r.Context(), &mayfly.FetchRequest{
 		Method: r.Method, URL: r.URL.String(), Header: fromHeader(r.Header), Body: body,
 	})
 	if err != nil {

@@ -42,9 +42,17 @@ type Node struct {
 	// one, every fetch fails with mayfly.ErrUnavailable.
 	Upstream http.Handler
 
-	mu   sync.Mutex // guards the fields below
-	kv   map[string]*KV
-	logs []Entry
+	// Services answer what the handler fetches from service bindings, by the name of
+	// the binding. They are no Nodes: only one handler is registered in a test.
+	Services map[string]http.Handler
+
+	// RateLimits are the limits, by the name of the binding.
+	RateLimits map[string]RateLimit
+
+	mu     sync.Mutex // guards the fields below
+	counts map[rateKey]rateCount
+	kv     map[string]*KV
+	logs   []Entry
 }
 
 // Entry is an entry of the log.

@@ -28,6 +28,19 @@ type exchange struct {
 
 // Fetch implements host.Node.
 func (i *invocation) Fetch(method, url string, fields []host.Field, body io.Reader) (host.Exchange, error) {
+	return i.exchange(i.node.Upstream, method, url, fields, body)
+}
+
+// FetchFrom implements host.Node.
+func (i *invocation) FetchFrom(binding, method, url string, fields []host.Field, body io.Reader) (host.Exchange, error) {
+	service, ok := i.node.Services[binding]
+	if !ok {
+		return nil, &host.Error{Code: host.NotFound}
+	}
+	return i.exchange(service, method, url, fields, body)
+}
+
+func (i *invocation) exchange(upstream http.Handler, method, url string, fields []host.Field, body io.Reader) (host.Exchange, error) {
 	if err := checkFields(fields); err != nil {
 		return nil, err
 	}
@@ -37,7 +50,7 @@ func (i *invocation) Fetch(method, url string, fields []host.Field, body io.Read
 	i.mu.Lock()
 	i.fetches = append(i.fetches, x)
 	i.mu.Unlock()
-	i.fetching.Go(func() { x.run(ctx, i.node.Upstream, method, url, fields) })
+	i.fetching.Go(func() { x.run(ctx, upstream, method, url, fields) })
 	return x, nil
 }
 

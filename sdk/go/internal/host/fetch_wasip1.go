@@ -14,7 +14,11 @@ func Fetch(method, url string, fields []Field, body []byte) (Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	op := fetchSend(method, url, view(block), view(body))
+	return begun(fetchSend(method, url, view(block), view(body)))
+}
+
+// begun makes an Exchange of an operation or a negative code.
+func begun(op int32) (Exchange, error) {
 	if op < 0 {
 		return nil, failure(int64(op))
 	}
@@ -27,7 +31,11 @@ func FetchStream(method, url string, fields []Field) (Exchange, io.WriteCloser, 
 	if err != nil {
 		return nil, nil, err
 	}
-	op := fetchStream(method, url, view(block))
+	return begunStream(fetchStream(method, url, view(block)))
+}
+
+// begunStream is begun for a request whose body is written.
+func begunStream(op int32) (Exchange, io.WriteCloser, error) {
 	if op < 0 {
 		return nil, nil, failure(int64(op))
 	}

@@ -77,6 +77,22 @@ func fetchHeaders(op int32, buf *byte, size uint32) int32
 //go:wasmimport mayfly fetch_body
 func fetchBody(op int32) int32
 
+//go:wasmimport mayfly fetcher_open
+//go:noescape
+func fetcherOpen(binding string) int32
+
+//go:wasmimport mayfly fetcher_send
+//go:noescape
+func fetcherSend(fetcher int32, method, url, fields, body string) int32
+
+//go:wasmimport mayfly fetcher_stream
+//go:noescape
+func fetcherStream(fetcher int32, method, url, fields string) int32
+
+//go:wasmimport mayfly rate_limit
+//go:noescape
+func rateLimit(binding, key string) int32
+
 //go:wasmimport mayfly kv_open
 //go:noescape
 func kvOpen(binding string) int32

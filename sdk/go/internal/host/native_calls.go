@@ -9,18 +9,19 @@ import (
 	"time"
 )
 
-func RequestMethod() string                 { return current().RequestMethod() }
-func RequestURL() string                    { return current().RequestURL() }
-func RequestClient() string                 { return current().RequestClient() }
-func RequestFields() []Field                { return current().RequestFields() }
-func RequestBody() (io.ReadCloser, error)   { return current().RequestBody(), nil }
-func Detach() error                         { return current().Detach() }
-func Abort(reason string)                   { current().Abort(reason) }
-func OpenKV(name string) (Namespace, error) { return current().OpenKV(name) }
-func Env(name string) (string, bool)        { return current().Env(name) }
-func EnvNames() []string                    { return current().EnvNames() }
-func Log(level int, text string)            { current().Log(level, text) }
-func TimeLeft() time.Duration               { return current().TimeLeft() }
+func RequestMethod() string                       { return current().RequestMethod() }
+func RequestURL() string                          { return current().RequestURL() }
+func RequestClient() string                       { return current().RequestClient() }
+func RequestFields() []Field                      { return current().RequestFields() }
+func RequestBody() (io.ReadCloser, error)         { return current().RequestBody(), nil }
+func Detach() error                               { return current().Detach() }
+func Abort(reason string)                         { current().Abort(reason) }
+func OpenKV(name string) (Namespace, error)       { return current().OpenKV(name) }
+func Env(name string) (string, bool)              { return current().Env(name) }
+func EnvNames() []string                          { return current().EnvNames() }
+func Log(level int, text string)                  { current().Log(level, text) }
+func TimeLeft() time.Duration                     { return current().TimeLeft() }
+func RateLimit(binding, key string) (bool, error) { return current().RateLimit(binding, key) }
 
 func RequestField(name string) (string, bool) {
 	for _, f := range RequestFields() {
@@ -46,5 +47,15 @@ func Fetch(method, url string, fields []Field, body []byte) (Exchange, error) {
 func FetchStream(method, url string, fields []Field) (Exchange, io.WriteCloser, error) {
 	r, w := io.Pipe()
 	x, err := current().Fetch(method, url, fields, r)
+	return x, w, err
+}
+
+func FetchFrom(binding, method, url string, fields []Field, body []byte) (Exchange, error) {
+	return current().FetchFrom(binding, method, url, fields, bytes.NewReader(body))
+}
+
+func FetchStreamFrom(binding, method, url string, fields []Field) (Exchange, io.WriteCloser, error) {
+	r, w := io.Pipe()
+	x, err := current().FetchFrom(binding, method, url, fields, r)
 	return x, w, err
 }

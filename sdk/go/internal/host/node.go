@@ -18,6 +18,8 @@ type Node interface {
 	Detach() error
 	Abort(reason string)
 	Fetch(method, url string, fields []Field, body io.Reader) (Exchange, error)
+	FetchFrom(binding, method, url string, fields []Field, body io.Reader) (Exchange, error)
+	RateLimit(binding, key string) (bool, error)
 	OpenKV(binding string) (Namespace, error)
 	Env(name string) (string, bool)
 	EnvNames() []string
