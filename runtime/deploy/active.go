@@ -11,7 +11,6 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/assets"
-	"github.com/mayfly-run/mayfly/runtime/gate"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
@@ -27,7 +26,7 @@ type Active struct {
 	Limits    host.Limits    // complete: the node's where the Version sets none
 
 	share    *accountShare
-	gate     *gate.Gate // the Function's
+	places   *places // the Function's
 	registry *Registry
 	digest   kv.Digest // of the module
 	setup    runtime.Setup
@@ -103,7 +102,7 @@ func (a *Active) load(ctx context.Context) (*runtime.Snapshot, error) {
 // serve makes a Snapshot the one that requests begin with.
 func (a *Active) serve(s *runtime.Snapshot) {
 	s.Budget = a.share.memory
-	a.gate.SetMost(a.Limits.Concurrency)
+	a.places.setMost(a.Limits.Concurrency)
 	a.used.Store(time.Now().UnixNano())
 	a.ready.Store(s)
 	a.registry.wantRoom()

@@ -16,19 +16,33 @@ type shares struct {
 	accountConcurrency int
 
 	mu        sync.Mutex // guards the maps
-	functions map[functionID]*gate.Gate
+	functions map[functionID]*places
 	accounts  map[string]*accountShare
+}
+
+// places bound how many Invocations of a Function or of an account run at the same
+// time, and how many of them may wait for what their clients still have to send.
+type places struct{ all, slow *gate.Gate }
+
+func newPlaces(most int) *places { return &places{gate.New(most), gate.New(slowShare(most))} }
+
+// slowShare is half of all, so that clients that send slowly leave some to others.
+func slowShare(most int) int { return (most + 1) / 2 }
+
+func (p *places) setMost(most int) {
+	p.all.SetMost(most)
+	p.slow.SetMost(slowShare(most))
 }
 
 // accountShare is an account's.
 type accountShare struct {
 	memory *memory.Budget
-	gate   *gate.Gate
+	places *places
 }
 
 func newShares(cfg Config) *shares {
 	s := &shares{accountMemory: cfg.AccountMemory, accountConcurrency: cfg.AccountConcurrency,
-		functions: map[functionID]*gate.Gate{}, accounts: map[string]*accountShare{}}
+		functions: map[functionID]*places{}, accounts: map[string]*accountShare{}}
 	if cfg.Memory > 0 {
 		s.memory = memory.NewBudget(cfg.Memory, nil)
 	}
@@ -40,7 +54,7 @@ func (s *shares) account(name string) *accountShare {
 	defer s.mu.Unlock()
 	a := s.accounts[name]
 	if a == nil {
-		a = &accountShare{memory: s.memory, gate: gate.New(s.accountConcurrency)}
+		a = &accountShare{memory: s.memory, places: newPlaces(s.accountConcurrency)}
 		if s.accountMemory > 0 {
 			a.memory = memory.NewBudget(s.accountMemory, s.memory)
 		}
@@ -49,33 +63,49 @@ func (s *shares) account(name string) *accountShare {
 	return a
 }
 
-// function is the Gate of a Function.
-func (s *shares) function(id functionID, most int) *gate.Gate {
+// function are the places of a Function.
+func (s *shares) function(id functionID, most int) *places {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.functions[id]
-	if g == nil {
-		g = gate.New(most)
-		s.functions[id] = g
+	p := s.functions[id]
+	if p == nil {
+		p = newPlaces(most)
+		s.functions[id] = p
 	}
-	return g
+	return p
 }
 
 // Enter lets an Invocation begin, perhaps after a short wait. One that may is
 // ended by Leave. The error is gate.ErrFull.
 func (a *Active) Enter(ctx context.Context) error {
-	if err := a.gate.Enter(ctx); err != nil {
-		return err
-	}
-	if err := a.share.gate.Enter(ctx); err != nil {
-		a.gate.Leave()
-		return err
-	}
-	return nil
+	return enter(ctx, a.places.all, a.share.places.all)
 }
 
 // Leave ends what Enter began.
 func (a *Active) Leave() {
-	a.share.gate.Leave()
-	a.gate.Leave()
+	a.share.places.all.Leave()
+	a.places.all.Leave()
+}
+
+// EnterSlow comes before Enter where the client has not sent its request's body yet,
+// and would keep the guest waiting. Arrived ends it.
+func (a *Active) EnterSlow(ctx context.Context) error {
+	return enter(ctx, a.places.slow, a.share.places.slow)
+}
+
+// Arrived ends what EnterSlow began.
+func (a *Active) Arrived() {
+	a.share.places.slow.Leave()
+	a.places.slow.Leave()
+}
+
+func enter(ctx context.Context, function, account *gate.Gate) error {
+	if err := function.Enter(ctx); err != nil {
+		return err
+	}
+	if err := account.Enter(ctx); err != nil {
+		function.Leave()
+		return err
+	}
+	return nil
 }

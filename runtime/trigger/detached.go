@@ -16,6 +16,7 @@ func (h *HTTP) serveDetached(inv *invocation, snapshot *runtime.Snapshot) {
 
 func (h *HTTP) runDetached(inv *invocation, snapshot *runtime.Snapshot) {
 	defer inv.active.Leave()
+	defer inv.body.arrived()
 	defer h.surviveDetached(inv)
 	outcome, spent, err := snapshot.Invoke(&inv.call)
 	if inv.ctx != nil {

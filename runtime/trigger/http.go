@@ -251,18 +251,39 @@ func (h *HTTP) invoke(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy
 		h.refuse(ctx, refused)
 		return
 	}
-	if active.Enter(h.base) != nil {
+	body, ok := h.receive(ctx, snapshot.Budget)
+	if !ok {
+		snapshot.Done()
+		return
+	}
+	if !h.enter(active, body) {
 		snapshot.Done()
 		h.crowded(ctx)
 		return
 	}
-	inv := h.begin(ctx, t, p, active)
+	inv := h.begin(ctx, t, p, active, body)
 	if snapshot.Detached() {
 		h.serveDetached(inv, snapshot) // which leaves
 		return
 	}
 	defer active.Leave()
+	defer inv.body.arrived()
 	h.serveInline(inv, snapshot)
+}
+
+// enter lets an Invocation begin, which Leave ends, and the wait for its body,
+// which arrived ends.
+func (h *HTTP) enter(active *deploy.Active, body arrival) bool {
+	if body.slow && active.EnterSlow(h.base) != nil {
+		return false
+	}
+	if active.Enter(h.base) == nil {
+		return true
+	}
+	if body.slow {
+		active.Arrived()
+	}
+	return false
 }
 
 func (h *HTTP) serveInline(inv *invocation, snapshot *runtime.Snapshot) {

@@ -2,12 +2,8 @@ package trigger
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"net"
 	"net/netip"
-	"sync"
-	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/valyala/fasthttp"
@@ -127,74 +123,4 @@ func isAboutClient(name []byte) bool {
 		}
 	}
 	return false
-}
-
-// requestBody reads a request's body for a guest, up to a limit. It can be shut
-// while the guest still holds it, because the connection goes on to its next
-// request then.
-type requestBody struct {
-	conn net.Conn
-	left int64 // bytes until the limit
-
-	mu     sync.Mutex // held while reading; guards stream
-	stream io.Reader  // nil once shut
-}
-
-func (b *requestBody) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.stream == nil {
-		return 0, host.Errorf(host.CodeState, "the request's body can't be read after the answer was sent")
-	}
-	n, err := b.stream.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, errBodyTooLarge
-	}
-	return n, bodyError(err)
-}
-
-var errBodyTooLarge = host.Errorf(host.CodeTooLarge, "the request's body exceeds the Function's limit")
-
-// exceeded reports whether the body went beyond its limit while a guest that has
-// ended was reading it. It never waits for a Read. A nil body is none.
-func (b *requestBody) exceeded() bool {
-	if b == nil || !b.mu.TryLock() {
-		return false
-	}
-	defer b.mu.Unlock()
-	return b.left < 0
-}
-
-// shut waits for a Read that is under way and refuses later ones. A Read that
-// is stuck is cut loose, after which fasthttp gives the connection up. A nil
-// body is none.
-func (b *requestBody) shut() {
-	if b == nil {
-		return
-	}
-	if !b.mu.TryLock() {
-		b.conn.SetReadDeadline(time.Unix(1, 0))
-		b.mu.Lock()
-	}
-	b.stream = nil
-	b.mu.Unlock()
-}
-
-func bodyError(err error) error {
-	netErr, isNet := errors.AsType[net.Error](err)
-	switch {
-	case err == nil || err == io.EOF:
-		return err
-	case isNet && netErr.Timeout():
-		return host.Errorf(host.CodeTimeout, "the client sent its body too slowly")
-	case errors.Is(err, io.ErrUnexpectedEOF) || isNet:
-		return host.Errorf(host.CodeCanceled, "the client went away before its body was complete")
-	}
-	return host.Errorf(host.CodeInvalid, "the request's body is malformed")
-}
-
-// Close implements io.Closer for the guest's handle.
-func (b *requestBody) Close() error {
-	b.shut()
-	return nil
 }

@@ -41,15 +41,18 @@ type invocation struct {
 }
 
 // begin takes an invocation from the pool and fills it in.
-func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.Active) *invocation {
+func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.Active, body arrival) *invocation {
 	inv := h.pool.Get().(*invocation)
 	inv.ctx, inv.active = ctx, active
 	c := &inv.call
 	c.ID, c.Services, c.Bindings, c.Limits, c.Responder = newID(), h.cfg.Services, active.Bindings, active.Limits, inv
 	inv.buf = describe(&c.Request, inv.buf, ctx, t, p)
-	if stream := ctx.RequestBodyStream(); stream != nil && ctx.Request.Header.ContentLength() != 0 {
+	if body.stream != nil {
 		ctx.SetReadDeadline(time.Now().Add(min(active.Limits.Wall, h.cfg.ResponseTimeout)))
-		inv.body = &requestBody{conn: ctx.Conn(), stream: stream, left: active.Limits.RequestBody}
+		inv.body = &requestBody{conn: ctx.Conn(), stream: body.stream, left: active.Limits.RequestBody}
+		if body.slow {
+			inv.body.slow.Store(active)
+		}
 		c.Request.Body = inv.body
 	}
 	if client, ok := ctx.Conn().(*conn); ok {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -68,10 +69,59 @@ var slowCases = []rawCase{
 	{"header", get + "X: a", "408 closed"},
 	{"second header", get + end + get + "X: a", "200 408 closed"},
 	{"body", post + "Content-Length: 5000\r\n\r\n", "408 closed"},
-	{"long body", post + "Content-Length: 50000\r\n\r\n" + bytesOf(10_000), "418 closed"},
+	{"body of some length", post + "Content-Length: 50000\r\n\r\n" + bytesOf(10_000), "408 closed"},
+	{"long body", post + "Content-Length: 500000\r\n\r\n" + bytesOf(10_000), "418 closed"},
 	{"chunk", chunked + "ffff\r\n", "418 closed"},
 	{"chunk extension", chunked + "ffff;", "418 closed"},
-	{"unread body", get + "Content-Length: 50000\r\n\r\n" + bytesOf(10_000), "200 closed"},
+	{"unread body", get + "Content-Length: 500000\r\n\r\n" + bytesOf(10_000), "200 closed"},
+}
+
+// Clients that send bodies slowly to a Function leave some of its places to others:
+// half of them if the bodies are long, all if they are not.
+func TestSlowBodiesLeaveRoom(t *testing.T) {
+	for _, tt := range []struct{ name, begin string }{
+		{"of some length", "Content-Length: 50000\r\n\r\n" + bytesOf(10_000)},
+		{"long", "Content-Length: 500000\r\n\r\n" + bytesOf(10_000)},
+		{"of unknown length", "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := startWith(t, deploy.Config{AccountConcurrency: 6, Limits: host.Limits{Concurrency: 4}}, map[string][]byte{"body": echoGuest()})
+			statuses := make(chan int, 40)
+			for range cap(statuses) {
+				c := s.dial()
+				c.write(post + tt.begin)
+				go func() {
+					if resp, err := http.ReadResponse(c.r, nil); err == nil {
+						statuses <- resp.StatusCode
+					}
+				}()
+			}
+			for refused := 0; refused < cap(statuses)-2 && tt.name != "of some length"; { // those wait outside
+				if status := <-statuses; status == 429 {
+					refused++
+				} else if status != 200 { // whose answer is not complete
+					t.Fatalf("a slow client: status %d", status)
+				}
+			}
+			for i := range 50 {
+				body := strings.Repeat("x", i*1000)
+				if status, got := s.send("POST", "body", "/", body); status != 200 || got != body {
+					t.Fatalf("another client: status %d, %d bytes", status, len(got))
+				}
+			}
+		})
+	}
+}
+
+// Long bodies that have arrived take no part of what is for those that are to come.
+func TestLongBodies(t *testing.T) {
+	s := startWith(t, deploy.Config{Limits: host.Limits{Concurrency: 1}}, map[string][]byte{"body": echoGuest()})
+	for range 5 {
+		body := strings.Repeat("x", 300_000)
+		if status, got := s.send("POST", "body", "/", body); status != 200 || got != body {
+			t.Errorf("status %d, %d bytes", status, len(got))
+		}
+	}
 }
 
 func bytesOf(n int) string { return string(make([]byte, n)) }
