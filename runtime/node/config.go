@@ -62,6 +62,10 @@ type Config struct {
 	ServerTiming   bool           // tell clients what the time of their requests went into
 	Drain          time.Duration  // for requests under way at Shutdown; default 30 s
 
+	// FunctionMetrics is how many Functions have metrics of their own, under their
+	// names; default 0, which tells whoever reads metrics nothing of tenants.
+	FunctionMetrics int
+
 	UsageKeep time.Duration // how long it is kept what was used; default 90 days
 	Errors    int           // Invocations that failed, kept of each Function; default 100
 

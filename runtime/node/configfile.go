@@ -67,6 +67,7 @@ func (c *configFile) read() {
 		"egress":   func(it item) { c.Table(it, c.policy(&c.cfg.Egress)) },
 		"accounts": c.accounts,
 		"usage":    func(it item) { c.Table(it, c.usage()) },
+		"metrics":  c.metrics,
 		"errors":   func(it item) { c.Table(it, c.errors()) },
 	}
 	c.Belongs("node", c.node())

@@ -134,6 +134,9 @@ func TestConfigValues(t *testing.T) {
 		{"nothing may be fetched", "egress.only = []", node.Config{Egress: fetch.Policy{Only: []fetch.Rule{}}}},
 		{"an account with the node's defaults", "[egress]\nhigh_ports = true\n[accounts.a.egress]\n[accounts.b]", node.Config{
 			Egress: fetch.Policy{HighPorts: true}, AccountEgress: map[string]fetch.Policy{"a": {}}}},
+		{"metrics of Functions", "metrics.functions = true", node.Config{FunctionMetrics: 200}},
+		{"metrics of some Functions", "[metrics]\nmax_functions = 5\nfunctions = true", node.Config{FunctionMetrics: 5}},
+		{"no metrics of Functions", "metrics.max_functions = 5", node.Config{}},
 		{"the most is the default", "limits.max.memory_mb = 128", node.Config{MaxLimits: host.Limits{Memory: 128 << 20}}},
 	}
 	for _, tt := range tests {
@@ -171,8 +174,8 @@ func configErrors() []configError {
 			`8:1: "high_ports" stands in [accounts.shop]; it belongs in [egress]`,
 		}},
 		{"a manifest", "name = 'shop'\nmain = 'shop.wasm'", []string{
-			`1:1: unknown key "name" at the top level, which may have accounts, egress, errors, limits, node, usage`,
-			`2:1: unknown key "main" at the top level, which may have accounts, egress, errors, limits, node, usage`,
+			`1:1: unknown key "name" at the top level, which may have accounts, egress, errors, limits, metrics, node, usage`,
+			`2:1: unknown key "main" at the top level, which may have accounts, egress, errors, limits, metrics, node, usage`,
 		}},
 		{"[usage] and [errors]", "keep_days = 5\n[usage]\nkeep_days = 0\n[errors]\nkeep = 'all'", []string{
 			`1:1: "keep_days" stands at the top level; it belongs in [usage]`,

@@ -45,6 +45,15 @@ func (c *configFile) usage() fields {
 	return fields{"keep_days": numberTo(c, &c.cfg.UsageKeep, 24*time.Hour, 1, 3660)}
 }
 
+// metrics reads [metrics]: how many Functions counts only where they are told apart.
+func (c *configFile) metrics(it item) {
+	functions, most := false, 200
+	known := fields{"functions": c.BoolTo(&functions), "max_functions": numberTo(c, &most, 1, 1, 10_000)}
+	if c.Table(it, known); functions {
+		c.cfg.FunctionMetrics = most
+	}
+}
+
 // errors are the keys of [errors].
 func (c *configFile) errors() fields {
 	return fields{"keep": numberTo(c, &c.cfg.Errors, 1, 1, 10_000)}

@@ -20,6 +20,7 @@ import (
 	"github.com/mayfly-run/mayfly/host/fetch"
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/host/wagi"
+	"github.com/mayfly-run/mayfly/kv/space"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/mayfly-run/mayfly/runtime/control"
@@ -44,6 +45,7 @@ type Node struct {
 	metrics  telemetry.Metrics
 	observer *telemetry.Observer
 	ledger   *telemetry.Ledger
+	guard    *space.Guard
 	closers  []func() error // in the order of opening
 }
 
@@ -123,6 +125,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.guard = data.Guard
 	n.closers = append(n.closers, data.Close)
 	code, err := n.openCode()
 	if err != nil {
@@ -254,13 +257,6 @@ func (n *Node) openAdmin(ctx context.Context) error {
 		ErrorLog:          slog.NewLogLogger(n.cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	return nil
-}
-
-// openMetrics adds what is asked for when metrics are read.
-func (n *Node) openMetrics() http.Handler {
-	n.metrics.Gauge("code_memory_bytes", "Memory of code, images and idle instances.", func() float64 { return float64(n.registry.CodeBytes()) })
-	n.metrics.Gauge("running_memory_bytes", "Memory of running guests, and what is held for them.", func() float64 { return float64(n.registry.RunningBytes()) })
-	return n.metrics.Handler()
 }
 
 // url is where a host of this node answers.

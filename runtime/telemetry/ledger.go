@@ -16,10 +16,12 @@ import (
 type LedgerConfig struct {
 	Observer *Observer
 	Store    kv.Store
-	Node     string           // id; each node of a store writes records of its own
-	Keep     time.Duration    // how long an hour is kept; default 90 days
-	Now      func() time.Time // default: time.Now
-	Logger   *slog.Logger     // default: discard
+	Node     string        // id; each node of a store writes records of its own
+	Keep     time.Duration // how long an hour is kept; default 90 days
+	// Functions is how many Functions have metrics of their own; 0 is none.
+	Functions int
+	Now       func() time.Time // default: time.Now
+	Logger    *slog.Logger     // default: discard
 }
 
 const (
@@ -49,8 +51,9 @@ type Ledger struct {
 	checkpointed time.Time
 	stored       time.Time // what was counted before is in the store
 	idle         map[*version]int
-	unwritten    bool // of what was counted, something is not in the journal
-	journal      int  // entries in the stored journal
+	totals       map[functionKey]*amounts // for metrics, since the start
+	unwritten    bool                     // of what was counted, something is not in the journal
+	journal      int                      // entries in the stored journal
 }
 
 // sheetKey names what one record has.
@@ -76,7 +79,7 @@ func NewLedger(ctx context.Context, cfg LedgerConfig) (*Ledger, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Ledger{cfg: cfg, sheets: map[sheetKey]*sheet{}, pending: map[versionKey]*amounts{}, idle: map[*version]int{},
+	l := &Ledger{cfg: cfg, sheets: map[sheetKey]*sheet{}, pending: map[versionKey]*amounts{}, idle: map[*version]int{}, totals: map[functionKey]*amounts{},
 		checkpointed: cfg.Now(), stored: cfg.Now()}
 	if err := l.replay(ctx); err != nil {
 		return nil, err
@@ -148,6 +151,7 @@ func (l *Ledger) collect(ctx context.Context, now time.Time) (err error) {
 		l.watchIdle(v, any)
 		if any {
 			l.owe(v.key, &sum)
+			l.total(v.key.functionKey, &sum)
 		}
 	}
 	for key, sum := range l.pending {

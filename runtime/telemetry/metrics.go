@@ -25,7 +25,10 @@ type Metrics struct {
 	hostRefused atomic.Int64
 	assets      atomic.Int64
 	assetBytes  atomic.Int64
+	wall        histogram
+	runs        histogram
 	gauges      []gauge
+	collectors  []prometheus.Collector
 }
 
 // Refusal is why a request was answered without a Function.
@@ -45,6 +48,8 @@ var refusalNames = [refusals]string{"malformed", "loop", "concurrency", "unknown
 // Observe counts an Invocation that has ended.
 func (m *Metrics) Observe(outcome host.Outcome, u *host.Usage) {
 	m.outcomes[outcome].Add(1)
+	m.wall.observe(u.Wall)
+	m.runs.observe(u.CPU)
 	m.units.Add(u.Units)
 	m.cpu.Add(int64(u.CPU))
 	add(&m.bytesIn, u.BytesIn)
@@ -85,6 +90,10 @@ func (m *Metrics) Gauge(name, help string, value func() float64) {
 	m.gauges = append(m.gauges, gauge{desc(name, help), value})
 }
 
+// Add has Handler answer with what another collector knows too. Call it before
+// Handler.
+func (m *Metrics) Add(c prometheus.Collector) { m.collectors = append(m.collectors, c) }
+
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("mayfly_"+name, help, labels, nil)
 }
@@ -93,6 +102,8 @@ var (
 	descInvocations = desc("invocations_total", "Invocations by how they ended.", "outcome")
 	descRefused     = desc("requests_refused_total", "Requests that no Function answered.", "reason")
 	descUnits       = desc("guest_units_total", "Metered units of guest work.")
+	descWall        = desc("invocation_duration_seconds", "Time from the beginning of an Invocation to its end.")
+	descRuns        = desc("invocation_cpu_seconds", "Time that the guest of an Invocation ran.")
 	descCPU         = desc("guest_cpu_seconds_total", "Time that guests ran.")
 	descBytes       = desc("body_bytes_total", "Bytes of bodies that guests read or wrote.", "direction")
 	descHost        = desc("host_operations_total", "Operations that guests asked the host for.", "operation")
@@ -126,6 +137,8 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	count(descAssetBytes, float64(m.assetBytes.Load()))
 	count(descHostRefused, float64(m.hostRefused.Load()))
 	count(descLogDropped, float64(m.logDropped.Load()))
+	to <- m.wall.metric(descWall)
+	to <- m.runs.metric(descRuns)
 	for _, g := range m.gauges {
 		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.value())
 	}
@@ -135,5 +148,6 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 func (m *Metrics) Handler() http.Handler {
 	r := prometheus.NewRegistry()
 	r.MustRegister(m)
+	r.MustRegister(m.collectors...)
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }

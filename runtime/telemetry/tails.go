@@ -110,6 +110,9 @@ func (o *Observer) Tails(account, function string) []*Tail {
 	return list
 }
 
+// OpenTails is how many tails have not ended.
+func (o *Observer) OpenTails() int { return len(o.tails.every()) }
+
 func (ts *tails) of(key functionKey) (list []*Tail) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
