@@ -148,7 +148,10 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.runner = trigger.NewRunner(trigger.RunnerConfig{Services: services, Logger: n.cfg.Logger, Metrics: &n.metrics})
+	if err := n.openObserver(ctx, data.Store, id); err != nil {
+		return err
+	}
+	n.runner = trigger.NewRunner(trigger.RunnerConfig{Services: services, Logger: n.cfg.Logger, Metrics: &n.metrics, Observer: n.observer})
 	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
 		Store: data.Store, Blobs: data.Blobs, Room: data.Guard.Check, Runtime: engine, Services: services, Domain: n.cfg.Domain,
 		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory,
@@ -158,9 +161,6 @@ func (n *Node) open(ctx context.Context) error {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
 	n.closers = append(n.closers, n.registry.Close)
-	if err := n.openObserver(ctx, data.Store, id); err != nil {
-		return err
-	}
 	n.front = trigger.NewHTTP(n.frontConfig(services, id))
 	if n.adminLn == nil {
 		return nil

@@ -62,6 +62,7 @@ type HTTP struct {
 	cfg    HTTPConfig
 	server *fasthttp.Server
 	clock  *clock
+	told   told
 	pool   sync.Pool      // of *invocation
 	live   sync.WaitGroup // guests on goroutines of their own
 	base   context.Context
@@ -75,7 +76,7 @@ type HTTP struct {
 // NewHTTP makes a front end. Serve runs it.
 func NewHTTP(cfg HTTPConfig) *HTTP {
 	cfg.setDefaults()
-	h := &HTTP{cfg: cfg, clock: newClock()}
+	h := &HTTP{cfg: cfg, clock: newClock(), told: told{cfg.Metrics, cfg.Observer, cfg.Logger}}
 	h.base, h.cancel = context.WithCancel(context.Background())
 	h.pool.New = func() any { return new(invocation) }
 	h.server = &fasthttp.Server{

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	goruntime "runtime"
 	"time"
@@ -63,7 +62,7 @@ func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.
 		inv.queued = inv.begun.Sub(ctx.Time())
 	}
 	c.Begin(h.base)
-	h.cfg.Observer.Begin(&active.Observed, c)
+	h.told.begin(active, c)
 	return inv
 }
 
@@ -81,37 +80,15 @@ func (inv *invocation) recycle(spent *runtime.Instance) {
 // end tells how an Invocation went and puts it back.
 func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 	c := &inv.call
-	h.cfg.Metrics.Observe(outcome, &c.Usage)
-	inv.active.Observe(outcome, inv.status, c.Usage.Wall)
-	h.cfg.Observer.End(&inv.active.Observed, c, telemetry.Ended{Outcome: outcome, Err: err, Status: inv.status})
-	if err != nil {
-		logFailure(h.cfg.Logger, h.clock.now(), c, inv.active, outcome, err)
-	}
-	if c.Usage.LogDropped > 0 {
-		h.cfg.Logger.Warn("log limit used up", "request", c.ID, "function", c.Bindings.Function, "dropped", c.Usage.LogDropped)
-	}
+	e := telemetry.Ended{Outcome: outcome, Err: err, Status: inv.status}
+	h.told.end(inv.active, c, e)
+	h.told.log(inv.active, c, e, h.clock.now())
 	if h.cfg.AccessLog != nil {
 		h.logAccess(inv, outcome)
 	}
 	c.Reset()
 	inv.active, inv.conn, inv.body, inv.ctx, inv.handedBack, inv.status = nil, nil, nil, nil, nil, 0
 	h.pool.Put(inv)
-}
-
-// failuresLogged is how many failures of one Function are logged in a second.
-const failuresLogged = 20
-
-// logFailure tells why an Invocation failed, unless that happens all the time.
-func logFailure(logger *slog.Logger, now time.Time, c *host.Call, active *deploy.Active, outcome host.Outcome, err error) {
-	if outcome == host.OutcomeLoadShed { // it is counted, and would tell nothing new
-		return
-	}
-	skipped, ok := active.Failures.Take(now, failuresLogged)
-	if !ok {
-		return
-	}
-	logger.Error("invocation failed", "request", c.ID, "account", c.Bindings.Account, "function", c.Bindings.Function,
-		"version", c.Bindings.Version, "outcome", outcome.String(), "err", err, "more_before", skipped)
 }
 
 func (h *HTTP) logAccess(inv *invocation, outcome host.Outcome) {

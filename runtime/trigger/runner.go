@@ -18,7 +18,8 @@ import (
 type RunnerConfig struct {
 	Services *host.Services
 	Logger   *slog.Logger
-	Metrics  *telemetry.Metrics // default: nobody sees them
+	Metrics  *telemetry.Metrics  // default: nobody sees them
+	Observer *telemetry.Observer // told of every Invocation; nil for none
 }
 
 // Runner runs Invocations behind which there is no connection: their request is
@@ -26,6 +27,7 @@ type RunnerConfig struct {
 // concurrent use.
 type Runner struct {
 	cfg    RunnerConfig
+	told   told
 	live   sync.WaitGroup // guests
 	base   context.Context
 	cancel context.CancelFunc
@@ -36,7 +38,7 @@ func NewRunner(cfg RunnerConfig) *Runner {
 	if cfg.Metrics == nil {
 		cfg.Metrics = new(telemetry.Metrics)
 	}
-	r := &Runner{cfg: cfg}
+	r := &Runner{cfg: cfg, told: told{cfg.Metrics, cfg.Observer, cfg.Logger}}
 	r.base, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -52,7 +54,6 @@ func (r *Runner) Shutdown(ctx context.Context) {
 
 // event is what a guest is run for, and where its answer goes.
 type event struct {
-	trigger string // for logs
 	request host.Request
 	body    *givenBody // Request.Body; nil for none
 	caller  *host.Caller
@@ -92,6 +93,7 @@ func (r *Runner) begin(ctx context.Context, active *deploy.Active, snapshot *run
 		c.Request.Body = e.body
 		context.AfterFunc(c.Context(), e.body.shut)
 	}
+	r.told.begin(active, c)
 	r.live.Go(func() {
 		defer cancel(nil)
 		defer active.Leave()
@@ -102,21 +104,19 @@ func (r *Runner) begin(ctx context.Context, active *deploy.Active, snapshot *run
 
 func (r *Runner) run(c *host.Call, active *deploy.Active, snapshot *runtime.Snapshot, e *event) {
 	outcome, spent, err := snapshot.Invoke(c)
-	r.cfg.Metrics.Observe(outcome, &c.Usage)
-	active.Observe(outcome, e.answer.status(), c.Usage.Wall)
+	ended := telemetry.Ended{Outcome: outcome, Err: err, Status: e.answer.status()}
+	r.told.end(active, c, ended)
 	e.answer.end(outcome, e.body)
 	if spent != nil {
 		spent.Recycle()
 	}
-	if err != nil {
-		logFailure(r.cfg.Logger.With("trigger", e.trigger), time.Now(), c, active, outcome, err)
-	}
+	r.told.log(active, c, ended, time.Now())
 }
 
 // survive keeps a fault of ours from ending the server.
 func (r *Runner) survive(c *host.Call, e *event) {
 	if v := recover(); v != nil {
-		r.cfg.Logger.Error("panic while serving", "request", c.ID, "trigger", e.trigger, "panic", v, "stack", string(debug.Stack()))
+		r.cfg.Logger.Error("panic while serving", "request", c.ID, "panic", v, "stack", string(debug.Stack()))
 		e.answer.end(host.OutcomeInternalError, e.body)
 	}
 }

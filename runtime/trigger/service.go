@@ -11,9 +11,6 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/gate"
 )
 
-// triggerService is the trigger of an Invocation that another one waits for.
-const triggerService = "service"
-
 // Call answers a request of one Function by another, which find finds: an
 // Invocation of its own, with its own limits, which the end of ctx cancels until
 // its answer is whole. The errors of find are the caller's; besides, they are an
@@ -36,7 +33,7 @@ func (r *Runner) Call(ctx context.Context, req *host.FetchRequest, find func() (
 		snapshot.Done()
 		return nil, err
 	}
-	e := &event{trigger: triggerService, caller: req.Caller, answer: newAnswer(active.Function, req.Method)}
+	e := &event{caller: req.Caller, answer: newAnswer(active.Function, req.Method)}
 	e.request = t.request(req)
 	if req.Body != nil && req.BodySize != 0 {
 		e.body = &givenBody{source: req.Body, left: active.Limits.RequestBody}
@@ -113,7 +110,7 @@ func calledTarget(req *host.FetchRequest) (t called, err *host.Error) {
 func (t called) request(req *host.FetchRequest) host.Request {
 	h := host.Headers{}.Add("host", t.host)
 	for name, value := range req.Headers.All() {
-		if !host.IsHopByHop(name) && !isAboutClient(name) && !isSetByNode(name) {
+		if !host.IsHopByHop(name) && !isAboutClient(name) && !isSetByNode(name, req) {
 			h = appendField(h, name, value)
 		}
 	}
@@ -123,6 +120,7 @@ func (t called) request(req *host.FetchRequest) host.Request {
 	if req.Loop != "" {
 		h = h.Add("cdn-loop", req.Loop)
 	}
+	h = addTrace(h, req)
 	client := req.Caller.Client.String()
 	h = h.Add("cf-connecting-ip", client).Add("x-forwarded-proto", t.scheme).Add("x-forwarded-for", client)
 	return host.Request{
@@ -131,6 +129,23 @@ func (t called) request(req *host.FetchRequest) host.Request {
 }
 
 // isSetByNode names the fields that follow from the URL and the request before.
-func isSetByNode(name []byte) bool {
-	return len(name) == 4 && equalLower(name, "host") || len(name) == 8 && equalLower(name, "cdn-loop")
+func isSetByNode(name []byte, req *host.FetchRequest) bool {
+	return isField(name, "host") || isField(name, "cdn-loop") ||
+		inTrace(req) && (isField(name, "traceparent") || isField(name, "tracestate"))
+}
+
+func isField(name []byte, lower string) bool { return len(name) == len(lower) && equalLower(name, lower) }
+
+// inTrace says whether the call belongs to the trace of the request before.
+func inTrace(req *host.FetchRequest) bool { return req.TraceParent != "" && !req.OwnTrace }
+
+func addTrace(h host.Headers, req *host.FetchRequest) host.Headers {
+	if !inTrace(req) {
+		return h
+	}
+	h = h.Add("traceparent", req.TraceParent)
+	if req.TraceState != "" {
+		h = h.Add("tracestate", req.TraceState)
+	}
+	return h
 }

@@ -121,6 +121,37 @@ func TestServiceRequest(t *testing.T) {
 	}
 }
 
+// A call is in the trace of the request that led to it, unless the caller says
+// otherwise.
+func TestServiceTrace(t *testing.T) {
+	const (
+		client = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+		own    = "00-11111111111111111111111111111111-2222222222222222-01"
+	)
+	s := start(t, host.Limits{}, map[string][]byte{"headers": areaGuest("request_headers")})
+	for _, tt := range []struct {
+		name    string
+		headers [][2]string
+		want    string
+	}{
+		{"passed on", nil, "traceparent\x00" + client + "\x00tracestate\x00a=b\x00"},
+		{"with the headers", [][2]string{{"Traceparent", client}, {"tracestate", "a=b"}}, "traceparent\x00" + client + "\x00tracestate\x00a=b\x00"},
+		{"of its own", [][2]string{{"traceparent", own}}, "traceparent\x00" + own + "\x00"},
+	} {
+		c := s.caller("headers")
+		c.Request.Headers = c.Request.Headers.Add("traceparent", client).Add("tracestate", "a=b")
+		var headers host.Headers
+		for _, h := range tt.headers {
+			headers = headers.Add(h[0], h[1])
+		}
+		_, got, err := ask(t, c, host.FetchRequest{Method: "GET", URL: "http://a/", Headers: headers}, "")
+		c.End(nil)
+		if err != nil || !strings.Contains(got, tt.want) || strings.Count(got, "trace") != strings.Count(tt.want, "trace") {
+			t.Errorf("%s: got %q, %v; want %q", tt.name, got, err, tt.want)
+		}
+	}
+}
+
 func TestServiceFails(t *testing.T) {
 	limits := host.Limits{RequestBody: 1000, CPU: 50 * time.Millisecond, Wall: 5 * time.Second}
 	s := startWith(t, deploy.Config{Limits: limits, Memory: 1 << 30}, map[string][]byte{

@@ -55,6 +55,15 @@ func failure(result int64) error {
 	return err
 }
 
+// told is failure for what may not be found in more ways than one.
+func told(result int64) error {
+	err := failure(result)
+	if e, ok := err.(*Error); ok && e.Code == NotFound {
+		e.Message = text(lastError)
+	}
+	return err
+}
+
 var pending = poller{wait: func(handles []int32, timeout time.Duration) int32 {
 	return wait(&handles[0], uint32(len(handles)), int64(timeout))
 }}

@@ -57,7 +57,7 @@ func (x *exchange) Response() (int, []Field, io.ReadCloser, error) {
 	status := fetchStatus(x.op)
 	if status < 0 {
 		defer x.Close()
-		return 0, nil, nil, failure(int64(status))
+		return 0, nil, nil, told(int64(status))
 	}
 	block, err := opValue(x.op, fetchHeaders)
 	if err != nil {
