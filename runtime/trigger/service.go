@@ -134,7 +134,9 @@ func isSetByNode(name []byte, req *host.FetchRequest) bool {
 		inTrace(req) && (isField(name, "traceparent") || isField(name, "tracestate"))
 }
 
-func isField(name []byte, lower string) bool { return len(name) == len(lower) && equalLower(name, lower) }
+func isField(name []byte, lower string) bool {
+	return len(name) == len(lower) && equalLower(name, lower)
+}
 
 // inTrace says whether the call belongs to the trace of the request before.
 func inTrace(req *host.FetchRequest) bool { return req.TraceParent != "" && !req.OwnTrace }
