@@ -59,16 +59,16 @@ func uploadAssets(r *request) error {
 	if r.session == "" {
 		return badRequest("this request takes the jwt of an assets-upload-session in the place of a token")
 	}
-	done, err := r.api.uploads.take(r.Context(), r.account())
-	if err != nil {
-		return err
-	}
-	defer done()
 	limit := r.api.registry.AssetLimits().FileSize
 	encoded := r.URL.Query().Get("base64") == "true"
 	if encoded {
 		limit = int64(base64.StdEncoding.EncodedLen(int(limit)))
 	}
+	done, err := r.takeUpload(limit + maxMetadata)
+	if err != nil {
+		return err
+	}
+	defer done()
 	r.limitBody(limit + maxMetadata)
 	parts, err := r.MultipartReader()
 	if err != nil {

@@ -80,7 +80,7 @@ func putBulk(r *request) error {
 	if err != nil {
 		return err
 	}
-	done, err := r.api.uploads.take(r.Context(), r.account()) // it is as large as a module
+	done, err := r.takeUpload(maxBulkBody)
 	if err != nil {
 		return err
 	}
@@ -177,6 +177,11 @@ func deleteBulk(r *request) error {
 	if err != nil {
 		return err
 	}
+	done, err := r.hold(maxBulkBody)
+	if err != nil {
+		return err
+	}
+	defer done()
 	var keys []string
 	if err := r.readJSON(maxBulkBody, &keys); err != nil {
 		return err

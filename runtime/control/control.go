@@ -46,7 +46,13 @@ type Config struct {
 	// UploadTime is how long the body of a PUT may take: modules, values, bulk
 	// writes. Default: 5 minutes.
 	UploadTime time.Duration
-	Failures   FailureLimits
+	// UploadMemory is for the bodies of all such requests together, in bytes; an
+	// account may take half of it. It is twice the longest body at least, which is the
+	// default. Who finds no room within UploadWait, 10 seconds by default, is told to
+	// come again.
+	UploadMemory int64
+	UploadWait   time.Duration
+	Failures     FailureLimits
 	// Metrics answers /metrics; nil if there are none.
 	Metrics http.Handler
 	Now     func() time.Time // default: time.Now
@@ -55,7 +61,7 @@ type Config struct {
 type api struct {
 	cfg      Config
 	routes   []route
-	uploads  slots
+	uploads  *uploads
 	registry *deploy.Registry
 	failures *failures
 }
@@ -78,13 +84,17 @@ func New(cfg Config) http.Handler {
 	if cfg.MaxModule == 0 {
 		cfg.MaxModule = runtime.DefaultMaxModule
 	}
+	cfg.UploadMemory = max(cfg.UploadMemory, 2*max(cfg.MaxModule+maxMetadata, maxBulkBody))
+	if cfg.UploadWait == 0 {
+		cfg.UploadWait = 10 * time.Second
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	if cfg.Observer == nil {
 		cfg.Observer = telemetry.NewObserver(telemetry.ObserverConfig{})
 	}
-	a := &api{cfg: cfg, registry: cfg.Registry, failures: newFailures(cfg.Failures, cfg.Now)}
+	a := &api{cfg: cfg, registry: cfg.Registry, failures: newFailures(cfg.Failures, cfg.Now), uploads: newUploads(cfg.UploadMemory, cfg.UploadWait)}
 	a.routes = a.table()
 	return a
 }

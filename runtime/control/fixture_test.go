@@ -46,6 +46,7 @@ type options struct {
 	maxModule int64
 	// uploadTime is for the body of a PUT.
 	uploadTime time.Duration
+	uploadWait time.Duration
 	assets     deploy.AssetLimits
 	audit      string                // file of the audit log; empty for none
 	now        func() time.Time      // default: always epoch
@@ -101,7 +102,7 @@ func newFixture(t testing.TB, o options) *fixture {
 	}
 	t.Cleanup(func() { ledger.Close() })
 	server := httptest.NewServer(control.New(control.Config{
-		Registry: registry, Observer: observer, Ledger: ledger, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime,
+		Registry: registry, Observer: observer, Ledger: ledger, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime, UploadWait: o.uploadWait,
 		URL: func(host string) string { return "http://" + host + ":8787" },
 		Now: o.now, Failures: o.failures,
 	}))

@@ -14,14 +14,19 @@ import (
 // begin sends the beginning of an upload on a connection of its own.
 func (f *fixture) begin(t *testing.T, fields, body string) net.Conn {
 	t.Helper()
+	return f.beginAt(t, scripts+"/x", fields, body)
+}
+
+func (f *fixture) beginAt(t *testing.T, path, fields, body string) net.Conn {
+	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(30 * time.Second))
-	fmt.Fprintf(c, "PUT /client/v4%s/x HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer %s\r\nContent-Type: application/wasm\r\n%s\r\n\r\n%s",
-		scripts, f.admin, fields, body)
+	fmt.Fprintf(c, "PUT /client/v4%s HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer %s\r\nContent-Type: application/wasm\r\n%s\r\n\r\n%s",
+		path, f.admin, fields, body)
 	return c
 }
 
@@ -76,4 +81,51 @@ func TestTooLargeToSend(t *testing.T) {
 	wantAnswer(t, f.begin(t, "Content-Length: 1001", ""), 413, "which is the limit")
 	wantAnswer(t, f.begin(t, "Transfer-Encoding: chunked", "3e9\r\n"+strings.Repeat("x", 1001)), 413, "which is the limit")
 	wantAnswer(t, f.begin(t, "Transfer-Encoding: chunked", "xyz\r\n"), 400, "read body")
+}
+
+// Bodies of which an account has not sent all yet leave half of the memory for them
+// to others; who finds none is told so, and finds it when those end.
+func TestUploadMemory(t *testing.T) {
+	f := newFixture(t, options{uploadTime: 5 * time.Second, uploadWait: 50 * time.Millisecond})
+	f.account(t, "other")
+	value := f.namespace(t, "local") + "/values/k"
+	stalled := make([]net.Conn, 6)
+	for i := range stalled { // 100 MiB are for one account
+		stalled[i] = f.beginAt(t, value, "Content-Length: 26000000", "a")
+	}
+	refused := 0
+	for _, c := range stalled {
+		c.SetReadDeadline(time.Now().Add(time.Second))
+		if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err == nil && resp.StatusCode == 503 && resp.Header.Get("Retry-After") != "" {
+			refused++
+		}
+	}
+	if refused != 2 {
+		t.Errorf("%d of 6 bodies found no room, want 2", refused)
+	}
+	f.ok(t, call{method: "PUT", path: value, body: "short"}, nil)
+	f.ok(t, call{method: "PUT", path: f.namespace(t, "other") + "/values/k", body: strings.Repeat("x", 1<<20)}, nil)
+	for _, c := range stalled {
+		c.Close()
+	}
+	for deadline := time.Now().Add(20 * time.Second); f.do(t, call{method: "PUT", path: value, body: strings.Repeat("x", 20<<20)}).status != 200; {
+		if time.Now().After(deadline) {
+			t.Fatal("no room after the others are gone")
+		}
+	}
+}
+
+// Uploads of all accounts together are bounded in number.
+func TestUploadsOfNode(t *testing.T) {
+	f := newFixture(t, options{uploadTime: 5 * time.Second, uploadWait: 50 * time.Millisecond})
+	for i := range 9 {
+		account := fmt.Sprintf("a%d", i)
+		f.account(t, account)
+		first := f.beginAt(t, "/accounts/"+account+"/workers/scripts/x", "Content-Length: 1000", "a")
+		second := f.beginAt(t, "/accounts/"+account+"/workers/scripts/x", "Content-Length: 1000", "a")
+		if i == 8 {
+			wantAnswer(t, first, 503, "try again in a moment")
+			wantAnswer(t, second, 503, "try again in a moment")
+		}
+	}
 }

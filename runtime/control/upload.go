@@ -50,7 +50,7 @@ func (r *request) upload(idle bool) (deploy.Version, error) {
 	if err := deploy.CheckName(r.params["script"]); err != nil {
 		return deploy.Version{}, badRequest("%v", err) // before a long body is read
 	}
-	done, err := r.api.uploads.take(r.Context(), r.account())
+	done, err := r.takeUpload(r.api.cfg.MaxModule + maxMetadata)
 	if err != nil {
 		return deploy.Version{}, err
 	}

@@ -118,6 +118,11 @@ func putValue(r *request) error {
 	if opts.If, err = r.condition(); err != nil {
 		return err
 	}
+	done, err := r.hold(kv.UserMaxValue + maxFormOverhead)
+	if err != nil {
+		return err
+	}
+	defer done()
 	value, metadata, err := r.readValue()
 	if err != nil {
 		return err
