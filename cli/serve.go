@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/mayfly-run/mayfly/runtime/node"
 	"github.com/spf13/cobra"
@@ -27,7 +30,7 @@ it prints one line to standard output:
 
     ready http=HOST:PORT admin=HOST:PORT
 
-Logs go to standard error. The admin token is made on first start, in
+with https=HOST:PORT behind it if its configuration has [tls]. Logs go to standard error. The admin token is made on first start, in
 DIR/admin.token. SIGTERM or an interrupt lets requests that are under way
 finish, for 30 seconds at most (drain_seconds in the configuration); a second
 one ends the node at once.`,
@@ -52,10 +55,36 @@ func (s *serveCommand) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.stdio.Out, "ready http=%s admin=%s\n", n.HTTPAddr(), n.AdminAddr())
-	<-c.Context().Done()
+	fmt.Fprintln(s.stdio.Out, readyLine(n))
+	reloadOnHangup(c.Context(), n)
 	cfg.Logger.Info("draining; a second signal ends the node at once")
 	return drain(n)
+}
+
+func readyLine(n *node.Node) string {
+	line := fmt.Sprintf("ready http=%s admin=%s", n.HTTPAddr(), n.AdminAddr())
+	if n.HTTPSAddr() != "" {
+		line += " https=" + n.HTTPSAddr()
+	}
+	return line
+}
+
+// reloadOnHangup reads certificates again at each SIGHUP until ctx ends. Without TLS
+// it leaves the signal alone, which ends a process whose terminal is closed.
+func reloadOnHangup(ctx context.Context, n *node.Node) {
+	hangups := make(chan os.Signal, 1)
+	if n.HTTPSAddr() != "" {
+		signal.Notify(hangups, syscall.SIGHUP)
+		defer signal.Stop(hangups)
+	}
+	for {
+		select {
+		case <-hangups:
+			n.Reload()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // settings are the file's with the flags over them.

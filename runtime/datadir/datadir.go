@@ -5,6 +5,7 @@
 //	kv/          the database: package badgerkv
 //	blobs/       modules and snapshots: package fileblob
 //	code/        machine code, which is made again: package compile
+//	acme/        certificates that were issued, with their keys: package certs, mode 0700
 //	node.id      the name by which the node knows itself again
 //	admin.token  a token for administrators, mode 0600
 //	kek          the key for secrets, unless it comes from elsewhere, mode 0400
@@ -34,6 +35,7 @@ type Dir string
 func (d Dir) KV() string         { return d.part("kv") }
 func (d Dir) Blobs() string      { return d.part("blobs") }
 func (d Dir) Code() string       { return d.part("code") }
+func (d Dir) ACME() string       { return d.part("acme") }
 func (d Dir) NodeID() string     { return d.part("node.id") }
 func (d Dir) AdminToken() string { return d.part("admin.token") }
 func (d Dir) KEK() string        { return d.part("kek") }

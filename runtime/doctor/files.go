@@ -27,6 +27,9 @@ func (r *Report) checkFormat(dir datadir.Dir) {
 
 // checkFiles looks at the small files, and whether strangers can read secret ones.
 func (r *Report) checkFiles(dir datadir.Dir) {
+	if info, err := os.Stat(dir.ACME()); err == nil && info.Mode().Perm()&0o077 != 0 {
+		r.add(Problem{Where: "acme", What: fmt.Sprintf("it has the mode %v: not only its owner has access", info.Mode()), Means: "whoever reads it can pass himself off as the node", Fix: "chmod 700 " + dir.ACME()})
+	}
 	for _, f := range []struct{ path, means string }{
 		{dir.AdminToken(), "whoever reads it administrates the node"},
 		{dir.NodeID(), "it need not be secret, and is written like that"},

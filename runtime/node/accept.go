@@ -29,6 +29,11 @@ func newPatientListener(ln net.Listener, connections int, log *slog.Logger) *pat
 	return &patientListener{Listener: ln, log: log, slots: make(chan struct{}, connections), closed: make(chan struct{})}
 }
 
+// beside is a listener that shares the slots of l.
+func (l *patientListener) beside(ln net.Listener) *patientListener {
+	return &patientListener{Listener: ln, log: l.log, slots: l.slots, closed: make(chan struct{})}
+}
+
 // ownFiles is how many files are kept for the database, modules, outbound requests
 // and the API, where there are many.
 const ownFiles = 4096

@@ -22,6 +22,8 @@ type Config struct {
 	Listen string // HOST:PORT of Functions; default 127.0.0.1:8080; port 0 picks one
 	Admin  string // HOST:PORT of the control API; empty for none
 
+	TLS TLS // beside Listen; none if it is zero
+
 	// KEKFile has the key for secrets at rest, where neither the systemd credential
 	// mayfly.kek nor MAYFLY_KEK has it. PreviousKEKFile has the key before, from
 	// which the node goes over to it. Default: a key in Data, which it makes.

@@ -55,6 +55,8 @@ type configFile struct {
 	cfg Config
 
 	proxyProtocol item
+	tlsTable      item // [tls]; has no Value if there is none
+	tlsListen     item
 	most          []item // the keys of [limits.max]
 }
 
@@ -69,7 +71,12 @@ func (c *configFile) read() {
 		"usage":    func(it item) { c.Table(it, c.usage()) },
 		"metrics":  c.metrics,
 		"errors":   func(it item) { c.Table(it, c.errors()) },
+		"tls": func(it item) {
+			c.tlsTable = it
+			c.Table(it, c.tls())
+		},
 	}
+	c.Belongs("tls", c.tls())
 	c.Belongs("node", c.node())
 	c.Belongs("limits", c.nodeLimits())
 	c.Belongs("egress", c.policy(&fetch.Policy{}))
@@ -147,6 +154,7 @@ func (c *configFile) checkTogether() {
 	if c.cfg.ProxyProtocol && len(c.cfg.TrustedProxies) == 0 {
 		c.BadKey(c.proxyProtocol, `"proxy_protocol" without "trusted_proxies" believes nobody; list the proxies`)
 	}
+	c.checkTLS()
 	inForce := c.cfg.Limits.Or(host.DefaultLimits())
 	for _, it := range c.most {
 		all := limitKeys()

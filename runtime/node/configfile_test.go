@@ -16,6 +16,7 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/fetch"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/certs"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/node"
 	"github.com/mayfly-run/mayfly/runtime/tomlfile"
@@ -75,6 +76,9 @@ func TestWholeExample(t *testing.T) {
 		ProxyProtocol:  true,
 		AccessLogFile:  "/var/log/mayfly/access.log",
 		KEKFile:        "/etc/mayfly/kek", PreviousKEKFile: "/etc/mayfly/kek.old",
+		TLS: node.TLS{Listen: ":8443", PublicPort: 443, Redirect: true, HSTS: time.Hour,
+			Certificates: []certs.Pair{{Cert: "/etc/mayfly/example.com.pem", Key: "/etc/mayfly/example.com.key"}},
+			ACME:         &certs.ACME{Email: "operator@example.com", Directory: "https://acme-v02.api.letsencrypt.org/directory", CAFile: "/etc/mayfly/acme-root.pem"}},
 		Limits:    limits,
 		MaxLimits: node.DefaultMaxLimits(),
 		UsageKeep: 90 * 24 * time.Hour, Errors: 100,
@@ -131,6 +135,9 @@ func TestConfigValues(t *testing.T) {
 		{"domain in lower case", "node.domain = 'Example.COM'", node.Config{Domain: "example.com"}},
 		{"proxies", "node.trusted_proxies = ['192.0.2.1', '10.1.2.3/8', '::1']", node.Config{TrustedProxies: []netip.Prefix{
 			netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}}},
+		{"TLS by ACME with all defaults", "tls.listen = '127.0.0.1:0'\ntls.acme = {}", node.Config{TLS: node.TLS{Listen: "127.0.0.1:0", ACME: &certs.ACME{}}}},
+		{"files beside the file", "[tls]\nlisten = ':8443'\n[[tls.certificates]]\ncert = 'a.pem'\nkey = '/b.key'", node.Config{
+			TLS: node.TLS{Listen: ":8443", Certificates: []certs.Pair{{Cert: "etc/a.pem", Key: "/b.key"}}}}},
 		{"nothing may be fetched", "egress.only = []", node.Config{Egress: fetch.Policy{Only: []fetch.Rule{}}}},
 		{"an account with the node's defaults", "[egress]\nhigh_ports = true\n[accounts.a.egress]\n[accounts.b]", node.Config{
 			Egress: fetch.Policy{HighPorts: true}, AccountEgress: map[string]fetch.Policy{"a": {}}}},
@@ -174,8 +181,8 @@ func configErrors() []configError {
 			`8:1: "high_ports" stands in [accounts.shop]; it belongs in [egress]`,
 		}},
 		{"a manifest", "name = 'shop'\nmain = 'shop.wasm'", []string{
-			`1:1: unknown key "name" at the top level, which may have accounts, egress, errors, limits, metrics, node, usage`,
-			`2:1: unknown key "main" at the top level, which may have accounts, egress, errors, limits, metrics, node, usage`,
+			`1:1: unknown key "name" at the top level, which may have accounts, egress, errors, limits, metrics, node, tls, usage`,
+			`2:1: unknown key "main" at the top level, which may have accounts, egress, errors, limits, metrics, node, tls, usage`,
 		}},
 		{"[usage] and [errors]", "keep_days = 5\n[usage]\nkeep_days = 0\n[errors]\nkeep = 'all'", []string{
 			`1:1: "keep_days" stands at the top level; it belongs in [usage]`,
@@ -241,6 +248,30 @@ func configErrors() []configError {
 			`2:18: "max" wants a table, not a list`,
 			`3:10: "egress" wants a table, not a list`,
 			`4:12: "accounts" wants a table of accounts, not true`,
+		}},
+		{"[tls]", "[tls]\nlisten = '8443'\npublic_port = 0\ncertificates = [{ cert = 'a.pem' }, { cert = 'a.pem', kee = 'a.key' }, 'a.pem']\nredirect = 'yes'\nhsts_seconds = 0\nminimum = '1.3'\n[tls.acme]\nemail = 'me'\ndirectory = 'http://a.test/directory'\nca_file = 5\nhosts = []", []string{
+			`2:10: "listen" wants HOST:PORT such as "127.0.0.1:8080", not "8443"`,
+			`3:15: tls.public_port must be between 1 and 65535, not 0`,
+			`4:17: "key" is missing in [[tls.certificates]]`,
+			`4:37: "key" is missing in [[tls.certificates]]`,
+			`4:55: unknown key "kee" in [[tls.certificates]]: did you mean "key"?`,
+			`4:72: entry 3 of "certificates" wants a table, not a string`,
+			`5:12: "redirect" wants true or false, not a string`,
+			`6:16: tls.hsts_seconds must be between 1 and 63072000, not 0`,
+			`7:1: unknown key "minimum" in [tls], which may have acme, certificates, hsts_seconds, listen, public_port, redirect`,
+			`9:9: "email" wants an address such as "operator@example.com", not "me"`,
+			`10:13: "directory" wants an https URL such as "https://acme-v02.api.letsencrypt.org/directory", not "http://a.test/directory"`,
+			`11:11: "ca_file" wants a string, not 5`,
+			`12:1: unknown key "hosts" in [tls.acme], which may have ca_file, directory, email`,
+		}},
+		{"[tls] without listen", "[tls]\nredirect = true", []string{
+			`1:1: [tls] has no "listen", so nothing is served over TLS; set it, such as listen = ":8443"`,
+		}},
+		{"[tls] without certificates", "[node]\nlisten = ':80'\n[tls]\nlisten = ':8443'\ncertificates = []", []string{
+			`3:1: [tls] has no certificates; list files in "certificates", or add [tls.acme] to have them issued`,
+		}},
+		{"[tls] on the port of [node]", "[node]\nlisten = ':8080'\n[tls]\nlisten = '127.0.0.1:8080'\nacme = {}", []string{
+			`4:10: tls.listen and node.listen are both 127.0.0.1:8080; give each a port of its own`,
 		}},
 		{"no TOML", "[node\n", []string{`1:6: expected '.' or ']' to end table name, but got '\n' instead`}},
 	}

@@ -18,6 +18,14 @@ func (n *Node) listen() (err error) {
 	}
 	n.frontLn = newPatientListener(front, maxConnections(), n.cfg.Logger)
 	n.closers = append(n.closers, closeOnce(n.frontLn))
+	if n.cfg.TLS.Listen != "" {
+		secure, err := listen(n.cfg.TLS.Listen)
+		if err != nil {
+			return err
+		}
+		n.tlsLn = n.frontLn.beside(secure)
+		n.closers = append(n.closers, closeOnce(n.tlsLn))
+	}
 	if n.cfg.Admin == "" {
 		return nil
 	}
@@ -51,12 +59,12 @@ func closeOnce(ln net.Listener) func() error {
 
 // frontListener understands the PROXY protocol where it is configured: the
 // trusted proxies must speak it, others may not.
-func (n *Node) frontListener() net.Listener {
+func (n *Node) frontListener(ln net.Listener) net.Listener {
 	if !n.cfg.ProxyProtocol {
-		return n.frontLn
+		return ln
 	}
 	return &proxyproto.Listener{
-		Listener:          n.frontLn,
+		Listener:          ln,
 		ReadHeaderTimeout: 10 * time.Second,
 		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
 			if n.trusts(o.Upstream) {
@@ -83,10 +91,14 @@ func (n *Node) trusts(upstream net.Addr) bool {
 
 // ownAddrs are the addresses that guests must not fetch from.
 func (n *Node) ownAddrs() (addrs []netip.AddrPort) {
-	for _, ln := range []net.Listener{n.frontLn, n.adminLn} {
-		if ln == nil {
-			continue
-		}
+	listeners := []net.Listener{n.frontLn}
+	if n.tlsLn != nil {
+		listeners = append(listeners, n.tlsLn)
+	}
+	if n.adminLn != nil {
+		listeners = append(listeners, n.adminLn)
+	}
+	for _, ln := range listeners {
 		addrs = append(addrs, ln.Addr().(*net.TCPAddr).AddrPort())
 	}
 	return addrs

@@ -22,6 +22,7 @@ import (
 	"github.com/mayfly-run/mayfly/host/wagi"
 	"github.com/mayfly-run/mayfly/kv/space"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/certs"
 	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/mayfly-run/mayfly/runtime/control"
 	"github.com/mayfly-run/mayfly/runtime/datadir"
@@ -37,8 +38,10 @@ type Node struct {
 	registry *deploy.Registry
 	front    *trigger.HTTP
 	runner   *trigger.Runner
-	frontLn  net.Listener
-	admin    *http.Server // nil without an admin listener
+	frontLn  *patientListener
+	tlsLn    *patientListener // nil without TLS
+	certs    *certs.Certs     // nil without TLS
+	admin    *http.Server     // nil without an admin listener
 	adminLn  net.Listener
 	serving  errgroup.Group
 	draining atomic.Bool
@@ -58,6 +61,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, errors.Join(err, n.close())
 	}
 	n.serving.Go(n.serveFront)
+	if n.tlsLn != nil {
+		n.serving.Go(n.serveTLS)
+	}
 	if n.admin != nil {
 		n.serving.Go(func() error { return n.admin.Serve(n.adminLn) })
 	}
@@ -66,7 +72,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 
 // serveFront says at once when something else than Shutdown ended it.
 func (n *Node) serveFront() error {
-	err := n.front.Serve(n.frontListener())
+	err := n.front.Serve(n.frontListener(n.frontLn))
 	if err != nil && !n.draining.Load() {
 		n.cfg.Logger.Error("Functions are no longer served", "err", err)
 	}
@@ -161,6 +167,9 @@ func (n *Node) open(ctx context.Context) error {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
 	n.closers = append(n.closers, n.registry.Close)
+	if err := n.openCerts(); err != nil {
+		return err
+	}
 	n.front = trigger.NewHTTP(n.frontConfig(services, id))
 	if n.adminLn == nil {
 		return nil
@@ -234,6 +243,7 @@ func (n *Node) frontConfig(services *host.Services, id string) trigger.HTTPConfi
 	if n.cfg.Single != "" {
 		cfg.Table = single{n.registry, []byte(n.registry.Host(deploy.Local, n.cfg.Single))}
 	}
+	n.secure(&cfg)
 	if n.cfg.AccessLog != nil {
 		cfg.AccessLog = slog.New(slog.NewJSONHandler(n.cfg.AccessLog, nil))
 	}
@@ -261,6 +271,9 @@ func (n *Node) openAdmin(ctx context.Context) error {
 
 // url is where a host of this node answers.
 func (n *Node) url(host string) string {
+	if n.certs != nil && n.certs.Has(host) {
+		return "https://" + n.authority(host)
+	}
 	_, port, _ := net.SplitHostPort(n.HTTPAddr())
 	if port == "80" {
 		return "http://" + host

@@ -126,6 +126,13 @@ func (t *Table[T]) Lookup(scheme, host, path []byte) (T, bool) {
 	return none, false
 }
 
+// HasHost reports whether there is a route for a host, as ParseHost returns it,
+// that names it without a wildcard.
+func (t *Table[T]) HasHost(host string) bool {
+	_, ok := t.exact[host]
+	return ok
+}
+
 func (t *Table[T]) result(n int32) (T, bool) {
 	r := &t.routes[n-1]
 	return r.Target, !r.Negate

@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
@@ -8,8 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mayfly-run/mayfly/host"
-	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
 )
@@ -30,7 +29,8 @@ type conn struct {
 	closed   func()          // called once, by the first Close; may be nil
 	raw      syscall.RawConn // nil if it can't be looked at
 	half     interface{ CloseWrite() error }
-	gone     bool // the last result of peek
+	secure   bool // it is encrypted
+	gone     bool // the last result of peekFn
 	peekFn   func(fd uintptr)
 
 	// idleSince is when the connection was made or its last answer sent, in
@@ -41,11 +41,7 @@ type conn struct {
 
 	idle     bool      // between two requests
 	headerBy time.Time // when the request's header must be there; zero if it was not waited for
-	// spent is an Instance to be recycled, and taken is memory to be given back to
-	// memory, when the answer was sent.
-	spent  *runtime.Instance
-	memory host.Memory
-	taken  int64
+	afterwards
 
 	read, write deadline
 	once        sync.Once
@@ -56,6 +52,9 @@ func newConn(c net.Conn, t *timeouts, closed func()) *conn {
 	nc := &conn{Conn: c, timeouts: t, closed: closed}
 	nc.peekFn = nc.peek
 	nc.idleSince.Store(t.now().UnixNano())
+	if t, ok := c.(*tls.Conn); ok {
+		nc.secure, nc.peekFn, c = true, nc.poll, t.NetConn()
+	}
 	if p, ok := c.(interface{ Raw() net.Conn }); ok { // of the PROXY protocol
 		c = p.Raw()
 	}
@@ -100,32 +99,6 @@ func follow(nc net.Conn, state fasthttp.ConnState) {
 	case fasthttp.StateClosed:
 		c.settle()
 	}
-}
-
-// settle does what was put off until the answer was sent.
-func (c *conn) settle() {
-	if c.spent != nil {
-		c.spent.Recycle()
-		c.spent = nil
-	}
-	if c.taken > 0 {
-		c.memory.Give(c.taken)
-		c.memory, c.taken = nil, 0
-	}
-}
-
-// take takes memory until the answer was sent, and reports whether there was
-// enough.
-func (c *conn) take(m host.Memory, n int64) bool {
-	if m == nil {
-		return true
-	}
-	if !m.Take(n) {
-		return false
-	}
-	c.memory = m
-	c.taken += n
-	return true
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -193,6 +166,9 @@ func (c *conn) Close() error {
 // givenUp is in idleSince then.
 const givenUp = -1
 
+// idleFrom implements member.
+func (c *conn) idleFrom() int64 { return c.idleSince.Load() }
+
 // giveUp closes a connection that has been idle since then, unless its client has
 // sent something meanwhile. A request that comes at the same moment gets no answer,
 // as at the end of the time for being idle.
@@ -203,6 +179,9 @@ func (c *conn) giveUp(since int64) {
 	if c.asked() {
 		c.idleSince.CompareAndSwap(givenUp, since)
 		return
+	}
+	if t, ok := c.Conn.(*tls.Conn); ok {
+		t.NetConn().Close() // without a farewell, which can't be waited for here
 	}
 	c.Close()
 }
@@ -231,6 +210,9 @@ const (
 // there is something to read, the client gets a reset, and may lose the answer
 // that it has not read.
 func (c *conn) linger() {
+	if t, ok := c.Conn.(*tls.Conn); ok {
+		t.CloseWrite() //nolint:errcheck // the system says it as well
+	}
 	if c.half == nil || c.half.CloseWrite() != nil {
 		return
 	}

@@ -12,3 +12,17 @@ func NewConn(c net.Conn, idle, header, write time.Duration) net.Conn {
 
 // Follow tells the connection what it does next.
 var Follow = follow
+
+// Guarded hands what a client of HTTP/2 sends to a guard, in pieces of step bytes,
+// and reports whether the connection may go on.
+func Guarded(sent []byte, step int, now time.Time) bool {
+	var g frameGuard
+	for len(sent) > 0 {
+		n := min(step, len(sent))
+		if !g.see(sent[:n], now) {
+			return false
+		}
+		sent = sent[n:]
+	}
+	return true
+}

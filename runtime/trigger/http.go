@@ -47,6 +47,15 @@ type HTTPConfig struct {
 	// Intercept answers requests before any Function is looked for, and reports
 	// whether it did. Nil intercepts nothing.
 	Intercept func(ctx *fasthttp.RequestCtx) bool
+	// Challenge is the answer to an ACME HTTP-01 challenge (RFC 8555, section 8.3)
+	// for a host, without TLS, if there is one. Nil answers none. It keeps neither.
+	Challenge func(host, path []byte) ([]byte, bool)
+	// Redirect is the authority to which requests without TLS for a host are sent
+	// (308), if they are. Nil sends none. It keeps nothing.
+	Redirect func(host []byte) (authority string, ok bool)
+	// HSTS is the Strict-Transport-Security field (RFC 6797) of answers over TLS
+	// that have none; empty for none.
+	HSTS string
 }
 
 // Table finds the Function for a request. Lookup keeps none of its arguments.
@@ -57,10 +66,13 @@ type Table interface {
 // maxLoops is how often one request may pass this node.
 const maxLoops = 8
 
-// HTTP is the front end of a node: it answers HTTP/1.1 with Functions.
+// HTTP is the front end of a node: it answers HTTP/1.1, and HTTP/2 over TLS, with
+// Functions.
 type HTTP struct {
 	cfg    HTTPConfig
 	server *fasthttp.Server
+	h2     *h2Server
+	crowd  *crowd
 	clock  *clock
 	told   told
 	pool   sync.Pool      // of *invocation
@@ -68,15 +80,15 @@ type HTTP struct {
 	base   context.Context
 	cancel context.CancelFunc
 
-	mu       sync.Mutex // guards what follows
-	listener net.Listener
-	shut     bool
+	mu        sync.Mutex // guards what follows
+	listeners []net.Listener
+	shut      bool
 }
 
-// NewHTTP makes a front end. Serve runs it.
+// NewHTTP makes a front end. Serve and ServeTLS run it.
 func NewHTTP(cfg HTTPConfig) *HTTP {
 	cfg.setDefaults()
-	h := &HTTP{cfg: cfg, clock: newClock(), told: told{cfg.Metrics, cfg.Observer, cfg.Logger}}
+	h := &HTTP{cfg: cfg, clock: newClock(), crowd: newCrowd(cfg.MaxConns, cfg.MaxConnsPerIP), told: told{cfg.Metrics, cfg.Observer, cfg.Logger}}
 	h.base, h.cancel = context.WithCancel(context.Background())
 	h.pool.New = func() any { return new(invocation) }
 	h.server = &fasthttp.Server{
@@ -98,6 +110,7 @@ func NewHTTP(cfg HTTPConfig) *HTTP {
 		NoDefaultContentType:         true,
 		SecureErrorLogMessage:        true,
 	}
+	h.h2 = newH2Server(h)
 	return h
 }
 
@@ -123,11 +136,18 @@ func set[T comparable](field *T, value T) {
 
 // Serve answers what ln accepts until Shutdown. It is called once.
 func (h *HTTP) Serve(ln net.Listener) error {
-	h.mu.Lock()
-	h.listener = ln
-	shut := h.shut
-	h.mu.Unlock()
-	if shut {
+	l := newListener(ln, h)
+	defer l.ending.Wait()
+	return h.serve(l)
+}
+
+func (h *HTTP) timeouts() *timeouts {
+	return &timeouts{h.cfg.IdleTimeout, h.cfg.HeaderTimeout, h.cfg.ResponseTimeout, h.clock.now}
+}
+
+// serve answers what ln accepts, each a conn.
+func (h *HTTP) serve(ln net.Listener) error {
+	if !h.opens(ln) {
 		return ln.Close()
 	}
 	ticking, stop := context.WithCancel(h.base)
@@ -135,10 +155,15 @@ func (h *HTTP) Serve(ln net.Listener) error {
 	clock.Go(func() { h.clock.run(ticking) })
 	defer clock.Wait()
 	defer stop()
-	t := &timeouts{h.cfg.IdleTimeout, h.cfg.HeaderTimeout, h.cfg.ResponseTimeout, h.clock.now}
-	l := newListener(ln, t, &h.cfg)
-	defer l.ending.Wait()
-	return h.server.Serve(l)
+	return h.server.Serve(ln)
+}
+
+// opens notes a listener for Shutdown, and reports whether it may be used.
+func (h *HTTP) opens(ln net.Listener) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.listeners = append(h.listeners, ln)
+	return !h.shut
 }
 
 // Shutdown stops accepting, lets requests and the guests behind them finish
@@ -147,14 +172,16 @@ func (h *HTTP) Shutdown(ctx context.Context) error {
 	// fasthttp's own shutdown does nothing about a Serve that is just beginning.
 	h.mu.Lock()
 	h.shut = true
-	if h.listener != nil {
-		h.listener.Close()
+	for _, ln := range h.listeners {
+		ln.Close()
 	}
 	h.mu.Unlock()
+	h.h2.goAway()
 	err := h.server.ShutdownWithContext(ctx)
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}
+	err = errors.Join(err, h.h2.wait(ctx))
 	stop := context.AfterFunc(ctx, h.cancel)
 	defer stop()
 	h.live.Wait()
@@ -163,6 +190,7 @@ func (h *HTTP) Shutdown(ctx context.Context) error {
 }
 
 func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
+	defer h.harden(ctx)
 	defer h.survive(ctx)
 	if h.cfg.Intercept != nil && h.cfg.Intercept(ctx) {
 		return
@@ -173,6 +201,9 @@ func (h *HTTP) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	p := h.peerOf(ctx)
+	if !p.https && h.sendsElsewhere(ctx, t) {
+		return
+	}
 	if h.loops(ctx) >= maxLoops {
 		h.turnAway(ctx, telemetry.RefusedLoop, fasthttp.StatusLoopDetected, titleLoop)
 		return

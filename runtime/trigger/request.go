@@ -18,7 +18,7 @@ type peer struct {
 
 // peerOf believes a proxy's header fields only if the proxy is a configured one.
 func (h *HTTP) peerOf(ctx *fasthttp.RequestCtx) peer {
-	p := peer{https: ctx.IsTLS()}
+	p := peer{https: isSecure(ctx.Conn())}
 	if a, ok := ctx.RemoteAddr().(*net.TCPAddr); ok {
 		p.addr = a.AddrPort().Addr().Unmap()
 	}

@@ -24,7 +24,8 @@ type invocation struct {
 	// body is nil without one. It is not reused with the invocation: fasthttp may
 	// hold on to it a little longer.
 	body *requestBody
-	conn *conn // the client's; nil where it is of another kind, and once ctx is
+	// after is the client's; nil where there is none, and once ctx is.
+	after *afterwards
 	// ctx is nil once the connection has gone on without the guest. Until then
 	// the goroutine of the handler waits and the guest's may use ctx.
 	ctx *fasthttp.RequestCtx
@@ -54,8 +55,8 @@ func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.
 		}
 		c.Request.Body = inv.body
 	}
-	if client, ok := ctx.Conn().(*conn); ok {
-		inv.conn, c.Client = client, client
+	if client, ok := ctx.Conn().(client); ok {
+		inv.after, c.Client = client.after(), client
 	}
 	if h.cfg.ServerTiming {
 		c.Timed, inv.begun = true, time.Now()
@@ -70,8 +71,8 @@ func (h *HTTP) begin(ctx *fasthttp.RequestCtx, t target, p peer, active *deploy.
 func (inv *invocation) recycle(spent *runtime.Instance) {
 	switch {
 	case spent == nil:
-	case inv.conn != nil:
-		inv.conn.spent = spent
+	case inv.after != nil:
+		inv.after.spent = spent
 	default:
 		spent.Recycle()
 	}
@@ -87,7 +88,7 @@ func (h *HTTP) end(inv *invocation, outcome host.Outcome, err error) {
 		h.logAccess(inv, outcome)
 	}
 	c.Reset()
-	inv.active, inv.conn, inv.body, inv.ctx, inv.handedBack, inv.status = nil, nil, nil, nil, nil, 0
+	inv.active, inv.after, inv.body, inv.ctx, inv.handedBack, inv.status = nil, nil, nil, nil, nil, 0
 	h.pool.Put(inv)
 }
 
@@ -106,7 +107,7 @@ const smallBody = 64 << 10
 
 // Respond implements host.Responder.
 func (inv *invocation) Respond(status int, headers host.Headers, body []byte) error {
-	if len(body) > smallBody && inv.conn != nil && !inv.conn.take(inv.call.Memory, int64(len(body))) {
+	if len(body) > smallBody && inv.after != nil && !inv.after.take(inv.call.Memory, int64(len(body))) {
 		return host.Errorf(host.CodeLimit, "the node has no memory left for a response of %d bytes", len(body))
 	}
 	inv.head(status, headers)
@@ -209,7 +210,7 @@ func (inv *invocation) Detach() error {
 // handBack lets the handler return, which sends the response. The connection goes
 // on to other requests.
 func (inv *invocation) handBack() {
-	inv.ctx, inv.conn, inv.call.Client = nil, nil, nil
+	inv.ctx, inv.after, inv.call.Client = nil, nil, nil
 	close(inv.handedBack)
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http/httputil"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -84,7 +85,8 @@ func program(output string) []byte {
 var statusLine = regexp.MustCompile(`^HTTP/1\.1 ([1-5]\d\d) [ -~]+$`)
 
 // runAnswers runs a table: whatever the guest did, the client reads an answer that
-// is well formed (RFC 9112, sections 4 to 6), and the next one right behind it.
+// is well formed (RFC 9112, sections 4 to 6), and the next one right behind it; and
+// the same over HTTP/2.
 func runAnswers(t *testing.T, method string, cases []answerCase) {
 	t.Helper()
 	guests := map[string][]byte{"probe": helloGuest("probe")}
@@ -92,8 +94,12 @@ func runAnswers(t *testing.T, method string, cases []answerCase) {
 		guests[fmt.Sprintf("f%d", i)] = tt.guest
 	}
 	s := start(t, host.Limits{}, guests)
+	overH2 := h2Client(t, s.secure())
 	for i, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
+			if got, err := h2Answers(t, overH2, method, fmt.Sprintf("f%d.localhost", i)); err != nil || !sameWords(got, tt.want) {
+				t.Errorf("over HTTP/2: got %.300s, %v\nwant %s", got, err, tt.want)
+			}
 			c := s.dial()
 			defer c.Close()
 			c.write(fmt.Sprintf("%s / HTTP/1.1\r\nHost: f%d.localhost\r\n\r\n%s", method, i, probe))
@@ -105,6 +111,16 @@ func runAnswers(t *testing.T, method string, cases []answerCase) {
 			}
 		})
 	}
+}
+
+// sameWords compares without regard to the order.
+func sameWords(a, b string) bool {
+	sorted := func(s string) []string {
+		words := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" []", r) })
+		slices.Sort(words)
+		return words
+	}
+	return slices.Equal(sorted(a), sorted(b))
 }
 
 // readStrictly reads an answer and finds fault with whatever a client might read

@@ -1,0 +1,275 @@
+package certs_test
+
+import (
+	"crypto/tls"
+	"encoding/pem"
+	"io"
+	"io/fs"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/letsencrypt/pebble/v2/ca"
+	"github.com/letsencrypt/pebble/v2/db"
+	"github.com/letsencrypt/pebble/v2/va"
+	"github.com/letsencrypt/pebble/v2/wfe"
+	"github.com/mayfly-run/mayfly/runtime/certs"
+	"github.com/miekg/dns"
+)
+
+// authority is a certificate authority in this process. It resolves all names to
+// this machine and checks at the ports of a site.
+type authority struct {
+	*httptest.Server
+	root   string // file
+	down   atomic.Bool
+	orders atomic.Int32
+}
+
+// site is a server whose certificates come from an authority.
+type site struct {
+	t     testing.TB
+	certs *certs.Certs
+	log   *syncBuffer
+	tls   net.Listener
+}
+
+// ports are two listeners: for HTTP-01 and for TLS-ALPN-01.
+func ports(t testing.TB) (plain, secure net.Listener) {
+	t.Helper()
+	return must(net.Listen("tcp", "127.0.0.1:0"))(t), must(net.Listen("tcp", "127.0.0.1:0"))(t)
+}
+
+func portOf(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
+
+// startAuthority issues certificates that are valid for so many seconds.
+func startAuthority(t testing.TB, plain, secure int, seconds uint64) *authority {
+	t.Helper()
+	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
+	quiet := log.New(io.Discard, "", 0)
+	store := db.NewMemoryStore()
+	issuer := ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: seconds}})
+	front := wfe.New(quiet, store, va.New(quiet, plain, secure, false, resolver(t), store), issuer, nil, false, false, 0, 0)
+	handler := front.Handler()
+	a := &authority{}
+	a.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/order-plz") {
+			a.orders.Add(1)
+		}
+		if a.down.Load() {
+			http.Error(w, "refused", http.StatusForbidden) // 503 would be tried again for minutes
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(a.Close)
+	a.root = filepath.Join(t.TempDir(), "root.pem")
+	write(t, a.root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate().Raw}))
+	return a
+}
+
+// resolver says that every name is this machine.
+func resolver(t testing.TB) string {
+	t.Helper()
+	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	s := &dns.Server{Listener: ln, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
+		m := new(dns.Msg).SetReply(r)
+		if q := r.Question[0]; q.Qtype == dns.TypeA {
+			m.Answer = append(m.Answer, &dns.A{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.IPv4(127, 0, 0, 1)})
+		}
+		w.WriteMsg(m) //nolint:errcheck // the authority asks again
+	})}
+	go s.ActivateAndServe() //nolint:errcheck // until it is shut down
+	t.Cleanup(func() { s.Shutdown() })
+	return ln.Addr().String()
+}
+
+// startSite serves with certificates from an authority, for hosts below ours.test.
+func startSite(t testing.TB, a *authority, dir string, plain, secure net.Listener) *site {
+	t.Helper()
+	s := &site{t: t, log: new(syncBuffer), tls: secure}
+	s.certs = must(certs.New(certs.Config{Logger: s.log.logger(), ACME: &certs.ACME{
+		Email: "operator@ours.test", Directory: a.URL + wfe.DirectoryPath, CAFile: a.root, Dir: dir,
+		Hosts: func(host string) bool { return strings.HasSuffix(host, ".ours.test") }}}))(t)
+	t.Cleanup(func() { s.certs.Close() })
+	if plain != nil {
+		go http.Serve(plain, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:errcheck // until it is closed
+			if token, ok := s.certs.Challenge([]byte(r.Host), []byte(r.URL.Path)); ok {
+				w.Write(token)
+				return
+			}
+			http.NotFound(w, r)
+		}))
+	}
+	secured := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: log.New(io.Discard, "", 0)}
+	go secured.Serve(tls.NewListener(secure, s.certs.TLS())) //nolint:errcheck // until it is closed
+	t.Cleanup(func() {
+		secured.Close()
+		if plain != nil {
+			plain.Close()
+		}
+	})
+	return s
+}
+
+// serial asks the site as a client that names a host.
+func (s *site) serial(host string) (string, error) {
+	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: 30 * time.Second}, Config: &tls.Config{ServerName: host, InsecureSkipVerify: true}} //nolint:gosec // the authority is the test's own
+	c, err := d.DialContext(s.t.Context(), "tcp", s.tls.Addr().String())
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	leaf := c.(*tls.Conn).ConnectionState().PeerCertificates[0]
+	return leaf.SerialNumber.String(), leaf.VerifyHostname(host)
+}
+
+func TestIssued(t *testing.T) {
+	plain, secure := ports(t)
+	a := startAuthority(t, portOf(plain), portOf(secure), 3600)
+	dir := filepath.Join(t.TempDir(), "acme")
+	s := startSite(t, a, dir, plain, secure)
+	first := must(s.serial("greet.ours.test"))(t)
+	if again := must(s.serial("GREET.ours.test"))(t); again != first {
+		t.Errorf("another certificate the second time: %s, then %s", first, again)
+	}
+	if other := must(s.serial("shop.ours.test"))(t); other == first {
+		t.Error("two hosts have one certificate")
+	}
+	if got := a.orders.Load(); got != 2 {
+		t.Errorf("%d orders, want one for each host", got)
+	}
+	checkPrivate(t, dir)
+
+	// After a restart nobody is asked again.
+	a.down.Store(true)
+	_, again := ports(t)
+	if got := must(startSite(t, a, dir, nil, again).serial("greet.ours.test"))(t); got != first {
+		t.Errorf("after a restart: %s, want %s", got, first)
+	}
+	if got := a.orders.Load(); got != 2 {
+		t.Errorf("%d orders after a restart, want 2", got)
+	}
+}
+
+// checkPrivate wants that only the owner can read what is kept.
+func checkPrivate(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if mode := must(d.Info())(t).Mode(); mode&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, mode)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Either way of showing whose a host is does alone.
+func TestIssuedOverTLSAlone(t *testing.T) {
+	plain, secure := ports(t)
+	plain.Close() // nobody answers there
+	a := startAuthority(t, portOf(plain), portOf(secure), 3600)
+	s := startSite(t, a, t.TempDir(), nil, secure)
+	must(s.serial("greet.ours.test"))(t)
+}
+
+func TestIssuedOverHTTPAlone(t *testing.T) {
+	plain, secure := ports(t)
+	a := startAuthority(t, portOf(plain), 1, 3600)
+	s := startSite(t, a, t.TempDir(), plain, secure)
+	must(s.serial("greet.ours.test"))(t)
+}
+
+// Whatever clients name, nothing is asked of the authority for what is not ours.
+func TestForeignHosts(t *testing.T) {
+	plain, secure := ports(t)
+	a := startAuthority(t, portOf(plain), portOf(secure), 3600)
+	s := startSite(t, a, t.TempDir(), plain, secure)
+	for _, host := range []string{"", "example.com", "ours.test", "localhost", "x.localhost", "127.0.0.1", "-.test", strings.Repeat("a.", 100) + "test"} {
+		if serial, err := s.serial(host); err == nil {
+			t.Errorf("%q got certificate %s", host, serial)
+		}
+		if s.certs.Has(host) {
+			t.Errorf("%q is to have one", host)
+		}
+	}
+	if got := a.orders.Load(); got != 0 {
+		t.Errorf("%d orders", got)
+	}
+}
+
+func TestRenewed(t *testing.T) {
+	plain, secure := ports(t)
+	a := startAuthority(t, portOf(plain), portOf(secure), 3)
+	s := startSite(t, a, t.TempDir(), plain, secure)
+	first := must(s.serial("greet.ours.test"))(t)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if now, err := s.serial("greet.ours.test"); err == nil && now != first {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the certificate was never renewed")
+		}
+	}
+}
+
+// While the authority is down, what it has issued goes on, and the log says so;
+// hosts that have nothing yet wait before they ask again.
+func TestAuthorityIsDown(t *testing.T) {
+	plain, secure := ports(t)
+	a := startAuthority(t, portOf(plain), portOf(secure), 6)
+	s := startSite(t, a, t.TempDir(), plain, secure)
+	first := must(s.serial("greet.ours.test"))(t)
+	a.down.Store(true)
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(s.log.String(), "the certificate authority refuses"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody asked for a renewal, or the log does not say that it failed")
+		}
+	}
+	if now := must(s.serial("greet.ours.test"))(t); now != first {
+		t.Errorf("got %s, want %s to go on", now, first)
+	}
+}
+
+func TestFailedHostWaits(t *testing.T) {
+	plain, secure := ports(t)
+	a := startAuthority(t, portOf(plain), portOf(secure), 3600)
+	a.down.Store(true)
+	s := startSite(t, a, t.TempDir(), plain, secure)
+	if _, err := s.serial("greet.ours.test"); err == nil {
+		t.Fatal("there is a certificate from an authority that is down")
+	}
+	a.down.Store(false)
+	if _, err := s.serial("greet.ours.test"); err == nil {
+		t.Error("it was asked again at once")
+	}
+	if !strings.Contains(s.log.String(), "no certificate from the authority") || !strings.Contains(s.log.String(), "again=1m0s") {
+		t.Errorf("the log says %s", s.log.String())
+	}
+	must(s.serial("shop.ours.test"))(t) // others do not wait
+}
+
+// A node that ends does not wait for the authority.
+func TestCloseEndsIssuing(t *testing.T) {
+	plain, secure := ports(t)
+	a := startAuthority(t, portOf(plain), portOf(secure), 3600)
+	s := startSite(t, a, t.TempDir(), plain, secure)
+	s.certs.Close()
+	if _, err := s.serial("greet.ours.test"); err == nil {
+		t.Error("a certificate was issued after the end")
+	}
+	if got := a.orders.Load(); got != 0 {
+		t.Errorf("%d orders", got)
+	}
+}
