@@ -150,6 +150,6 @@ func (r *request) sameSecrets(n deploy.NewDeployment) error {
 			}
 		}
 	}
-	return &failure{http.StatusConflict, 10220, "The version has other secrets than the one that serves; add ?force=true to deploy it all the same. The following secrets have changed: " +
+	return &failure{http.StatusConflict, 10220, "The version has other secrets than the one that serves; add ?force=true to deploy it all the same, as 'wrangler rollback' does when it has asked. The following secrets have changed: " +
 		strings.Join(slices.Sorted(maps.Keys(changed)), ", ")}
 }

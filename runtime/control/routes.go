@@ -89,6 +89,7 @@ func (a *api) table() []route {
 		{"DELETE", script, areaScripts, deleteScript, accessDeploy},
 		{"GET", script + "/references", areaScripts, getReferences, accessRead},
 		{"GET", script + "/settings", areaScripts, getSettings, accessRead},
+		{"PATCH", script + "/settings", areaScripts, patchSettings, accessDeploy},
 		{"GET", script + "/script-settings", areaScripts, getScriptSettings, accessRead},
 		{"PATCH", script + "/script-settings", areaScripts, patchScriptSettings, accessDeploy},
 		{"GET", script + "/content/v2", areaScripts, downloadContent, accessRead},
@@ -114,6 +115,7 @@ func (a *api) table() []route {
 		{"GET", script + "/versions/{version}/diff/{other}", areaScripts, diffVersions, accessRead},
 		{"POST", script + "/assets-upload-session", areaScripts, beginAssets, accessDeploy},
 		{"POST", assetUploadPath, areaScripts, uploadAssets, accessDeploy},
+		{"GET", "accounts/{account}/workers/tails/by-consumer/{script}", areaScripts, listTailProducers, accessRead},
 		{"GET", "accounts/{account}/workers/services/{script}", areaScripts, getService, accessRead},
 		{"DELETE", "accounts/{account}/workers/services/{script}", areaScripts, deleteScript, accessDeploy},
 

@@ -118,6 +118,15 @@ func setSubdomain(r *request) error {
 	return r.ok(subdomainOf(f))
 }
 
+// listTailProducers: no Function sends what it does to another one. wrangler asks
+// before it deletes one.
+func listTailProducers(r *request) error {
+	if _, _, err := r.function(); err != nil {
+		return err
+	}
+	return r.ok([]string{})
+}
+
 // getService is how wrangler finds out that a Function is there.
 func getService(r *request) error {
 	f, v, err := r.function()

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
@@ -96,4 +97,68 @@ func patchScriptSettings(r *request) error {
 		return err
 	}
 	return getScriptSettings(r)
+}
+
+// maxSettings is the longest body of a change of settings, in bytes.
+const maxSettings = maxSecretPatchBody
+
+// patchSettings changes secrets by a list of all bindings, as 'wrangler secret bulk'
+// does. Those that come without content stay; other bindings need an upload.
+func patchSettings(r *request) error {
+	var in struct {
+		Bindings []bindingJSON `json:"bindings"`
+	}
+	r.limitBody(maxSettings)
+	if err := r.ParseMultipartForm(maxSettings); err != nil {
+		return badRequest("the form cannot be read: %v", err)
+	}
+	if err := json.Unmarshal([]byte(r.FormValue("settings")), &in); err != nil {
+		return badRequest("the form has no field named settings with the JSON expected: %v", err)
+	}
+	v, err := r.api.registry.Newest(r.Context(), r.account(), r.params["script"])
+	if err != nil {
+		return err
+	}
+	texts, err := secretsIn(in.Bindings, v)
+	if err != nil {
+		return err
+	}
+	if len(texts) > 0 {
+		if err := r.setSecrets(texts); err != nil {
+			return err
+		}
+		r.noteSecrets(texts)
+	}
+	return getSettings(r)
+}
+
+// secretsIn are the secrets that a list of all bindings puts, and those that it
+// lacks.
+func secretsIn(list []bindingJSON, v deploy.Version) (map[string]*string, error) {
+	texts := map[string]*string{}
+	for _, name := range v.SecretNames() {
+		texts[name] = nil
+	}
+	missing := map[string]bool{}
+	for _, b := range bindingsOf(v) {
+		missing[b.Name] = b.Type != secretType
+	}
+	for _, b := range list {
+		other, known := missing[b.Name]
+		switch {
+		case b.Type == secretType && b.Text != nil && !other:
+			texts[b.Name] = b.Text
+		case !known || b.Text != nil || b.JSON != nil:
+			return nil, host.Errorf(host.CodeUnsupported, "binding %q: only secrets can be changed without an upload", b.Name)
+		default:
+			delete(texts, b.Name)
+		}
+		missing[b.Name] = false
+	}
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		if missing[name] {
+			return nil, host.Errorf(host.CodeUnsupported, "binding %q is not in the list, and can't be removed without an upload", name)
+		}
+	}
+	return texts, nil
 }
