@@ -36,6 +36,9 @@ type Config struct {
 	// CodeMemory is what code, images and idle instances may take, in bytes; see
 	// deploy.Config. Default 1 GiB.
 	CodeMemory int64
+	// KeepVersions is how many Versions of a Function are kept; see deploy.Config.
+	// Default 100.
+	KeepVersions int
 	// Memory is what running requests may take together, in bytes: their linear
 	// memory, and the bodies and values that are held for them. Those that find no
 	// room are turned away. Default: three quarters of the machine's memory (of the

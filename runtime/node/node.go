@@ -160,7 +160,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.runner = trigger.NewRunner(trigger.RunnerConfig{Services: services, Logger: n.cfg.Logger, Metrics: &n.metrics, Observer: n.observer})
 	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
 		Store: data.Store, Blobs: data.Blobs, Room: data.Guard.Check, Runtime: engine, Services: services, Domain: n.cfg.Domain,
-		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory,
+		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory, KeepVersions: n.cfg.KeepVersions,
 		Memory: n.cfg.Memory, AccountMemory: n.cfg.AccountMemory, AccountConcurrency: n.cfg.AccountConcurrency,
 		Secrets: keyring, Call: n.runner.Call, Logger: n.cfg.Logger})
 	if err != nil {
