@@ -26,8 +26,8 @@ func newVersions(stdio Stdio) *cobra.Command {
 		Use:   "versions",
 		Short: "Upload, list and deploy the versions of a Function",
 		Long: `Every upload, and every change of a secret, makes a version, which never changes.
-One of them serves, or two that share the requests. A VERSION is an id, or the
-beginning of one that belongs to no other.`,
+One of them serves, or two that share the requests. A VERSION is a number, an id, or
+the beginning of an id that no other one has.`,
 	})
 	v.register(parent)
 	list := &cobra.Command{
@@ -146,7 +146,8 @@ func bindingText(b api.Binding) string {
 	return cmp.Or(string(b.JSON), b.NamespaceID)
 }
 
-// fullID completes the beginning of an id.
+// fullID is the id of the Version with a number, or whose id begins so. A number
+// goes before.
 func fullID(c *cobra.Command, client *api.Client, function, id string) (string, error) {
 	if len(id) == len("00000000-0000-0000-0000-000000000000") {
 		return id, nil
@@ -157,7 +158,10 @@ func fullID(c *cobra.Command, client *api.Client, function, id string) (string, 
 	}
 	var found []string
 	for _, v := range all {
-		if id != "" && (strings.HasPrefix(v.ID, id) || strconv.Itoa(v.Number) == id) {
+		if strconv.Itoa(v.Number) == id {
+			return v.ID, nil
+		}
+		if id != "" && strings.HasPrefix(v.ID, id) {
 			found = append(found, v.ID)
 		}
 	}
