@@ -10,6 +10,7 @@ type Bindings struct {
 	Version  string // the Version's id
 	Env      map[string]EnvValue
 	Environ  []string // KEY=value of the text variables and secrets, for WASI guests
+	Secrets  []string // names of the secrets in Env
 	KV       map[string]kv.Store
 	// Fetchers answer requests on this node: other Functions, static files. They
 	// see the Invocation that asks in FetchRequest.Caller.
@@ -32,4 +33,5 @@ type RateLimiter interface {
 type EnvValue struct {
 	Value  string
 	Secret bool
+	JSON   bool
 }

@@ -33,6 +33,12 @@ type Call struct {
 	Stderr io.Writer
 	WASI   WASIState
 
+	// Program is what an interpreting guest loads, during its initialisation alone.
+	Program []byte
+	// Guest is what the ABI remembers of the Invocation. Its Enter resets it, so
+	// that buffers are kept from one to the next.
+	Guest any
+
 	Usage     Usage
 	Said      []byte // the end of what the guest logged, at most maxSaid bytes; reused
 	Responded bool   // the answer was given, or its stream was opened
@@ -63,8 +69,10 @@ type Call struct {
 	Long      bool          // the guest is expected to run for long
 	TurnWait  time.Duration // in all, until its turn came
 
-	// Deep says that the guest's calls were nested deeply. It is the engine's.
-	Deep bool
+	// Deep says that the guest's calls were nested deeply, and MoreStack how many bytes
+	// more they may use then. Both are the engine's.
+	Deep      bool
+	MoreStack int64
 
 	// Timed asks the engine to note Acquired, when the guest began to run.
 	Timed    bool
@@ -123,6 +131,7 @@ func (c *Call) Reset() {
 	c.Request, c.Responder, c.Caller, c.self = Request{}, nil, nil, nil
 	c.Args, c.Env, c.Stdin, c.Stdout, c.Stderr = nil, nil, nil, nil, nil
 	c.WASI.reset()
+	c.Program = nil
 	c.Usage, c.LastError, c.faults = Usage{}, nil, 0
 	c.Said = c.Said[:0]
 	c.Responded, c.Detached, c.BodyTaken = false, false, false
@@ -144,6 +153,9 @@ func (c *Call) TimeLeft() time.Duration {
 	deadline, _ := c.Deadline()
 	return time.Until(deadline)
 }
+
+// Elapsed is how long ago the Invocation began.
+func (c *Call) Elapsed() time.Duration { return time.Since(c.started) }
 
 // Log passes text to the log and reports whether Limits.Log had room for it.
 func (c *Call) Log(level LogLevel, text []byte) bool {

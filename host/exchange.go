@@ -44,7 +44,7 @@ func (c *Call) fetch(f Fetcher, req *FetchRequest, body []byte, streamed bool) (
 	c.Work(RequestWeight)
 	c.Usage.BytesOut += int64(size)
 	req.Account, req.Egress = c.Bindings.Account, c.Bindings.Egress
-	req.Loop = c.Request.Headers.joined("cdn-loop")
+	req.Loop, _ = c.Request.Headers.Joined("cdn-loop")
 	c.passTrace(req)
 	ended := c.Watch(Operation{Kind: "fetch", Fetch: req})
 	e := &Exchange{}

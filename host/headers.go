@@ -42,19 +42,20 @@ func (h Headers) Get(name string) (value []byte, ok bool) {
 	return nil, false
 }
 
-// joined is the values of all fields of a name as one (RFC 9110, section 5.3).
-func (h Headers) joined(name string) string {
+// Joined is the values of all fields of a name as one (RFC 9110, section 5.3), and
+// whether there is any.
+func (h Headers) Joined(name string) (value string, ok bool) {
 	var values []byte
 	for n, v := range h.All() {
 		if !equalFold(n, name) {
 			continue
 		}
-		if len(values) > 0 {
+		if ok {
 			values = append(values, ", "...)
 		}
-		values = append(values, v...)
+		values, ok = append(values, v...), true
 	}
-	return string(values)
+	return string(values), ok
 }
 
 // Check says what is wrong with a block that a guest made, or nil: it has at

@@ -16,7 +16,7 @@ func (c *Call) passTrace(req *FetchRequest) {
 		return
 	}
 	req.TraceParent = string(parent)
-	if state := c.Request.Headers.joined("tracestate"); len(state) <= maxTraceState {
+	if state, _ := c.Request.Headers.Joined("tracestate"); len(state) <= maxTraceState {
 		req.TraceState = state
 	}
 }

@@ -19,6 +19,7 @@ type code struct {
 	digest  kv.Digest // of the rewritten module
 	abi     abi.ABI
 	plan    abi.Plan
+	stack   abi.Stack
 	bytes   int64 // of memory, about
 	holders int   // guarded by Runtime.mu
 }
@@ -99,6 +100,7 @@ func (r *Runtime) addCode(digest kv.Digest, compiled compile.Compiled) error {
 	if c.abi, c.plan, err = r.match(guestShape(compiled.Module)); err != nil {
 		return errors.Join(err, compiled.Module.Close(context.Background()))
 	}
+	c.stack = stackOf(c.plan)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.codes[digest] != nil {

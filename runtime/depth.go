@@ -7,21 +7,33 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/wasm"
 )
 
-// shallow is how many bytes of native stack an Instance may keep for the next
+// defaultKept is how many bytes of native stack an Instance may keep for the next
 // request: the engine never gives back what a function's stack has grown to, and
 // nobody counts it.
-const shallow = 128 << 10
+const defaultKept = 128 << 10
+
+// stackOf fills in what a plan leaves to the default.
+func stackOf(p abi.Plan) abi.Stack {
+	s := p.Stack
+	if s.Kept == 0 {
+		s.Kept = defaultKept
+	}
+	if s.Most == 0 {
+		s.Most = wasm.CallStack
+	}
+	return s
+}
 
 // ErrCallDepth ends a guest whose calls need more than wasm.CallStack.
 var ErrCallDepth = errors.New("call stack exhausted: the guest's calls are nested too deeply")
 
-// deepen is where a guest's calls have used up shallow, and where they end at
-// wasm.CallStack.
+// deepen is where a guest's calls have used up what an Instance keeps, and where
+// they end.
 func deepen(g abi.Guest, a abi.Args) int64 {
 	room := a.I64(0)
 	if !g.Deep {
 		g.Deep = true
-		room += wasm.CallStack - shallow
+		room += g.MoreStack
 	}
 	if room < 0 {
 		panic(ErrCallDepth)

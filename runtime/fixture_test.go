@@ -8,6 +8,7 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/host/wagi"
 	"github.com/mayfly-run/mayfly/runtime"
@@ -26,7 +27,7 @@ func bothEngines(t *testing.T, test func(t *testing.T, r *runtime.Runtime)) {
 
 func mustRuntime(t *testing.T, cfg runtime.Config) *runtime.Runtime {
 	t.Helper()
-	cfg.ABIs = []abi.ABI{native.New(), wagi.New()}
+	cfg.ABIs = []abi.ABI{js.New(), native.New(), wagi.New()}
 	r, err := runtime.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

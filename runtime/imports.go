@@ -8,6 +8,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/runtime/wasm"
 )
 
@@ -46,7 +47,9 @@ func (r *Runtime) checkImport(i wasm.Import) error {
 }
 
 func (r *Runtime) offers() string {
-	return strings.Join(slices.Sorted(maps.Keys(r.offered)), " and ")
+	names := slices.Sorted(maps.Keys(r.offered))
+	names = slices.DeleteFunc(names, func(n string) bool { return n == js.Name }) // which users can't use
+	return strings.Join(names, " and ")
 }
 
 // nearest names an offered function that was probably meant.

@@ -39,10 +39,11 @@ func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
 	if !s.runtime.cfg.Simple && !s.begin(c) {
 		return nil, context.Cause(c.Context())
 	}
+	c.Program = s.program
 	s.code.abi.Enter(c)
 	i, err := s.instance(c)
 	if err == nil && !i.region.Enter(s.Budget) {
-		i.putBack()
+		i.discard()
 		return nil, ErrNoRoom
 	}
 	return i, err
@@ -147,8 +148,9 @@ func (i *Instance) call(c *host.Call, f api.Function) error {
 		return f.CallWithStack(c.EngineContext(), nil)
 	}
 	i.fuel.Set(uint64(quantum))
-	i.room.Set(shallow)
-	c.Deep = false
+	stack := i.snapshot.code.stack
+	i.room.Set(uint64(stack.Kept))
+	c.Deep, c.MoreStack = false, stack.Most-stack.Kept
 	err := f.CallWithStack(c, nil)
 	c.Usage.Units += quantum - int64(i.fuel.Get())
 	i.deep = i.deep || c.Deep
@@ -180,13 +182,6 @@ func (i *Instance) Recycle() {
 		i.discard()
 	}
 	s.Done()
-}
-
-// putBack keeps an Instance in which nothing has run yet, if that may be.
-func (i *Instance) putBack() {
-	if !i.snapshot.Initialized || !i.snapshot.push(i) {
-		i.discard()
-	}
 }
 
 // reset puts the Instance back, if that is possible.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/wasm"
 	"github.com/tetratelabs/wazero"
@@ -23,14 +24,18 @@ type Module struct {
 	code    *code
 	facts   wasm.Facts
 	image   wasm.Image // refers to the bytes that were loaded
+	program []byte     // what the code interprets; nil if nothing
 }
 
-// Load validates and compiles a module; the same code is compiled once, however
+// Load validates and compiles a module, or the Program of a JavaScript Worker; the same code is compiled once, however
 // many ask at the same time. A module that can't be run is an *host.Error that
 // says why.
 func (r *Runtime) Load(ctx context.Context, data []byte) (*Module, error) {
 	if int64(len(data)) > r.cfg.MaxModule {
 		return nil, host.Errorf(host.CodeTooLarge, "the module has %d bytes; at most %d are accepted", len(data), r.cfg.MaxModule)
+	}
+	if js.IsProgram(data) {
+		return r.loadProgram(ctx, data)
 	}
 	parsed, err := r.parse(data)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/js"
 )
 
 // Setup is what a Version gives to the initialisation of its module.
@@ -50,10 +51,18 @@ const (
 func (m *Module) firstState() (*Snapshot, error) {
 	contents := make([]byte, int64(m.image.MemoryPages)*pageSize)
 	m.image.Apply(contents)
-	return newSnapshot(m.runtime, m.code, m.Digest, contents, snapshotState{
+	state := snapshotState{
 		Globals:  m.image.Globals,
 		Overhead: instanceOverhead + elementOverhead*int64(m.facts.Elements),
-	})
+	}
+	if m.program != nil {
+		state.Engine = m.runtime.interpreter.identity()
+	}
+	s, err := newSnapshot(m.runtime, m.code, m.Digest, contents, state)
+	if err == nil {
+		s.program = m.program
+	}
+	return s, err
 }
 
 // initialize runs the module's initialisation once, and requests to warm it up,
@@ -65,7 +74,7 @@ func (s *Snapshot) initialize(ctx context.Context, setup Setup) (*Snapshot, erro
 	}
 	defer i.discard()
 	if err := i.sealed(ctx, setup, host.Request{}, i.Initialize); err != nil {
-		return nil, host.Errorf(host.CodeInvalid, "the module's initialisation failed: %v", err)
+		return nil, s.initializationError(err)
 	}
 	for _, request := range setup.Warmup {
 		if err := i.sealed(ctx, setup, request, i.Run); err != nil {
@@ -75,11 +84,19 @@ func (s *Snapshot) initialize(ctx context.Context, setup Setup) (*Snapshot, erro
 	return i.capture()
 }
 
+// initializationError says to the author of a module what is wrong with it.
+func (s *Snapshot) initializationError(err error) error {
+	if failure, ok := errors.AsType[*js.Failure](err); ok {
+		return host.Errorf(host.CodeInvalid, "%v", failure)
+	}
+	return host.Errorf(host.CodeInvalid, "the module's initialisation failed: %v", err)
+}
+
 // sealed runs part of a guest in a Call that has no effects outside and sees
 // nothing that must not be kept.
 func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request, run func(*host.Call) error) error {
 	c := sealedCall(setup)
-	c.Request = request
+	c.Request, c.Program = request, i.snapshot.program
 	c.Begin(ctx)
 	i.snapshot.code.abi.Enter(c)
 	err := run(c)
@@ -94,7 +111,7 @@ func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request
 // capture makes a Snapshot of an Instance as it stands.
 func (i *Instance) capture() (*Snapshot, error) {
 	s := i.snapshot
-	state := snapshotState{Initialized: true, Overhead: s.Overhead}
+	state := snapshotState{Initialized: true, Overhead: s.Overhead, Engine: s.Engine}
 	for n, g := range s.Globals {
 		g.Bits = i.globals[n].Get()
 		state.Globals = append(state.Globals, g)

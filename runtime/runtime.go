@@ -47,6 +47,8 @@ type Runtime struct {
 	flight  singleflight.Group
 	bytes   atomic.Int64 // see Bytes
 
+	interpreter *interpreter // of JavaScript
+
 	mu    sync.Mutex          // guards codes
 	codes map[kv.Digest]*code // by the digest of the rewritten module
 }
@@ -63,6 +65,8 @@ func New(ctx context.Context, cfg Config) (*Runtime, error) {
 		starts:  newStarts(),
 		turns:   newTurns(),
 		codes:   map[kv.Digest]*code{},
+
+		interpreter: newInterpreter(),
 	}
 	if err := abi.Register(ctx, r.engine, engineModule(r.turns)); err != nil {
 		r.engine.Close(ctx)

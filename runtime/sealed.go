@@ -20,7 +20,7 @@ func sealedCall(setup Setup) *host.Call {
 			bindings.Env[name] = v
 		}
 	}
-	bindings.Environ = nil
+	bindings.Environ, bindings.Secrets = nil, nil
 	for _, variable := range setup.Bindings.Environ {
 		if name, _, _ := strings.Cut(variable, "="); !setup.Bindings.Env[name].Secret {
 			bindings.Environ = append(bindings.Environ, variable)

@@ -26,6 +26,7 @@ type Snapshot struct {
 	code    *code
 	image   *memory.Image
 	habit   habit
+	program []byte // what is to be loaded by initialisation, unless it was
 	snapshotState
 
 	// inUse is read-locked by each Invocation, so that Close waits for them.
@@ -43,6 +44,9 @@ type snapshotState struct {
 	Globals []wasm.GlobalValue
 	// Initialized: the module's own initialisation is in the image.
 	Initialized bool
+	// Engine tells which interpreter is in the image, with its platform; empty if
+	// none is.
+	Engine string `json:",omitempty"`
 	// Overhead is what an Instance takes beside its memory, in bytes, about.
 	Overhead int64
 }

@@ -102,6 +102,9 @@ func (r *Runtime) Restore(ctx context.Context, data []byte, module kv.Digest) (*
 	if err != nil {
 		return nil, err
 	}
+	if h.Engine != "" && h.Engine != r.interpreter.identity() {
+		return nil, fmt.Errorf("%w: it is of another JavaScript engine", ErrStale)
+	}
 	if h.Module != module.String() {
 		return nil, fmt.Errorf("%w: it is of module %s", ErrStale, h.Module)
 	}

@@ -31,4 +31,13 @@ type Plan struct {
 	// Once: the entry point is a program from its beginning to its end, and can't
 	// run a second time in an instance. So it can't be warmed up.
 	Once bool
+	// Stack bounds nested calls.
+	Stack Stack
+}
+
+// Stack is native stack in bytes, as the code is estimated to use it. Zeros are for
+// the defaults.
+type Stack struct {
+	Kept int64 // that an instance may keep from one request to the next
+	Most int64 // that calls may use; the guest traps beyond it
 }

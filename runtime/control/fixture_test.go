@@ -16,6 +16,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
@@ -66,7 +67,7 @@ func newFixture(t testing.TB, o options) *fixture {
 	if o.failures == (control.FailureLimits{}) {
 		o.failures = control.FailureLimits{PerAddress: 1 << 20, All: 1 << 20}
 	}
-	rt, err := runtime.New(t.Context(), runtime.Config{ABIs: []abi.ABI{native.New()}})
+	rt, err := runtime.New(t.Context(), runtime.Config{ABIs: []abi.ABI{js.New(), native.New()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,7 +106,8 @@ func TestRefusedUploads(t *testing.T) {
 	named := func(name string) call {
 		return call{method: "PUT", path: scripts + "/" + name, kind: "application/wasm", body: guest(1)}
 	}
-	const noJavaScript = "JavaScript and Python modules are not offered yet; upload a WebAssembly module as application/wasm"
+	const moduleJS = "application/javascript+module"
+	const otherType = "send the module with Content-Type application/wasm or application/javascript+module, or a multipart/form-data with metadata and the modules"
 	tests := []struct {
 		name         string
 		call         call
@@ -117,18 +118,21 @@ func TestRefusedUploads(t *testing.T) {
 		{"too large in a form", parts(metadata, part{"main.wasm", "application/wasm", long}), 413, 10027, "the module has more than 1000 bytes, which is the limit"},
 		{"form too large", parts(metadata, part{"main.wasm", "application/wasm", strings.Repeat("x", 3<<20)}), 413, 10027, "the module has more than 1000 bytes, which is the limit"},
 		{"metadata too large", parts(part{"metadata", "", strings.Repeat(" ", 1<<20+1)}), 413, 10027, "the metadata has more than 1048576 bytes"},
-		{"JavaScript", bare("application/javascript", "x"), 400, 10400, noJavaScript},
-		{"JavaScript part", parts(metadata, part{"a.js", "application/javascript+module", "x"}), 400, 10400, noJavaScript},
-		{"JavaScript body_part", parts(part{"metadata", "", `{"body_part":"script"}`}, wasm), 400, 10400, noJavaScript},
-		{"text part", parts(metadata, part{"a.txt", "text/plain", "x"}), 400, 10400, `part "a.txt" has the type "text/plain"; only application/wasm is offered`},
-		{"two modules", parts(metadata, wasm, part{"b.wasm", "application/wasm", "x"}), 400, 10400, `the form has the modules "main.wasm" and "b.wasm"; exactly one is offered`},
+		{"Python", bare("text/x-python", "x"), 415, 10415, otherType},
+		{"Python part", parts(metadata, part{"a.py", "text/x-python", "x"}), 400, 10400, `part "a.py" has the type "text/x-python", which is not offered; modules are application/wasm, application/javascript+module, text/plain, application/json or application/octet-stream`},
+		{"JavaScript body_part", parts(part{"metadata", "", `{"body_part":"script"}`}, wasm), 400, 10021, `body_part is "script", but the form has no such part`},
+		{"text as the main module", parts(part{"metadata", "", `{"main_module":"a.txt"}`}, part{"a.txt", "text/plain", "x"}), 400, 10400, `the main module "a.txt" is of the type "text/plain"; it must be application/wasm or application/javascript+module`},
+		{"two modules", parts(metadata, wasm, part{"b.wasm", "application/wasm", "x"}), 400, 10400, `the form has 1 modules beside "main.wasm"; a WebAssembly module stands alone`},
+		{"WebAssembly in JavaScript", parts(part{"metadata", "", `{"main_module":"a.js"}`}, part{"a.js", moduleJS, "x"}, wasm), 400, 10400, `module "main.wasm" is WebAssembly, which JavaScript Workers can't run here; deploy it as a Function of its own`},
+		{"module twice", parts(part{"metadata", "", `{"main_module":"a.js"}`}, part{"a.js", moduleJS, "x"}, part{"a.js", moduleJS, "x"}), 400, 10021, `the Worker has two modules named "a.js"`},
+		{"syntax error", parts(part{"metadata", "", `{"main_module":"a.js"}`}, part{"a.js", moduleJS, "let x;\nlet y = ;"}), 400, 10021, `Uncaught SyntaxError: unexpected token in expression: ';' (a.js:2:1)`},
 		{"no metadata", parts(wasm), 400, 10021, "the form has no part named metadata"},
 		{"no main_module", parts(part{"metadata", "", `{}`}, wasm), 400, 10021, "the metadata has no main_module: name the part that has the module"},
 		{"other main_module", parts(part{"metadata", "", `{"main_module":"a"}`}, wasm), 400, 10021, `main_module is "a", but the form has no such part`},
 		{"broken metadata", parts(part{"metadata", "", `{`}, wasm), 400, 10021, "the metadata is not the JSON expected: unexpected end of JSON input"},
 		{"broken form", bare("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"a.wasm\"\r\n\r\nx"), 400, 10021, "read body: unexpected EOF"},
 		{"no boundary", bare("multipart/form-data", "x"), 400, 10021, "the form cannot be read: no multipart boundary param in Content-Type"},
-		{"other type", bare("text/plain", "x"), 415, 10415, "send the module with Content-Type application/wasm, or a multipart/form-data with metadata and the module"},
+		{"other type", bare("text/plain", "x"), 415, 10415, otherType},
 		{"encoded", encoded, 415, 10415, "the body has Content-Encoding gzip; send it as it is"},
 		{"bad name", named("Bad_Name"), 400, 10021, `name "Bad_Name" is not 1 to 63 lower-case letters, digits and dashes with no dash first or last`},
 		{"path as name", named("..%2Fx"), 400, 10021, `name "../x" is not 1 to 63 lower-case letters, digits and dashes with no dash first or last`},

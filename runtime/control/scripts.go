@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/router"
 )
@@ -60,6 +61,9 @@ func downloadScript(r *request) error {
 		return err
 	}
 	r.reply.Header().Set("ETag", `"`+v.Digest+`"`)
+	if js.IsProgram(module) {
+		return r.sendModules(module)
+	}
 	r.sendBytes(http.StatusOK, wasmType, module)
 	return nil
 }

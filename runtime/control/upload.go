@@ -1,16 +1,13 @@
 package control
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
-	"path"
-	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
@@ -82,11 +79,11 @@ func (r *request) readUpload() (deploy.Upload, error) {
 		return r.readForm()
 	case err == nil && (kind == wasmType || kind == anyType):
 		return r.readBare()
-	case err == nil && isJavaScript(kind, ""):
-		return deploy.Upload{}, noJavaScript()
+	case err == nil && moduleTypes[kind] == js.TypeModule:
+		return r.readBareScript(kind)
 	}
 	return deploy.Upload{}, &failure{http.StatusUnsupportedMediaType, 0,
-		"send the module with Content-Type application/wasm, or a multipart/form-data with metadata and the module"}
+		"send the module with Content-Type application/wasm or application/javascript+module, or a multipart/form-data with metadata and the modules"}
 }
 
 func (r *request) readBare() (up deploy.Upload, err error) {
@@ -126,20 +123,13 @@ func (r *request) moduleError(err error) error {
 	return err
 }
 
-// form is an upload with metadata as it is being read.
-type form struct {
-	metadata *metadata
-	name     string // of the module; empty until it was read
-	module   []byte
-}
-
 func (r *request) readForm() (up deploy.Upload, err error) {
 	r.limitBody(r.api.cfg.MaxModule + maxMetadata)
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return up, badRequest("the form cannot be read: %v", err)
 	}
-	var f form
+	f := form{left: r.api.cfg.MaxModule}
 	for {
 		part, err := parts.NextPart()
 		if err == io.EOF {
@@ -152,74 +142,4 @@ func (r *request) readForm() (up deploy.Upload, err error) {
 			return up, err
 		}
 	}
-}
-
-func (r *request) readPart(f *form, part *multipart.Part) error {
-	if part.FormName() == "metadata" {
-		return f.readMetadata(part)
-	}
-	name := part.FormName()
-	kind, _, err := mime.ParseMediaType(part.Header.Get("Content-Type"))
-	switch {
-	case isJavaScript(kind, name):
-		return noJavaScript()
-	case err != nil && part.Header.Get("Content-Type") != "", kind != "" && kind != wasmType && kind != anyType:
-		return host.Errorf(host.CodeUnsupported, "part %q has the type %q; only application/wasm is offered", name, part.Header.Get("Content-Type"))
-	case f.name != "":
-		return host.Errorf(host.CodeUnsupported, "the form has the modules %q and %q; exactly one is offered", f.name, name)
-	case name == "":
-		return badRequest("a part of the form has no name")
-	}
-	f.name = name
-	f.module, err = readAll(io.LimitReader(part, r.api.cfg.MaxModule+1))
-	if err == nil && int64(len(f.module)) > r.api.cfg.MaxModule {
-		return r.tooLarge()
-	}
-	return r.moduleError(err)
-}
-
-func (f *form) readMetadata(part *multipart.Part) error {
-	data, err := readAll(io.LimitReader(part, maxJSON+1))
-	if err != nil {
-		return err
-	}
-	if len(data) > maxJSON {
-		return host.Errorf(host.CodeTooLarge, "the metadata has more than %d bytes", maxJSON)
-	}
-	f.metadata = new(metadata)
-	if err := json.Unmarshal(data, f.metadata); err != nil {
-		return badRequest("the metadata is not the JSON expected: %v", err)
-	}
-	return nil
-}
-
-func (r *request) uploadOf(f *form) (up deploy.Upload, err error) {
-	switch {
-	case f.metadata == nil:
-		return up, badRequest("the form has no part named metadata")
-	case f.metadata.BodyPart != "" || isJavaScript("", f.metadata.MainModule):
-		return up, noJavaScript()
-	case f.metadata.MainModule == "" && f.name == "" && (f.metadata.Assets != nil || f.metadata.KeepAssets): // static files alone
-	case f.metadata.MainModule == "":
-		return up, badRequest("the metadata has no main_module: name the part that has the module")
-	case f.name != f.metadata.MainModule:
-		return up, badRequest("main_module is %q, but the form has no such part", f.metadata.MainModule)
-	}
-	if up, err = f.metadata.upload(); err != nil {
-		return up, err
-	}
-	up.Module = f.module
-	return up, r.inherit(&up, f.metadata)
-}
-
-func isJavaScript(kind, name string) bool {
-	switch path.Ext(name) {
-	case ".js", ".mjs", ".cjs", ".ts", ".py":
-		return true
-	}
-	return strings.Contains(kind, "javascript") || strings.Contains(kind, "python")
-}
-
-func noJavaScript() error {
-	return host.Errorf(host.CodeUnsupported, "JavaScript and Python modules are not offered yet; upload a WebAssembly module as application/wasm")
 }

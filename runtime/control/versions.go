@@ -1,12 +1,7 @@
 package control
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"mime/multipart"
-	"net/http"
-	"net/textproto"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -182,21 +177,7 @@ func downloadContent(r *request) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	form := multipart.NewWriter(&b)
-	part, err := form.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {fmt.Sprintf("form-data; name=%q; filename=%q", mainModule, mainModule)},
-		"Content-Type":        {wasmType},
-	})
-	if err == nil {
-		_, err = part.Write(module)
-	}
-	if err = errors.Join(err, form.Close()); err != nil {
-		return err
-	}
-	r.reply.Header().Set("cf-entrypoint", mainModule)
-	r.sendBytes(http.StatusOK, form.FormDataContentType(), b.Bytes())
-	return nil
+	return r.sendModules(module)
 }
 
 // inherit gives an upload those bindings of the newest Version that it asks for.

@@ -89,7 +89,7 @@ func (a *Active) as(v Version, secrets secretValues) *Active {
 	next.Version, next.VersionID, next.outcomes = v, v.ID, new(atomic.Pointer[telemetry.Outcomes])
 	b := *a.setup.Bindings
 	b.Version = v.ID
-	next.setup.Bindings, next.Assets = &b, a.registry.assetHandle(v)
+	next.setup.Bindings = &b
 	return next.with(secrets)
 }
 

@@ -69,6 +69,7 @@ func (a *Active) with(secrets secretValues) *Active {
 		}
 		b.Env[name] = host.EnvValue{Value: v.text, Secret: true}
 		b.Environ = append(b.Environ, name+"="+v.text)
+		b.Secrets = append(b.Secrets, name)
 	}
 	if name := a.Version.Settings.VersionMetadata.Binding; name != "" {
 		b.Env[name] = a.Version.metadata() // as secrets: not while initialising

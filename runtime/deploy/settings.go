@@ -113,7 +113,7 @@ func (s *Settings) env() (env map[string]host.EnvValue, environ []string) {
 	for _, name := range slices.Sorted(maps.Keys(s.Vars)) {
 		v := s.Vars[name]
 		if v.JSON != nil {
-			env[name] = host.EnvValue{Value: string(v.JSON)}
+			env[name] = host.EnvValue{Value: string(v.JSON), JSON: true}
 			continue
 		}
 		env[name] = host.EnvValue{Value: v.Text}

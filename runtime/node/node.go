@@ -18,6 +18,7 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/host/fetch"
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/host/wagi"
 	"github.com/mayfly-run/mayfly/kv/space"
@@ -137,7 +138,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule, Simple: n.cfg.Simple, Code: code})
+	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{js.New(), native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule, Simple: n.cfg.Simple, Code: code})
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,12 @@
 package telemetry
 
 import (
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/js"
 )
 
 // Event is an Invocation as tails show it. Its form in JSON is that of Cloudflare's
@@ -113,6 +115,10 @@ func exceptionOf(e Ended) (Exception, bool) {
 		return Exception{}, false
 	case e.Outcome == host.OutcomeInternalError || e.Err == nil:
 		return Exception{Name: "Error", Message: verdict(e.Outcome)}, true
+	}
+	if f, ok := errors.AsType[*js.Failure](e.Err); ok {
+		name, message, stack := f.Parts()
+		return Exception{Name: name, Message: clip(message, maxMessage), Stack: clip(stack, maxStack)}, true
 	}
 	text, stack, _ := strings.Cut(e.Err.Error(), "\n")
 	x := Exception{Name: "Error", Message: clip(strings.TrimSuffix(text, " (recovered by wazero)"), maxMessage), Stack: guestStack(stack)}

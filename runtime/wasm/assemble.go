@@ -62,6 +62,9 @@ func (w *rewriter) functionSection(old []byte) []byte {
 }
 
 func (w *rewriter) tableSection(old []byte) []byte {
+	if len(w.addedElements) > 0 {
+		return w.extendTable()
+	}
 	limit := w.options.TableLimit
 	if limit == 0 || len(old) == 0 {
 		return old
@@ -91,6 +94,9 @@ func (w *rewriter) memorySection(old []byte) []byte {
 }
 
 func (w *rewriter) globalSection(old []byte) []byte {
+	if len(w.addedGlobals) > 0 {
+		return w.extendGlobals(old)
+	}
 	if !w.options.Meter && !w.options.Split && w.shift() == 0 {
 		return old
 	}
@@ -169,15 +175,7 @@ func (w *rewriter) exportSection(old []byte) []byte {
 	if w.options.ExportStart && w.m.hasStart {
 		exports = append(exports[:len(exports):len(exports)], Export{StartExport, KindFunc, w.m.start})
 	}
-	e.u32(uint32(len(exports)))
-	for _, x := range exports {
-		e.name(x.Name)
-		e.byte(byte(x.Kind))
-		if x.Kind == KindFunc {
-			x.Index = w.function(x.Index)
-		}
-		e.u32(x.Index)
-	}
+	w.withAdded(&e, exports)
 	return e.out
 }
 
@@ -197,6 +195,9 @@ func (w *rewriter) elementSection(old []byte) []byte {
 	for _, s := range w.m.elements {
 		e.raw(w.m.data[s.whole.start:s.items.start])
 		w.elements(&e, s)
+	}
+	if len(w.addedElements) > 0 {
+		return w.extendElements(e.out)
 	}
 	return e.out
 }

@@ -87,8 +87,13 @@ type rewriter struct {
 	addedTypes   []FuncType
 	addedImports []addedImport
 	helpers      []helper
-	redirected   map[uint32]redirection
-	movesData    bool // active data leaves the code
+	// Of Extend alone:
+	addedGlobals  []ValType
+	addedExports  []Export
+	addedElements []uint32 // functions, behind the table's own entries
+
+	redirected map[uint32]redirection
+	movesData  bool // active data leaves the code
 
 	meter   meter
 	counted []bool // functions that take room

@@ -1,0 +1,111 @@
+package js
+
+import (
+	"context"
+	"io"
+
+	"github.com/mayfly-run/mayfly/host"
+)
+
+var bodyOps = []operation{
+	{"opRequestBody", requestBody},
+	{"opBodyAll", bodyAll},
+	{"opBodyRead", bodyRead},
+	{"opWrite", write},
+	{"opResult", result},
+	{"opClose", closeHandle},
+	{"opTimer", setTimer},
+}
+
+// readable is a body that the guest reads, by one job at a time.
+type readable struct {
+	r    io.Reader
+	busy bool
+}
+
+// Close gives up the rest.
+func (b *readable) Close() error {
+	if c, ok := b.r.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// requestBody gives the handle of the request's body, once.
+func requestBody(q *query) (kind, error) {
+	if q.Request.Body == nil || q.BodyTaken {
+		return 0, host.Errorf(host.CodeState, "the request's body was taken already, or it has none")
+	}
+	if err := q.Handles.Room(); err != nil {
+		return 0, err
+	}
+	q.BodyTaken = true
+	return q.open(&readable{r: q.Request.Body})
+}
+
+// idle is the body of the handle n, of which nobody reads.
+func idle(q *query) (*readable, error) {
+	b, err := handle[*readable](q)
+	if err == nil && b.busy {
+		return nil, host.Errorf(host.CodeState, "this body is being read already")
+	}
+	return b, err
+}
+
+// bodyAll begins to read the rest of a body.
+func bodyAll(q *query) (kind, error) {
+	b, err := idle(q)
+	if err != nil {
+		return 0, err
+	}
+	b.busy = true
+	most := q.Limits.Held
+	return q.start(q.beside, func(_ context.Context, j *job) {
+		j.value, j.err = io.ReadAll(io.LimitReader(b.r, most+1))
+		if j.err == nil && int64(len(j.value)) > most {
+			j.value, j.err = nil, host.Errorf(host.CodeLimit, "the body has more than %d bytes; read it as a stream", most)
+		}
+	})
+}
+
+// chunkSize is how much of a body one read gives at most, in bytes.
+const chunkSize = 64 << 10
+
+// bodyRead begins to read a piece of a body; its result is null at the end.
+func bodyRead(q *query) (kind, error) {
+	b, err := idle(q)
+	if err != nil {
+		return 0, err
+	}
+	b.busy = true
+	return q.start(q.beside, func(_ context.Context, j *job) {
+		p, n := make([]byte, chunkSize), 0
+		for n == 0 && j.err == nil {
+			n, j.err = b.r.Read(p)
+		}
+		if j.value = p[:n]; n > 0 || j.err == io.EOF {
+			j.err = nil
+		}
+		j.absent = n == 0 && j.err == nil
+		b.busy = false
+	})
+}
+
+// beside is a starter.
+func (q *query) beside(_ context.Context, work func(context.Context)) host.Task { return q.Start(work) }
+
+// write writes data to the body that the handle n names.
+func write(q *query) (kind, error) {
+	w, err := handle[host.BodyWriter](q)
+	if err != nil || len(q.data) == 0 {
+		return noValue, err
+	}
+	q.Pause()
+	n, writeErr := w.Write(q.data)
+	q.Resume()
+	q.Usage.BytesOut += int64(n)
+	if writeErr != nil && host.CodeOf(writeErr) == host.CodeInternal {
+		return 0, host.Errorf(host.CodeCanceled, "the other side no longer reads this body")
+	}
+	return noValue, writeErr
+}

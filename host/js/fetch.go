@@ -1,0 +1,112 @@
+package js
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/mayfly-run/mayfly/host"
+)
+
+var fetchOps = []operation{
+	{"opFetch", fetch},
+	{"opFetchHead", fetchHead},
+	{"opFetchBody", fetchBody},
+	{"opRateLimit", rateLimit},
+}
+
+// The longest method and URL of an outbound request, in bytes.
+const (
+	maxMethod = 64
+	maxURL    = 16 << 10
+)
+
+// fetch begins an outbound request. text is the binding that it goes to, or nothing,
+// NUL, method, NUL, URL, NUL, and the block of headers; data is the body. Redirects
+// are not followed.
+func fetch(q *query) (kind, error) {
+	binding, rest, _ := strings.Cut(string(q.text), "\x00")
+	method, rest, _ := strings.Cut(rest, "\x00")
+	url, block, _ := strings.Cut(rest, "\x00")
+	if len(method) > maxMethod {
+		return 0, host.Errorf(host.CodeInvalid, "method is longer than %d bytes", maxMethod)
+	}
+	if len(url) > maxURL {
+		return 0, host.Errorf(host.CodeInvalid, "URL is longer than %d bytes", maxURL)
+	}
+	headers := host.Headers(toLatin1([]byte(block)))
+	if err := headers.Check(); err != nil {
+		return 0, err
+	}
+	if err := q.Handles.Room(); err != nil {
+		return 0, err
+	}
+	e, err := q.send(binding, &host.FetchRequest{Method: method, URL: url, Headers: headers})
+	if err != nil {
+		return 0, err
+	}
+	return q.watch(e)
+}
+
+func (q *query) send(binding string, req *host.FetchRequest) (*host.Exchange, error) {
+	var e *host.Exchange
+	var err *host.Error
+	if binding == "" {
+		e, err = q.Fetch(req, q.data, false)
+	} else if f, ok := q.Bindings.Fetchers[binding]; ok {
+		e, err = q.FetchFrom(f, req, q.data, false)
+	} else {
+		err = host.Errorf(host.CodeNotFound, "nothing that answers requests is bound to %.64q", binding)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// maxRateKey is the longest key that is counted, in bytes.
+const maxRateKey = 512
+
+// rateLimit counts: text is a binding, NUL, and a key. It gives whether that is
+// within the limit.
+func rateLimit(q *query) (kind, error) {
+	binding, key, _ := strings.Cut(string(q.text), "\x00")
+	l, ok := q.Bindings.RateLimits[binding]
+	if !ok {
+		return 0, host.Errorf(host.CodeNotFound, "no rate limit is bound to %.64q", binding)
+	}
+	if len(key) > maxRateKey {
+		return 0, host.Errorf(host.CodeTooLarge, "the key of a rate limit has %d bytes; at most %d are allowed", len(key), maxRateKey)
+	}
+	q.Work(host.RateLimitWeight)
+	within, err := l.Limit([]byte(key))
+	return boolean(within), err
+}
+
+// fetchHead gives the status, NUL, and the block of headers of a response.
+func fetchHead(q *query) (kind, error) {
+	e, err := handle[*host.Exchange](q)
+	if err != nil {
+		return 0, err
+	}
+	r, err := e.Response(q.Call)
+	if err != nil {
+		return 0, err
+	}
+	return q.give(strconv.Itoa(r.Status) + "\x00" + fromLatin1(r.Headers))
+}
+
+// fetchBody gives the handle of a response's body, and closes that of the exchange.
+func fetchBody(q *query) (kind, error) {
+	e, err := handle[*host.Exchange](q)
+	if err != nil {
+		return 0, err
+	}
+	body, err := e.TakeBody(q.Call)
+	if err != nil {
+		return 0, err
+	}
+	if err := q.Handles.Close(host.Handle(q.n)); err != nil {
+		return 0, err
+	}
+	return q.open(&readable{r: body})
+}

@@ -1,0 +1,159 @@
+// What Request and Response have in common:
+// https://fetch.spec.whatwg.org/#body-mixin
+
+let bodyOf, useBody;
+
+class Body {
+  // What the body is: null, a string, bytes, a ReadableStream, or a number, which
+  // is the handle of a body that the host has.
+  #content; #used = false; #stream = null; #headers;
+
+  static {
+    bodyOf = b => b.#stream ?? b.#content;
+    // useBody takes the content for good.
+    useBody = b => {
+      b.#mustBeUsable();
+      const content = b.#stream ?? b.#content;
+      if (content !== null) b.#used = true;
+      if (content instanceof ReadableStream && streamState(content).body) {
+        const state = streamState(content), source = state.body;
+        content.getReader();
+        state.body = null;
+        return source.#content;
+      }
+      return content;
+    };
+  }
+
+  constructor(content, headers) {
+    this.#content = content;
+    this.#headers = headers;
+  }
+
+  // renew gives a body whose content was taken another one.
+  static renew(b, content) {
+    b.#content = content;
+    b.#stream = null;
+    b.#used = false;
+  }
+
+  #mustBeUsable() {
+    if (this.bodyUsed) throw new TypeError("Body has already been used. It can only be used once. Use tee() first if you need to read it twice.");
+    if (this.#stream?.locked || this.#content?.locked) throw new TypeError("This ReadableStream is currently locked to a reader.");
+  }
+
+  get body() {
+    const content = this.#content;
+    if (content === null || content instanceof ReadableStream) return content;
+    return this.#stream ??= this.#open(content);
+  }
+
+  #open(content) {
+    const opened = this.#used ? streamOf(new Uint8Array()) : typeof content === "number" ? streamOfHandle(content) : streamOf(typeof content === "string" ? utf8(content) : content);
+    if (!this.#used) streamState(opened).body = this;
+    return opened;
+  }
+
+  get bodyUsed() {
+    const stream = this.#stream ?? (this.#content instanceof ReadableStream ? this.#content : null);
+    return this.#used || (stream !== null && streamState(stream).disturbed);
+  }
+
+  async text() {
+    const content = useBody(this);
+    if (typeof content === "string") return content.toWellFormed();
+    if (content === null) return "";
+    if (typeof content === "number") return withoutBOM(await readHandle(content, "text"));
+    return withoutBOM(fromUTF8(await allBytes(content)));
+  }
+
+  async json() { return JSON.parse(await this.text()); }
+  async bytes() { return (await allBytes(useBody(this))).slice(); }
+  async arrayBuffer() { return bufferOf((await allBytes(useBody(this))).slice()); }
+  async blob() { return new Blob([await allBytes(useBody(this))], { type: this.#headers().get("content-type") ?? "" }); }
+
+  async formData() {
+    const type = this.#headers().get("content-type") ?? "";
+    const bytes = await allBytes(useBody(this));
+    if (/^multipart\/form-data\s*(;|$)/i.test(type)) {
+      const boundary = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type);
+      if (!boundary) throw new TypeError("No boundary in the Content-Type of the form");
+      return parseMultipart(bytes, boundary[1] ?? boundary[2]);
+    }
+    if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
+      throw new TypeError(`Unrecognized Content-Type header value. FormData can only parse the following MIME types: multipart/form-data, application/x-www-form-urlencoded`);
+    }
+    const form = new FormData();
+    for (const [name, value] of new URLSearchParams(fromUTF8(bytes))) form.append(name, value);
+    return form;
+  }
+}
+
+const withoutBOM = text => text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+
+// allBytes reads any content to its end.
+async function allBytes(content) {
+  if (content === null) return new Uint8Array();
+  if (typeof content === "string") return utf8(content);
+  if (typeof content === "number") return readHandle(content);
+  if (content instanceof Uint8Array) return content;
+  const chunks = [];
+  for await (const chunk of content) {
+    const bytes = typeof chunk === "string" ? utf8(chunk) : bytesOf(chunk);
+    if (!bytes) throw new TypeError("A body must consist of bytes");
+    chunks.push(bytes);
+  }
+  return chunks.length === 1 ? chunks[0] : join(chunks);
+}
+
+// readHandle reads a body that the host has, as bytes or as text.
+async function readHandle(handle, as) {
+  const job = ask(opBodyAll, handle);
+  await finished(job);
+  try {
+    return ask(opResult, job, as);
+  } finally {
+    ask(opClose, handle);
+  }
+}
+
+function streamOfHandle(handle) {
+  return new ReadableStream({
+    type: "bytes",
+    async pull(c) {
+      const job = ask(opBodyRead, handle);
+      await finished(job);
+      const bytes = ask(opResult, job);
+      if (bytes !== null) return c.enqueue(bytes);
+      ask(opClose, handle);
+      c.close();
+    },
+    cancel() { ask(opClose, handle); },
+  });
+}
+
+// extract makes the content of what a user gave, and the type that goes with it.
+// https://fetch.spec.whatwg.org/#concept-bodyinit-extract
+function extract(init) {
+  if (typeof init === "string") return [init, "text/plain;charset=UTF-8"];
+  if (init === null || init === undefined) return [null, null];
+  if (init instanceof ReadableStream) {
+    if (init.locked || streamState(init).disturbed) throw new TypeError("This ReadableStream is disturbed (has already been read from), and cannot be used as a body.");
+    return [init, null];
+  }
+  if (init instanceof URLSearchParams) return [init.toString(), "application/x-www-form-urlencoded;charset=UTF-8"];
+  if (init instanceof Blob) return [blobBytes(init), init.type || null];
+  if (init instanceof FormData) {
+    const boundary = "----formdata-" + crypto.randomUUID();
+    return [multipart(init, boundary), "multipart/form-data; boundary=" + boundary];
+  }
+  const bytes = bytesOf(init);
+  if (bytes) return [bytes.slice(), null];
+  return [String(init), "text/plain;charset=UTF-8"];
+}
+
+// teeContent makes two of one content.
+function teeContent(content) {
+  if (!(content instanceof ReadableStream) && typeof content !== "number") return [content, content];
+  return (typeof content === "number" ? streamOfHandle(content) : content).tee();
+}

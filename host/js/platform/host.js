@@ -1,0 +1,81 @@
+// Calls of the host. Those that can't fail call host itself.
+
+// What the host throws is a text: the name of a code, a colon, and a message.
+function hostError(e) {
+  if (typeof e !== "string") return e;
+  const colon = e.indexOf(":");
+  const message = e.slice(colon + 1);
+  switch (e.slice(0, colon)) {
+    case "invalid": return new TypeError(message);
+    case "canceled": return new DOMException(message, "AbortError");
+    default: return new Error(message);
+  }
+}
+
+function ask(op, n, text, data) {
+  try {
+    return host(op, n, text, data);
+  } catch (e) {
+    throw hostError(e);
+  }
+}
+
+// Operations of the host that go on, by their handle: what to call when they are done.
+const pending = new Map();
+
+// finished is a promise for the handle of an operation, once that is done.
+function finished(h) {
+  return new Promise(resolve => pending.set(h, resolve));
+}
+
+let serving = false; // a request is being handled
+
+function requireRequest() {
+  if (!serving) {
+    throw new Error("Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or connect()), setting a timeout, and generating random values are not allowed within global scope. To fix this error, perform this operation within a handler.");
+  }
+}
+
+function notImplemented(what) {
+  return new Error(`${what} is not offered here`);
+}
+
+// Bytes of an ArrayBuffer or a view of one, without a copy.
+function bytesOf(source) {
+  if (source instanceof Uint8Array) return source;
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  if (source instanceof ArrayBuffer || source instanceof SharedArrayBuffer) return new Uint8Array(source);
+  return undefined;
+}
+
+// buffer is the ArrayBuffer of bytes that nobody else holds.
+function bufferOf(bytes) {
+  if (bytes.byteLength === bytes.buffer.byteLength) return bytes.buffer;
+  return bytes.slice().buffer;
+}
+
+const utf8 = text => host(opEncode, 0, text);
+const fromUTF8 = bytes => host(opDecode, 0, undefined, bytes);
+
+function define(target, name, value) {
+  Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+// tag gives a class the name that Object.prototype.toString shows, and has its
+// methods show in for-in loops, as Web IDL wants.
+function tag(...classes) {
+  for (const c of classes) {
+    Object.defineProperty(c.prototype, Symbol.toStringTag, { value: c.name, configurable: true });
+    for (const [name, d] of Object.entries(Object.getOwnPropertyDescriptors(c.prototype))) {
+      if (name !== "constructor") Object.defineProperty(c.prototype, name, { ...d, enumerable: true });
+    }
+  }
+}
+
+// internal is what constructors that are not for users are called with.
+const internal = Symbol("internal");
+
+// performanceNow is in milliseconds, since the request began.
+function performanceNow() {
+  return serving ? host(opClock) / 1000 : 0;
+}

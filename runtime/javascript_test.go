@@ -1,0 +1,220 @@
+package runtime_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/js"
+	"github.com/mayfly-run/mayfly/runtime"
+)
+
+// mustProgram encodes a Worker; the first module is the main one.
+func mustProgram(t testing.TB, modules ...js.Source) []byte {
+	t.Helper()
+	p := js.Program{Main: modules[0].Name, Modules: modules}
+	data, err := p.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func module(name, source string) js.Source {
+	return js.Source{Name: name, Type: js.TypeModule, Data: []byte(source)}
+}
+
+// worker is a Worker whose fetch has a body.
+func worker(body string) js.Source {
+	return module("index.js", "export default { async fetch(request, env, ctx) {\n"+body+"\n} };")
+}
+
+// A Worker leaves its marks everywhere it can; the next request sees none.
+func TestWorkerIsolation(t *testing.T) {
+	const source = `
+import { shared } from "./shared.js";
+let count = 0;
+const map = new Map(), weak = new WeakSet(), buffer = new Uint8Array(8);
+globalThis.bag = [];
+export default { async fetch(request, env) {
+  const found = [count, shared.n, map.size, buffer[0], bag.length, [].leak, {}.leak, String.prototype.leak, Response.leak, env.leak,
+    globalThis.leak, request.leak, Object.isFrozen(shared), Symbol.for("x").description, Reflect.ownKeys(globalThis).length, fetch.leak, /a/g.lastIndex];
+  count++; shared.n++; map.set(1, 2); buffer[0] = 1; bag.push(1);
+  Array.prototype.leak = Object.prototype.leak = String.prototype.leak = Response.leak = env.leak = globalThis.leak = fetch.leak = 1;
+  Object.freeze(shared);
+  globalThis["own" + Math.random()] = 1;
+  JSON.stringify = () => "replaced";
+  setTimeout(() => { globalThis.late = 1; }, 0);
+  Promise.resolve().then(() => { count++; });
+  return new Response(found.join());
+} };`
+	bothEngines(t, func(t *testing.T, r *runtime.Runtime) {
+		m := mustLoad(t, r, mustProgram(t, module("index.js", source), module("shared.js", "export const shared = { n: 0 };")))
+		s := mustPrepare(t, m, host.Limits{})
+		var first string
+		for i := range 4 {
+			got := ask(t, s, "/", host.Limits{})
+			if got.err != nil {
+				t.Fatal(got.err)
+			}
+			if first == "" {
+				first = string(got.Body)
+			}
+			if string(got.Body) != first || !strings.HasPrefix(first, "0,0,0,0,0,,,,,,,,false,x,") {
+				t.Errorf("request %d: got %q, the first %q", i, got.Body, first)
+			}
+		}
+	})
+}
+
+// Random numbers and identifiers differ from request to request.
+func TestWorkerRandomness(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	m := mustLoad(t, r, mustProgram(t, worker(`
+    const bytes = crypto.getRandomValues(new Uint8Array(8));
+    return new Response([Math.random(), crypto.randomUUID(), bytes.toHex()].join("\n"));`)))
+	s := mustPrepare(t, m, host.Limits{})
+	seen := map[string]bool{}
+	for range 100 {
+		got := ask(t, s, "/", host.Limits{})
+		if got.err != nil {
+			t.Fatal(got.err)
+		}
+		for line := range strings.Lines(string(got.Body)) {
+			if seen[line] {
+				t.Errorf("got %q twice", line)
+			}
+			seen[line] = true
+		}
+	}
+}
+
+// How requests end that don't go well.
+func TestWorkerOutcomes(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	for _, tt := range []struct {
+		name, body string
+		outcome    host.Outcome
+		err        string // begins with
+	}{
+		{"throws", `throw new TypeError("no")`, host.OutcomeException, "Uncaught TypeError: no\n    at fetch (index.js:2:11)"},
+		{"throws no error", `throw { a: 1 }`, host.OutcomeException, "Uncaught { a: 1 }"},
+		{"with a cause", `throw new Error("a", { cause: "b" })`, host.OutcomeException, "Uncaught Error: a\n    at fetch (index.js:2:11)\n  [cause]: b"},
+		{"no response", `return "text"`, host.OutcomeException, "Uncaught TypeError: Incorrect type for Promise: the Promise did not resolve to 'Response'."},
+		{"never", `await new Promise(() => {})`, host.OutcomeException, "the Worker's code had hung and would never generate a response"},
+		{"body twice", `const r = new Response("x"); await r.text(); return r`, host.OutcomeException, "Uncaught TypeError: Body has already been used."},
+		{"recursion", `const f = () => 1 + f(); f()`, host.OutcomeException, "Uncaught RangeError: Maximum call stack size exceeded"},
+		{"endless", `for (;;);`, host.OutcomeExceededCPU, "CPU time limit exceeded"},
+		{"endless jobs", `for (;;) await null`, host.OutcomeExceededCPU, "CPU time limit exceeded"},
+		{"memory", `const a = []; for (;;) a.push(new Uint8Array(1 << 20))`, host.OutcomeExceededMemory, ""},
+		{"caught memory", `try { "x".repeat(1 << 28) } catch {} return new Response("fine")`, host.OutcomeOK, ""},
+		{"long timer", `await new Promise(r => setTimeout(r, 1e6))`, host.OutcomeExceededWallTime, ""},
+		{"regular expression", `/^(a+)+$/.test("a".repeat(40) + "b"); return new Response()`, host.OutcomeExceededCPU, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := mustPrepare(t, mustLoad(t, r, mustProgram(t, worker(tt.body))), host.Limits{})
+			limits := host.Limits{CPU: 400e6, Wall: 800e6, Memory: 64 << 20}
+			got := ask(t, s, "/", limits)
+			if message := fmt.Sprint(got.err); got.outcome != tt.outcome || !strings.HasPrefix(message, tt.err) {
+				t.Errorf("got %v, %v; want %v, %q", got.outcome, message, tt.outcome, tt.err)
+			}
+			if again := ask(t, s, "/", limits); again.outcome != tt.outcome {
+				t.Errorf("the next one: got %v, %v", again.outcome, again.err)
+			}
+		})
+	}
+}
+
+// What can't be served is refused when it is deployed, and the message says where.
+func TestWorkerRefused(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	for _, tt := range []struct {
+		name    string
+		modules []js.Source
+		err     string // begins with
+	}{
+		{"syntax", []js.Source{module("a/b.js", "const x = 1;\nconst x = 2;")}, "Uncaught SyntaxError: invalid redefinition of global identifier (a/b.js:2:1)"},
+		{"syntax in an import", []js.Source{module("index.js", `import "./b.js"`), module("b.js", "\n\n  )")}, "Uncaught SyntaxError: unexpected token in expression: ')' (b.js:3:1)"},
+		{"missing import", []js.Source{module("index.js", `import "./b.js"`)}, `Uncaught Error: No such module "b.js".`},
+		{"missing package", []js.Source{module("index.js", `import "hono"`)}, `Uncaught Error: No such module "hono"`},
+		{"missing export", []js.Source{module("index.js", `import { x } from "./b.js"`), module("b.js", "")}, "Uncaught SyntaxError: Could not find export 'x' in module 'b.js'"},
+		{"throws", []js.Source{module("index.js", "\nthrow new Error('early')")}, "Uncaught Error: early\n    at <anonymous> (index.js:2:11)"},
+		{"no handler", []js.Source{module("index.js", "export default {}")}, "Uncaught TypeError: Handler does not export a fetch() function."},
+		{"no export", []js.Source{module("index.js", "1")}, "Uncaught TypeError: Handler does not export a fetch() function."},
+		{"fetches at once", []js.Source{module("index.js", "await fetch('https://example.com')")}, "Uncaught Error: Disallowed operation called within global scope."},
+		{"never settles", []js.Source{module("index.js", "await new Promise(() => {})")}, "Uncaught Error: the top-level await of a module does not settle"},
+		{"WebAssembly", []js.Source{module("index.js", "new WebAssembly.Module(new Uint8Array(8))")}, "Uncaught Error: WebAssembly is not offered to JavaScript Workers"},
+		{"bad JSON", []js.Source{module("index.js", `import x from "./x.json"`), {Name: "x.json", Type: js.TypeJSON, Data: []byte("{")}}, "Uncaught SyntaxError"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := prepare(t, mustLoad(t, r, mustProgram(t, tt.modules...)), host.Limits{})
+			if host.CodeOf(err) != host.CodeInvalid || !strings.HasPrefix(err.Error(), tt.err) {
+				t.Errorf("got %v, want %q", err, tt.err)
+			}
+		})
+	}
+}
+
+// Modules of each type, names in folders, cycles, top-level await and imports at
+// run time.
+func TestWorkerModules(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	m := mustLoad(t, r, mustProgram(t,
+		module("src/index.js", `
+import text from "../page.html";
+import data from "./data.bin";
+import config from "../config.json";
+import { even } from "./even.js";
+import * as self from "./index.js";
+const late = await Promise.resolve("awaited");
+export const name = "main";
+export default { async fetch() {
+  const { value } = await import("./lazy.js");
+  return new Response([text, new Uint8Array(data).join("-"), config.a[1], even(10), self.name, late, value].join(" "));
+} };`),
+		module("src/even.js", `import { odd } from "./odd.js"; export const even = n => n === 0 || odd(n - 1);`),
+		module("src/odd.js", `import { even } from "./even.js"; export const odd = n => n !== 0 && even(n - 1);`),
+		module("src/lazy.js", `export const value = "lazy";`),
+		js.Source{Name: "page.html", Type: js.TypeText, Data: []byte("<p>\"é\u2028</p>")},
+		js.Source{Name: "src/data.bin", Type: js.TypeData, Data: []byte{0, 255}},
+		js.Source{Name: "./config.json", Type: js.TypeJSON, Data: []byte(`{"a": [1, 2]}`)},
+	))
+	got := ask(t, mustPrepare(t, m, host.Limits{}), "/", host.Limits{})
+	if want := "<p>\"é\u2028</p> 0-255 2 true main awaited lazy"; string(got.Body) != want {
+		t.Errorf("got %q, %v, want %q", got.Body, got.err, want)
+	}
+}
+
+// The older syntax: one script with a listener.
+func TestServiceWorker(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	p := js.Program{Main: "worker.js", Script: true, Modules: []js.Source{module("worker.js", `
+var count = 0;
+addEventListener("fetch", event => { event.respondWith(answer(event.request)); });
+async function answer(request) { return new Response(request.method + " " + ++count + " " + (this === globalThis)); }`)}}
+	data, err := p.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := mustPrepare(t, mustLoad(t, r, data), host.Limits{})
+	for range 2 {
+		if got := ask(t, s, "/", host.Limits{}); string(got.Body) != "GET 1 true" {
+			t.Errorf("got %q, %v", got.Body, got.err)
+		}
+	}
+}
+
+// Workers share one compiled module, however many there are.
+func TestWorkersShareCode(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	first := mustLoad(t, r, mustProgram(t, worker(`return new Response("a")`)))
+	mustPrepare(t, first, host.Limits{})
+	before := r.Bytes()
+	for i := range 5 {
+		mustPrepare(t, mustLoad(t, r, mustProgram(t, worker(fmt.Sprintf(`return new Response("%d")`, i)))), host.Limits{})
+	}
+	if each := (r.Bytes() - before) / 5; each > 1500<<10 {
+		t.Errorf("a Worker takes %d bytes, want no code of its own", each)
+	}
+}
