@@ -99,7 +99,7 @@ func TestRequests(t *testing.T) {
 		{"create account", func(c *api.Client) (any, error) { return c.CreateAccount(ctx, "x", []string{"example.com"}) },
 			`{"id":"x"}`, "POST /accounts", `{"name":"x","hosts":["example.com"]}`, api.Account{ID: "x"}},
 		{"tokens", func(c *api.Client) (any, error) { return c.Tokens(ctx, false) },
-			`[{"id":"x"}]`, "GET /accounts/a%2Fb/tokens", "", []api.Token{{ID: "x"}}},
+			`[{"id":"x"}]`, "GET /accounts/a%2Fb/tokens?page=1&per_page=100", "", []api.Token{{ID: "x"}}},
 		{"create token", func(c *api.Client) (any, error) {
 			return c.CreateToken(ctx, false, api.TokenRequest{Name: "ci", Scopes: []string{"kv"}, ExpiresOn: time.Unix(0, 0).UTC()})
 		}, `{"id":"x","value":"v"}`, "POST /accounts/a%2Fb/tokens", `{"name":"ci","scopes":["kv"],"expires_on":"1970-01-01T00:00:00Z"}`, api.Token{ID: "x", Value: "v"}},

@@ -36,9 +36,8 @@ func (c *Client) tokens(node bool, elements ...string) string {
 }
 
 // Tokens lists the account's tokens, or the node's, without their values.
-func (c *Client) Tokens(ctx context.Context, node bool) (all []Token, err error) {
-	_, err = c.send(ctx, http.MethodGet, c.tokens(node), nil, &all)
-	return all, err
+func (c *Client) Tokens(ctx context.Context, node bool) ([]Token, error) {
+	return pages[Token](ctx, c, c.tokens(node))
 }
 
 // CreateToken makes a token for the Client's account, or for administrators of

@@ -28,7 +28,7 @@ const (
 
 type pairJSON struct {
 	Key           string          `json:"key"`
-	Value         string          `json:"value"`
+	Value         *string         `json:"value"`
 	Base64        bool            `json:"base64"`
 	Expiration    json.Number     `json:"expiration"`
 	ExpirationTTL json.Number     `json:"expiration_ttl"`
@@ -47,9 +47,12 @@ func (p *pairJSON) check(now time.Time) (w write, err error) {
 	if err := kv.CheckKey(p.Key); err != nil {
 		return w, err
 	}
-	w.key, w.value = p.Key, []byte(p.Value)
+	if p.Value == nil {
+		return w, badRequest("the pair has no value")
+	}
+	w.key, w.value = p.Key, []byte(*p.Value)
 	if p.Base64 {
-		if w.value, err = base64.StdEncoding.DecodeString(p.Value); err != nil {
+		if w.value, err = base64.StdEncoding.DecodeString(*p.Value); err != nil {
 			return w, badRequest("the value is not base64")
 		}
 	}

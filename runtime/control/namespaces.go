@@ -1,6 +1,11 @@
 package control
 
-import "github.com/mayfly-run/mayfly/runtime/deploy"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+)
 
 type namespaceJSON struct {
 	ID                  string `json:"id"`
@@ -19,11 +24,35 @@ func listNamespaces(r *request) error {
 	for _, ns := range all {
 		list = append(list, namespaceOf(ns))
 	}
+	if err := r.sortNamespaces(list); err != nil {
+		return err
+	}
 	part, info, err := paginate(r, list)
 	if err != nil {
 		return err
 	}
 	return r.page(part, info)
+}
+
+// sortNamespaces brings them into the order that the query asks for.
+func (r *request) sortNamespaces(list []namespaceJSON) error {
+	order, direction := r.URL.Query().Get("order"), r.URL.Query().Get("direction")
+	if order != "" && order != "id" && order != "title" {
+		return badRequest("order is %q; id or title is expected", order)
+	}
+	if direction != "" && direction != "asc" && direction != "desc" {
+		return badRequest("direction is %q; asc or desc is expected", direction)
+	}
+	slices.SortStableFunc(list, func(a, b namespaceJSON) int {
+		if order == "id" {
+			return cmp.Compare(a.ID, b.ID)
+		}
+		return cmp.Compare(a.Title, b.Title)
+	})
+	if direction == "desc" {
+		slices.Reverse(list)
+	}
+	return nil
 }
 
 func getNamespace(r *request) error {

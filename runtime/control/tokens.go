@@ -62,7 +62,11 @@ func listTokens(r *request) error {
 	for _, t := range tokens {
 		list = append(list, r.tokenOf(t, ""))
 	}
-	return r.ok(list)
+	part, info, err := paginate(r, list)
+	if err != nil {
+		return err
+	}
+	return r.page(part, info)
 }
 
 func getToken(r *request) error {
