@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS  = -s -w -X github.com/mayfly-run/mayfly/cli.version=$(VERSION)
 
-.PHONY: all run build test check unit race sdk examples fuzz cross torture bench peers clean
+.PHONY: all run build test check unit race sdk e2e examples fuzz cross torture bench peers clean
 
 all: build
 
@@ -15,7 +15,7 @@ run: build
 	bin/mayfly build examples/hello
 	bin/mayfly dev examples/hello
 
-test: check unit race sdk cross fuzz
+test: check unit race sdk e2e cross fuzz
 
 # Formatting, vet, and that nothing generated is out of date.
 check:
@@ -33,6 +33,11 @@ race:
 sdk:
 	$(GO) -C sdk/go vet ./...
 	$(GO) -C sdk/go test ./...
+
+# Cloudflare's Go SDK against a node. It is a module of its own.
+e2e:
+	$(GO) -C e2e/cloudflare-go vet .
+	$(GO) -C e2e/cloudflare-go test .
 
 # Every platform must at least build; see the README for what needs Linux.
 cross:
