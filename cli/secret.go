@@ -20,6 +20,7 @@ type secretCommand struct {
 	functionFlags
 	stdio       Stdio
 	json, force bool
+	idle        bool // the Version that is made does not serve yet
 }
 
 func newSecret(stdio Stdio) *cobra.Command {
@@ -29,9 +30,35 @@ func newSecret(stdio Stdio) *cobra.Command {
 		Short: "Put, list and delete the secrets of a Function",
 	})
 	s.register(parent)
+	return s.add(parent)
+}
+
+// newVersionsSecret is newSecret for Versions that are to serve later. Its parent
+// has the flags.
+func newVersionsSecret(v *versionsCommand) *cobra.Command {
+	s := &secretCommand{stdio: v.stdio, idle: true}
+	parent := group(&cobra.Command{
+		Use:   "secret",
+		Short: "Change the secrets of the newest version, in a new one that does not serve yet",
+	})
+	s.register(parent)
+	return s.add(parent)
+}
+
+// example shows how a command is used.
+func (s *secretCommand) example(lines ...string) string {
+	command := "  mayfly secret "
+	if s.idle {
+		command = "  mayfly versions secret "
+	}
+	return command + strings.Join(lines, "\n"+command)
+}
+
+// add adds the commands.
+func (s *secretCommand) add(parent *cobra.Command) *cobra.Command {
 	put := &cobra.Command{
 		Use:     "put NAME",
-		Example: "  mayfly secret put API_KEY\n  mayfly secret put API_KEY --name hello < key.txt",
+		Example: s.example("put API_KEY", "put API_KEY --name hello < key.txt"),
 		Short:   "Give a Function a secret; its text comes from standard input",
 		Long: `Put asks for the text without showing it, or reads standard input where that is
 no terminal; white space at its end is dropped. The next request sees it.`,
@@ -40,14 +67,14 @@ no terminal; white space at its end is dropped. The next request sees it.`,
 	}
 	list := &cobra.Command{
 		Use:     "list",
-		Example: "  mayfly secret list\n  mayfly secret list --name hello --json",
+		Example: s.example("list", "list --name hello --json"),
 		Short:   "List the names of a Function's secrets", Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error { return s.list(c) },
 	}
 	list.Flags().BoolVar(&s.json, "json", false, "print JSON")
 	remove := &cobra.Command{
 		Use:     "delete NAME",
-		Example: "  mayfly secret delete API_KEY --name hello",
+		Example: s.example("delete API_KEY --name hello"),
 		Short:   "Take a secret from a Function", Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error { return s.remove(c, args[0]) },
 	}
@@ -65,11 +92,22 @@ func (s *secretCommand) put(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := client.PutSecret(c.Context(), function, name, text); err != nil {
+	if err := s.change(c, client, function, name, &text); err != nil {
 		return deployFirst(err, function)
 	}
 	_, err = fmt.Fprintf(s.stdio.Out, "put the secret %s of %s\n", name, function)
 	return err
+}
+
+// change puts a secret, or deletes it if text is nil.
+func (s *secretCommand) change(c *cobra.Command, client *api.Client, function, name string, text *string) error {
+	switch {
+	case s.idle:
+		return client.PatchSecrets(c.Context(), function, map[string]*string{name: text}, true)
+	case text == nil:
+		return client.DeleteSecret(c.Context(), function, name)
+	}
+	return client.PutSecret(c.Context(), function, name, *text)
 }
 
 // deployFirst says what to do about a Function that is not there yet.
@@ -130,7 +168,7 @@ func (s *secretCommand) remove(c *cobra.Command, name string) error {
 	if err := confirm(s.stdio, s.force, "Delete the secret %s of %s?", name, function); err != nil {
 		return err
 	}
-	if err := client.DeleteSecret(c.Context(), function, name); err != nil {
+	if err := s.change(c, client, function, name, nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(s.stdio.Out, "deleted the secret %s of %s\n", name, function)

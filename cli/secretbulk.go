@@ -13,7 +13,7 @@ import (
 func newSecretBulk(s *secretCommand) *cobra.Command {
 	return &cobra.Command{
 		Use:     "bulk [FILE]",
-		Example: "  mayfly secret bulk secrets.json\n  mayfly secret bulk --env staging < .dev.vars.staging",
+		Example: s.example("bulk secrets.json", "bulk --env staging < .dev.vars.staging"),
 		Short:   "Put and delete the secrets in a file",
 		Long: `Bulk puts what is in a file, or in standard input, all of it or nothing:
 
@@ -35,7 +35,7 @@ func (s *secretCommand) bulk(c *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := client.PatchSecrets(c.Context(), function, texts); err != nil {
+	if err := client.PatchSecrets(c.Context(), function, texts, s.idle); err != nil {
 		return deployFirst(err, function)
 	}
 	put := 0

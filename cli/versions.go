@@ -63,7 +63,7 @@ the beginning of an id that no other one has.`,
 	}
 	prune.Flags().IntVar(&v.keep, "keep", 10, "how many of the newest stay")
 	prune.Flags().BoolVarP(&v.yes, "yes", "y", false, "do not ask")
-	parent.AddCommand(newVersionsUpload(stdio), list, view, deploy, prune)
+	parent.AddCommand(newVersionsUpload(stdio), newVersionsSecret(v), list, view, deploy, prune)
 	return parent
 }
 

@@ -42,8 +42,9 @@ func (c *Client) DeleteSecret(ctx context.Context, script, name string) error {
 	return err
 }
 
-// PatchSecrets puts secrets, and deletes those whose text is nil: all or none.
-func (c *Client) PatchSecrets(ctx context.Context, script string, texts map[string]*string) error {
+// PatchSecrets puts secrets, and deletes those whose text is nil: all or none. idle
+// makes a Version that does not serve yet.
+func (c *Client) PatchSecrets(ctx context.Context, script string, texts map[string]*string, idle bool) error {
 	secrets := map[string]*secretInput{}
 	for name, text := range texts {
 		secrets[name] = nil
@@ -51,6 +52,10 @@ func (c *Client) PatchSecrets(ctx context.Context, script string, texts map[stri
 			secrets[name] = &secretInput{name, *text, SecretType}
 		}
 	}
-	_, err := c.send(ctx, http.MethodPatch, c.secrets(script, "secrets-bulk"), map[string]any{"secrets": secrets}, nil)
+	path := c.secrets(script, "secrets-bulk")
+	if idle {
+		path += "?deploy=false"
+	}
+	_, err := c.send(ctx, http.MethodPatch, path, map[string]any{"secrets": secrets}, nil)
 	return err
 }

@@ -111,7 +111,11 @@ func deleteSecret(r *request) error {
 }
 
 func (r *request) setSecrets(texts map[string]*string) error {
-	v, err := r.api.registry.SetSecrets(r.Context(), r.account(), r.params["script"], r.token.Name, texts)
+	set := r.api.registry.SetSecrets
+	if r.URL.Query().Get("deploy") == "false" {
+		set = r.api.registry.StoreSecrets
+	}
+	v, err := set(r.Context(), r.account(), r.params["script"], r.token.Name, texts)
 	if errors.Is(err, deploy.ErrNotServing) {
 		return &failure{http.StatusConflict, 10215, err.Error()} // Cloudflare's code
 	}

@@ -21,31 +21,54 @@ const (
 // serve: those whose text is nil are deleted, the others put, those that are not
 // given stay. The newest Version has to serve. ErrNotServing says that it does not.
 func (r *Registry) SetSecrets(ctx context.Context, account, name, author string, texts map[string]*string) (Version, error) {
-	id := functionID{account, name}
+	return r.setSecrets(ctx, account, name, author, texts, func(ctx context.Context, s *snapshot, old *deployed, v *Version, c secretChange) error {
+		base := old.serving.find(old.newest())
+		if base == nil {
+			return ErrNotServing
+		}
+		return r.commitSecrets(ctx, s, old, base, v, c)
+	})
+}
+
+// StoreSecrets is SetSecrets, but what serves stays as it is.
+func (r *Registry) StoreSecrets(ctx context.Context, account, name, author string, texts map[string]*string) (Version, error) {
+	return r.setSecrets(ctx, account, name, author, texts, func(ctx context.Context, s *snapshot, old *deployed, v *Version, c secretChange) error {
+		next, err := r.serve(ctx, s, old.with(v).keeping(r.cfg.KeepVersions), old)
+		if err != nil {
+			return err
+		}
+		if err := r.storeSecretVersion(ctx, old.id(), old.newest(), v, c); err != nil {
+			return err
+		}
+		return r.put(ctx, s, next)
+	})
+}
+
+// setSecrets has commit write a Version that differs from the newest in secrets only.
+func (r *Registry) setSecrets(ctx context.Context, account, name, author string, texts map[string]*string,
+	commit func(context.Context, *snapshot, *deployed, *Version, secretChange) error) (Version, error) {
 	c, err := r.newSecretChange(texts)
 	if err != nil {
 		return Version{}, err
 	}
 	v := Version{}
-	err = r.change(ctx, id, func(ctx context.Context, s *snapshot) error {
+	err = r.change(ctx, functionID{account, name}, func(ctx context.Context, s *snapshot) error {
 		old, err := s.function(account, name)
 		if err != nil {
 			return err
 		}
-		base := old.serving.find(old.newest())
-		if base == nil {
-			return ErrNotServing
-		}
-		if err := base.secrets.has(c); err != nil {
+		if v, err = r.version(ctx, old, old.newest()); err != nil {
 			return err
 		}
-		v = base.Version
+		if err := v.has(c); err != nil {
+			return err
+		}
 		v.ID, v.Created, v.Author, v.Trigger, v.Note = newUUID(), r.now(), author, TriggerSecret, Note{}
-		v.Secrets = c.appliedTo(base.Version.Secrets)
+		v.Secrets = c.appliedTo(v.Secrets)
 		if err := v.checkSecrets(name); err != nil {
 			return err
 		}
-		return r.commitSecrets(ctx, s, old, base, &v, c)
+		return commit(ctx, s, old, &v, c)
 	})
 	return v, err
 }
@@ -63,13 +86,19 @@ func (r *Registry) commitSecrets(ctx context.Context, s *snapshot, old *deployed
 	if err != nil {
 		return err
 	}
-	if err := r.storeSecrets(ctx, old.id(), c); err != nil {
-		return err
-	}
-	if err := r.copyVersion(ctx, old.id(), base.VersionID, v); err != nil {
+	if err := r.storeSecretVersion(ctx, old.id(), base.VersionID, v, c); err != nil {
 		return err
 	}
 	return r.put(ctx, s, next)
+}
+
+// storeSecretVersion writes values, and a Version that has them and all else of
+// another.
+func (r *Registry) storeSecretVersion(ctx context.Context, id functionID, from string, v *Version, c secretChange) error {
+	if err := r.storeSecrets(ctx, id, c); err != nil {
+		return err
+	}
+	return r.copyVersion(ctx, id, from, v)
 }
 
 // replaced are the shares of a Deployment with one Version in the place of another.

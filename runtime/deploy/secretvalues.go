@@ -18,9 +18,9 @@ type secretValue struct {
 }
 
 // has refuses to delete what is not there.
-func (v secretValues) has(c secretChange) error {
+func (v Version) has(c secretChange) error {
 	for _, name := range slices.Sorted(maps.Keys(c.texts)) {
-		if _, ok := v[name]; !ok && c.texts[name] == nil {
+		if _, ok := v.Secrets[name]; !ok && c.texts[name] == nil {
 			return host.Errorf(host.CodeNotFound, "there is no secret %q", name)
 		}
 	}
