@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mayfly-run/mayfly/runtime/assets"
 	"github.com/mayfly-run/mayfly/runtime/router"
 	"github.com/mayfly-run/mayfly/runtime/tomlfile"
 )
@@ -43,6 +44,7 @@ type Manifest struct {
 	Services          []Service       `json:"services,omitempty"`
 	RateLimits        []RateLimit     `json:"ratelimits,omitempty"`
 	VersionMetadata   VersionMetadata `json:"version_metadata,omitzero"`
+	Assets            *AssetsFolder   `json:"assets,omitempty"` // nil: there are no static files
 	Limits            Limits          `json:"limits,omitzero"`
 	Build             Build           `json:"build,omitzero"`
 	Dev               Dev             `json:"dev,omitzero"`
@@ -72,6 +74,15 @@ type KVNamespace struct {
 	// place while developing.
 	ID        string `json:"id,omitempty"`
 	PreviewID string `json:"preview_id,omitempty"`
+}
+
+// AssetsFolder says where the static files are, and how they answer requests.
+type AssetsFolder struct {
+	Directory        string       `json:"directory"` // relative to the file
+	Binding          string       `json:"binding,omitempty"`
+	HTMLHandling     string       `json:"html_handling,omitempty"`
+	NotFoundHandling string       `json:"not_found_handling,omitempty"`
+	RunWorkerFirst   assets.First `json:"run_worker_first,omitzero"`
 }
 
 // Limits are the Function's own limits; 0 means the node's. MB and KB are

@@ -19,7 +19,7 @@ func (d *decoder) topForeign() []fields {
 func (d *decoder) stageForeign() []fields {
 	return []fields{
 		d.refused(
-			"access", "ai", "analytics_engine_datasets", "assets", "browser", "cache", "cloudchamber",
+			"access", "ai", "analytics_engine_datasets", "browser", "cache", "cloudchamber",
 			"compliance_region", "connect", "containers", "d1_databases", "dispatch_namespaces", "durable_objects",
 			"exports", "hyperdrive", "images", "logfwdr", "media", "migrations", "mtls_certificates", "pipelines",
 			"previews", "queues", "r2_buckets", "secrets", "secrets_store_secrets", "send_email",

@@ -28,7 +28,7 @@ func manifestErrors() map[string]struct {
 			`2:1: unknown key "memory" in [limits]: did you mean "memory_mb"?`,
 		}},
 		"unknown, nothing near": {"frobnicate = 1\n[build]\nupload = 1", []string{
-			`1:1: unknown key "frobnicate" at the top level, which may have account_id, build, compatibility_date, dev, egress, env, kv_namespaces, limits, main, name, ratelimits, route, routes, services, snapshot, vars, version_metadata`,
+			`1:1: unknown key "frobnicate" at the top level, which may have account_id, assets, build, compatibility_date, dev, egress, env, kv_namespaces, limits, main, name, ratelimits, route, routes, services, snapshot, vars, version_metadata`,
 			`3:1: unknown key "upload" in [build], which may have command, cwd, watch_dir`,
 		}},
 		"unknown in the second element": {"[[kv_namespaces]]\nbinding = 'A'\n\n[[kv_namespaces]]\nbinding = 'B'\n  idd = 'x'", []string{
@@ -41,12 +41,21 @@ func manifestErrors() map[string]struct {
 		"unknown in a stage that is not asked for": {"[env.a.limits]\ncpu_msec = 1", []string{
 			`2:1: unknown key "cpu_msec" in [env.a.limits]: did you mean "cpu_ms"?`,
 		}},
-		"Cloudflare's": {"d1_databases = []\n[[r2_buckets]]\nbinding = 'x'\n[triggers]\ncrons = []\n[env.a.assets]\ndirectory = 'b'\n[dev]\nlocal_protocol = 'https'", []string{
+		"Cloudflare's": {"d1_databases = []\n[[r2_buckets]]\nbinding = 'x'\n[triggers]\ncrons = []\n[env.a.cache]\nenabled = true\n[dev]\nlocal_protocol = 'https'", []string{
 			`1:1: "d1_databases" is Cloudflare's, not offered by Mayfly yet`,
 			`2:3: "r2_buckets" is Cloudflare's, not offered by Mayfly yet`,
 			`4:2: "triggers" is Cloudflare's, not offered by Mayfly yet`,
-			`6:8: "assets" is Cloudflare's, not offered by Mayfly yet`,
+			`6:8: "cache" is Cloudflare's, not offered by Mayfly yet`,
 			`9:1: "local_protocol" is Cloudflare's, not offered by Mayfly yet`,
+		}},
+		"static files": {"[assets]\nbinding = 'A'\nhtml_handling = 'auto'\nnot_found_handling = 404\nrun_worker_first = ['api/*']\n[vars]\nA = 'b'\n[env.a.assets]\ndirectory = ''\nrun_worker_first = 'all'", []string{
+			`1:1: "directory" is missing in [assets]`,
+			`3:17: "html_handling" wants one of auto-trailing-slash, force-trailing-slash, drop-trailing-slash, none, not "auto"`,
+			`4:22: "not_found_handling" wants one of none, single-page-application, 404-page, not 404`,
+			`5:20: run_worker_first: "api/*" does not begin with / or !/`,
+			`7:1: binding "A" is already the binding of the static files on line 2`,
+			`9:13: "directory" wants a string, not an empty string`,
+			`10:20: "run_worker_first" wants true, false, or a list of paths such as ["/api/*"], not a string`,
 		}},
 		"below a header by mistake": {"name = 'x'\n\n[limits]\ncpu_ms = 5\nmain = 'a.wasm'", []string{
 			`5:1: "main" stands in [limits]; move it up, above the first table header on line 3`,

@@ -25,6 +25,7 @@ type (
 func newDecoder(f *tomlfile.File) *decoder {
 	d := &decoder{File: f}
 	d.Belongs("", d.topFields(&Manifest{}, nil))
+	d.Belongs("assets", d.assetsFolder(&AssetsFolder{}, nil))
 	d.Belongs("limits", d.limits(&Limits{}))
 	d.Belongs("build", d.build(&Build{}))
 	d.Belongs("dev", d.dev(&Dev{}))
@@ -125,6 +126,7 @@ func (d *decoder) stageFields(m *Manifest) fields {
 		"kv_namespaces":      func(it item) { m.KVNamespaces = d.namespaces(it, bound) },
 		"services":           func(it item) { m.Services = d.services(it, bound) },
 		"ratelimits":         func(it item) { m.RateLimits = d.rateLimits(it, bound) },
+		"assets":             func(it item) { m.Assets = d.assets(it, bound) },
 		"version_metadata":   func(it item) { m.VersionMetadata = d.versionMetadata(it, bound) },
 		"limits": func(it item) {
 			m.Limits = Limits{}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/assets"
 	"github.com/mayfly-run/mayfly/runtime/router"
 )
 
@@ -297,5 +298,32 @@ func TestCheckName(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestAssetsFolder(t *testing.T) {
+	const text = `
+[assets]
+directory = "public"
+binding = "ASSETS"
+not_found_handling = "single-page-application"
+run_worker_first = ["/api/*", "!/api/docs/*"]
+[env.plain.assets]
+directory = "dist"
+html_handling = "none"
+run_worker_first = true
+[env.same]
+`
+	want := deploy.AssetsFolder{Directory: "public", Binding: "ASSETS", NotFoundHandling: "single-page-application",
+		RunWorkerFirst: assets.First{Patterns: []string{"/api/*", "!/api/docs/*"}}}
+	if got := mustParse(t, text, "").Assets; !reflect.DeepEqual(*got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := mustParse(t, text, "same").Assets; !reflect.DeepEqual(*got, want) {
+		t.Errorf("in a stage: got %+v, want %+v", got, want)
+	}
+	want = deploy.AssetsFolder{Directory: "dist", HTMLHandling: "none", RunWorkerFirst: assets.First{All: true}}
+	if got := mustParse(t, text, "plain").Assets; !reflect.DeepEqual(*got, want) {
+		t.Errorf("in a stage of its own: got %+v, want %+v", got, want)
 	}
 }
