@@ -107,6 +107,9 @@ func (b *benchColdCommand) moduleAt(ctx context.Context, path string) (string, *
 		return path, &deploy.Manifest{}, nil
 	}
 	p, file, err := buildProject(ctx, b.stdio, path, b.stage.get())
+	if err == nil && file == "" {
+		err = errFilesOnly
+	}
 	if err != nil {
 		return "", nil, err
 	}

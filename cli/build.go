@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -49,6 +50,9 @@ func (b *buildCommand) run(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	if file == "" {
+		return errFilesOnly
+	}
 	file = shortPath(dir, p, file)
 	if b.json {
 		return printJSON(b.stdio.Out, map[string]string{"name": p.Manifest.Name, "file": file})
@@ -56,6 +60,9 @@ func (b *buildCommand) run(ctx context.Context, dir string) error {
 	_, err = fmt.Fprintln(b.stdio.Out, file)
 	return err
 }
+
+// errFilesOnly: there is no module of such a project.
+var errFilesOnly = errors.New("the project has no module, only static files: [assets] without main")
 
 // buildProject opens and builds the project in dir. Compilers write to Err.
 func buildProject(ctx context.Context, stdio Stdio, dir, stage string) (*build.Project, string, error) {

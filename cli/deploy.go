@@ -20,6 +20,7 @@ type deployCommand struct {
 	stage   stageFlag
 	name    string
 	secrets string // file
+	assets  string // folder of static files; empty without
 	json    bool
 
 	message, tag, alias string
@@ -33,7 +34,8 @@ func newDeploy(stdio Stdio) *cobra.Command {
 		Example: "  mayfly deploy\n  mayfly deploy --env staging\n  mayfly deploy hello.wasm --name hello --secrets-file secrets.json",
 		Short:   "Upload a Function and print where it serves",
 		Long: `Deploy builds the project in DIR (default: here) and uploads its module with what
-mayfly.toml says: routes, variables, KV namespaces, limits. A KV binding without
+mayfly.toml says: routes, variables, KV namespaces, static files, limits. Of the
+files, only those are sent that the node does not have. A KV binding without
 an id gets a namespace of its own, named after the Function and the binding. A
 FILE.wasm is uploaded as it is, without a manifest. Prints the URL at which it
 serves now.`,
@@ -100,6 +102,9 @@ func (d *deployCommand) prepare(c *cobra.Command, path string) (file string, m *
 			return "", nil, err
 		}
 		file, m = built, p.Manifest
+		if d.assets, err = p.AssetsDir(); err != nil {
+			return "", nil, err
+		}
 		m.Routes = append([]deploy.Route{}, m.Routes...) // without any, those of before end
 	}
 	m.Name = firstOf(d.name, m.Name)
@@ -117,7 +122,7 @@ func (d *deployCommand) tell(wants []string) {
 }
 
 func (d *deployCommand) upload(ctx context.Context, client *api.Client, file string, m *deploy.Manifest) (s api.Script, err error) {
-	err = d.send(file, m, func(module []byte, metadata api.Metadata, sent func(int)) error {
+	err = d.send(ctx, client, file, m, func(module []byte, metadata api.Metadata, sent func(int)) error {
 		s, err = client.Upload(ctx, m.Name, module, metadata, sent)
 		return err
 	})
@@ -125,7 +130,7 @@ func (d *deployCommand) upload(ctx context.Context, client *api.Client, file str
 }
 
 func (d *deployCommand) uploadVersion(ctx context.Context, client *api.Client, file string, m *deploy.Manifest) (v api.Version, err error) {
-	err = d.send(file, m, func(module []byte, metadata api.Metadata, sent func(int)) error {
+	err = d.send(ctx, client, file, m, func(module []byte, metadata api.Metadata, sent func(int)) error {
 		v, err = client.UploadVersion(ctx, m.Name, module, metadata, sent)
 		return err
 	})
@@ -133,12 +138,20 @@ func (d *deployCommand) uploadVersion(ctx context.Context, client *api.Client, f
 }
 
 // send gathers what is to be uploaded, and shows how far upload is.
-func (d *deployCommand) send(file string, m *deploy.Manifest, upload func([]byte, api.Metadata, func(int)) error) error {
-	module, err := os.ReadFile(file)
-	if err != nil {
+func (d *deployCommand) send(ctx context.Context, client *api.Client, file string, m *deploy.Manifest, upload func([]byte, api.Metadata, func(int)) error) error {
+	metadata := metadataOf(m)
+	var module []byte
+	var err error
+	if file == "" { // there are static files only
+		metadata.MainModule = ""
+	} else if module, err = os.ReadFile(file); err != nil {
 		return fmt.Errorf("read module: %w", err)
 	}
-	metadata := metadataOf(m)
+	if d.assets != "" {
+		if metadata.Assets, err = d.sendAssets(ctx, client, m); err != nil {
+			return err
+		}
+	}
 	metadata.Annotations = annotations(api.MessageAnnotation, d.message, api.TagAnnotation, d.tag, api.AliasAnnotation, d.alias)
 	if d.secrets != "" {
 		bindings, err := d.secretBindings()
@@ -198,6 +211,9 @@ func metadataOf(m *deploy.Manifest) api.Metadata {
 	}
 	if name := m.VersionMetadata.Binding; name != "" {
 		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "version_metadata", Name: name})
+	}
+	if m.Assets != nil && m.Assets.Binding != "" {
+		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "assets", Name: m.Assets.Binding})
 	}
 	return metadata
 }

@@ -35,6 +35,10 @@ func TestExamples(t *testing.T) {
 		"proxy":    {{"POST", "/p?q=1", "text", 200, []string{"POST /p?q=1 text"}}, {"GET", "/missing", "", 404, []string{"GET /missing"}}},
 		"markdown": {{"POST", "/", "# Hi", 200, []string{"<h1>Hi</h1>"}}, {"GET", "/", "", 405, nil}},
 		"cgi":      {{"POST", "/a?b=c", "the body", 200, []string{"REQUEST_METHOD=POST\n", "PATH_INFO=/a\n", "QUERY_STRING=b=c\n", "the body"}}},
+		"site": {{"GET", "/", "", 200, []string{"<h1>A site on Mayfly</h1>"}}, {"GET", "/guide/", "", 200, []string{"<h1>Guide</h1>"}},
+			{"GET", "/guide", "", 200, []string{"<h1>Guide</h1>"}}, {"GET", "/docs", "", 200, []string{"<h1>Guide</h1>"}}, // by redirects
+			{"GET", "/style.css", "", 200, []string{"max-width"}}, {"GET", "/nothing", "", 404, []string{"There is no such page"}},
+			{"GET", "/api/greet/Ada", "", 200, []string{"Hello, Ada!\n"}}, {"GET", "/api/x", "", 404, []string{"ask for"}}, {"POST", "/", "", 405, nil}},
 		"mux": {{"GET", "/hello/you", "", 200, []string{`{"hello":"you"}`}}, {"POST", "/sum", "[1,2.5]", 200, []string{`{"sum":3.5}`}},
 			{"POST", "/sum", "[", 400, nil}, {"GET", "/sum", "", 405, nil}, {"GET", "/ticks", "", 200, []string{"tick 1\n", "tick 5\n"}}},
 		"auth":    {{"GET", "/whoami", "", 401, nil}},

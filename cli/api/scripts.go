@@ -34,7 +34,8 @@ type Route struct {
 
 // Metadata describes the upload of a Function.
 type Metadata struct {
-	MainModule        string    `json:"main_module"`
+	MainModule        string    `json:"main_module,omitempty"` // empty: there are static files only
+	Assets            *Assets   `json:"assets,omitempty"`
 	CompatibilityDate string    `json:"compatibility_date,omitempty"`
 	Bindings          []Binding `json:"bindings"`
 	Mayfly            any       `json:"mayfly,omitempty"` // what Cloudflare has no field for
@@ -43,7 +44,7 @@ type Metadata struct {
 }
 
 // Binding is a capability by name: a plain_text, a json, a kv_namespace, a
-// secret_text, a service, a ratelimit or a version_metadata.
+// secret_text, a service, a ratelimit, a version_metadata or the assets.
 type Binding struct {
 	Type        string          `json:"type"`
 	Name        string          `json:"name"`
@@ -78,8 +79,10 @@ func uploadBody(module []byte, m Metadata) (body []byte, contentType string, err
 	if err := addPart(w, "metadata", "", "application/json", metadata); err != nil {
 		return nil, "", err
 	}
-	if err := addPart(w, m.MainModule, m.MainModule, "application/wasm", module); err != nil {
-		return nil, "", err
+	if m.MainModule != "" {
+		if err := addPart(w, m.MainModule, m.MainModule, "application/wasm", module); err != nil {
+			return nil, "", err
+		}
 	}
 	if err := w.Close(); err != nil {
 		return nil, "", err

@@ -65,7 +65,7 @@ func joinedField(values [][]byte) string {
 // sendAsset sets the response. Small files are sent from where they are kept; large
 // ones are read as the client takes them.
 func (h *HTTP) sendAsset(ctx *fasthttp.RequestCtx, server *assets.Server, a *assets.Answer) error {
-	if ctx.Request.Header.ContentLength() != 0 { // nobody reads it
+	if ctx.RequestBodyStream() != nil && ctx.Request.Header.ContentLength() != 0 { // nobody reads it
 		ctx.SetConnectionClose()
 	}
 	r := &ctx.Response

@@ -87,6 +87,9 @@ func TestAssetsOverHTTP(t *testing.T) {
 	for _, tt := range tests {
 		resp, body := s.fetch(tt.method, "site", tt.path, tt.headers...)
 		name, value, _ := strings.Cut(tt.want, ": ")
+		if resp.Close { // none of them had a body
+			t.Errorf("%s %s: the connection ended", tt.method, tt.path)
+		}
 		if resp.StatusCode != tt.status || body != tt.body || resp.Header.Get(name) != value {
 			t.Errorf("%s %s %q: got %d, %d bytes, %v; want %d, %d bytes, %s", tt.method, tt.path, tt.headers, resp.StatusCode, len(body), resp.Header, tt.status, len(tt.body), tt.want)
 		}

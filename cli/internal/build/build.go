@@ -26,7 +26,7 @@ func (e *Failed) Unwrap() error { return e.Err }
 
 // Build runs the manifest's build command, if any, and then compiles the Go
 // package that main names, unless main is a module already. It returns the
-// module's file. The manifest's warnings go to log, and what compilers write as
+// module's file, "" if there are static files only. The manifest's warnings go to log, and what compilers write as
 // they go; the error of one that failed is *Failed.
 func (p *Project) Build(ctx context.Context, log io.Writer) (string, error) {
 	for _, w := range p.Manifest.Warnings {
@@ -38,6 +38,9 @@ func (p *Project) Build(ctx context.Context, log io.Writer) (string, error) {
 		if err := run(cmd, command, log); err != nil {
 			return "", err
 		}
+	}
+	if p.FilesOnly() {
+		return "", nil
 	}
 	if p.namesModule() {
 		return p.prebuilt()

@@ -72,6 +72,26 @@ func (p *Project) setName() error {
 	return nil
 }
 
+// AssetsDir is the folder with the static files; empty if there are none.
+func (p *Project) AssetsDir() (string, error) {
+	if p.Manifest.Assets == nil {
+		return "", nil
+	}
+	dir := filepath.Join(p.Dir, filepath.FromSlash(p.Manifest.Assets.Directory))
+	if filepath.IsAbs(p.Manifest.Assets.Directory) {
+		dir = filepath.Clean(p.Manifest.Assets.Directory)
+	}
+	if rel, err := filepath.Rel(dir, p.Dir); err == nil && filepath.IsLocal(rel) {
+		return "", &ManifestError{fmt.Errorf("[assets] directory is %q, which has the project itself in it: everything would be public, sources and .dev.vars too; move the files to a folder of their own", p.Manifest.Assets.Directory)}
+	}
+	return dir, nil
+}
+
+// FilesOnly reports whether there is no module, only static files.
+func (p *Project) FilesOnly() bool {
+	return p.Manifest.Assets != nil && p.Manifest.Main == "" && !p.isGo()
+}
+
 // Built is the file that Build writes, or false if main is a module that
 // nothing here makes.
 func (p *Project) Built() (file string, ok bool) {

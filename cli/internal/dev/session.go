@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -41,6 +42,8 @@ type Session struct {
 	built   chan struct{}          // closed after the first build, good or bad
 	failure atomic.Pointer[string] // why the sources can't be served; nil: they are
 	left    stamps                 // how the last build left the folder
+	sources stamps                 // of which module was built; nil if it could not be
+	module  []byte
 }
 
 // New makes a Session. Run runs it.
@@ -89,7 +92,7 @@ func (s *Session) Run(ctx context.Context, r *deploy.Registry) error {
 	if err != nil {
 		return err
 	}
-	w, err := Watch(watched(p), ignored(p, s.log))
+	w, err := Watch(watchedWithAssets(p, s.log))
 	if err != nil {
 		return err
 	}
@@ -164,20 +167,47 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 	if err != nil {
 		return err
 	}
-	file, err := p.Build(ctx, s.log)
-	s.left = stampsOf(p, s.log)
+	module, err := s.build(ctx, p)
 	if err != nil {
 		return err
-	}
-	module, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("read module: %w", err)
 	}
 	up, err := s.upload(ctx, r, p)
 	if err != nil {
 		return err
 	}
+	if err := addAssets(ctx, r, p, &up); err != nil {
+		return err
+	}
 	up.Module = module
 	_, err = r.Deploy(ctx, deploy.Local, s.name, up)
 	return err
+}
+
+// build returns the module of the sources, nil if there are static files only. It
+// is not built again where only static files have changed.
+func (s *Session) build(ctx context.Context, p *build.Project) ([]byte, error) {
+	assets, err := p.AssetsDir()
+	if err != nil {
+		return nil, err
+	}
+	sources := stampsIn(p.Dir, func(path string) bool {
+		return ignored(p, s.log)(path) || below([]string{assets}, path) && assets != ""
+	})
+	if s.sources != nil && maps.Equal(s.sources, sources) && assets != "" {
+		return s.module, nil
+	}
+	s.sources = nil
+	file, err := p.Build(ctx, s.log)
+	s.left = stampsOf(p, s.log)
+	if err != nil {
+		return nil, err
+	}
+	s.module = nil
+	if file != "" {
+		if s.module, err = os.ReadFile(file); err != nil {
+			return nil, fmt.Errorf("read module: %w", err)
+		}
+	}
+	s.sources = sources
+	return s.module, nil
 }

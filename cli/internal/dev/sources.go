@@ -44,12 +44,17 @@ func stampsOf(p *build.Project, log io.Writer) stamps {
 	if !loose(p) {
 		return nil
 	}
-	found, ignored := stamps{}, ignored(p, log)
-	filepath.WalkDir(p.Dir, func(path string, d fs.DirEntry, err error) error { //nolint:errcheck // what can't be read is no source
+	return stampsIn(p.Dir, ignored(p, log))
+}
+
+// stampsIn looks at all files in a folder.
+func stampsIn(dir string, ignored func(string) bool) stamps {
+	found := stamps{}
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error { //nolint:errcheck // what can't be read is no source
 		switch {
 		case err != nil:
 			return nil
-		case path != p.Dir && ignored(path) && d.IsDir():
+		case path != dir && ignored(path) && d.IsDir():
 			return fs.SkipDir
 		case d.IsDir() || ignored(path):
 			return nil

@@ -1,0 +1,2 @@
+const answer = await fetch("/api/greet/visitor");
+document.querySelector("#greeting").textContent = await answer.text();
