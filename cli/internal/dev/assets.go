@@ -13,16 +13,16 @@ import (
 
 // watchedWithAssets are the folders with sources and that with static files, and
 // what of them is neither.
-func watchedWithAssets(p *build.Project, log io.Writer) (dirs []string, skip func(string) bool) {
-	dirs, skip = watched(p), ignored(p, log)
+func watchedWithAssets(p *build.Project, log io.Writer) ([]string, func(string) bool) {
+	dirs, noSource := watched(p), ignored(p, log)
 	assets, err := p.AssetsDir()
 	if err != nil || assets == "" {
-		return dirs, skip // the first deploy tells
+		return dirs, noSource // the first deploy tells
 	}
 	if info, err := os.Stat(assets); err == nil && info.IsDir() {
 		dirs = append(dirs, assets)
 	}
-	return dirs, func(path string) bool { return skip(path) && !below([]string{assets}, path) }
+	return dirs, func(path string) bool { return noSource(path) && !below([]string{assets}, path) }
 }
 
 // addAssets adds the static files to an upload, of which those are stored that are
