@@ -202,3 +202,31 @@ command = "echo built >> builds.log && cp app.wasm out.wasm"
 		t.Errorf("builds.log is %q (%v), want 2 builds", builds, err)
 	}
 }
+
+// TestDevAssets: static files are there after a save, without the build command being
+// run again, and mistakes in their rules are shown.
+func TestDevAssets(t *testing.T) {
+	s := mustDev(t, "function", `
+main = "app.wasm"
+[build]
+command = "echo built >> builds.log"
+[assets]
+directory = "public"
+`)
+	s.mustBecome(t, 500, "find the static files, [assets] directory in mayfly.toml")
+	if err := os.Mkdir(filepath.Join(s.dir, "public"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.mustWrite(t, "public/index.html", []byte("first"))
+	s.mustBecome(t, 200, "first", "could not be built")
+	s.mustWrite(t, "public/index.html", []byte("second"))
+	s.mustBecome(t, 200, "second", "first")
+	s.mustWrite(t, "public/_redirects", []byte("/a"))
+	s.mustBecome(t, 500, "_redirects:1: there are 1 words", "second")
+	s.mustWrite(t, "public/_redirects", nil)
+	s.mustBecome(t, 200, "second", "could not be built")
+	builds, err := os.ReadFile(filepath.Join(s.dir, "builds.log"))
+	if err != nil || string(builds) != "built\n" {
+		t.Errorf("the build command wrote %q, %v; want it to run once", builds, err)
+	}
+}

@@ -190,9 +190,11 @@ func (s *Session) build(ctx context.Context, p *build.Project) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources := stampsIn(p.Dir, func(path string) bool {
-		return ignored(p, s.log)(path) || below([]string{assets}, path) && assets != ""
-	})
+	noSource := ignored(p, s.log)
+	stampSources := func() stamps {
+		return stampsIn(p.Dir, func(path string) bool { return noSource(path) || assets != "" && below([]string{assets}, path) })
+	}
+	sources := stampSources()
 	if s.sources != nil && maps.Equal(s.sources, sources) && assets != "" {
 		return s.module, nil
 	}
@@ -201,6 +203,9 @@ func (s *Session) build(ctx context.Context, p *build.Project) ([]byte, error) {
 	s.left = stampsOf(p, s.log)
 	if err != nil {
 		return nil, err
+	}
+	if loose(p) { // the command may have written some of them
+		sources = stampSources()
 	}
 	s.module = nil
 	if file != "" {
