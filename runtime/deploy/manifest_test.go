@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/assets"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/router"
 )
 
