@@ -43,7 +43,7 @@ func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
 	s.code.abi.Enter(c)
 	i, err := s.instance(c)
 	if err == nil && !i.region.Enter(s.Budget) {
-		i.discard()
+		i.putBack()
 		return nil, ErrNoRoom
 	}
 	return i, err
@@ -182,6 +182,13 @@ func (i *Instance) Recycle() {
 		i.discard()
 	}
 	s.Done()
+}
+
+// putBack keeps an Instance in which nothing has run yet, if that may be.
+func (i *Instance) putBack() {
+	if !i.snapshot.Initialized || !i.snapshot.push(i) {
+		i.discard()
+	}
 }
 
 // reset puts the Instance back, if that is possible.

@@ -10,6 +10,7 @@ import (
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/memory"
 )
 
 // TestGoGuest compiles the Go guest in testdata/state once: that takes longer than
@@ -267,5 +268,28 @@ func TestCommandIsNotWarmedUp(t *testing.T) {
 	_, err := prepare(t, module, host.Limits{}, hosttest.Request("GET", "http://test.localhost/", ""))
 	if host.CodeOf(err) != host.CodeInvalid || !strings.Contains(err.Error(), "can't be warmed up") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Where the node has no memory left, an Instance in which nothing has run waits on
+// for the next request.
+func TestNoRoomKeepsInstance(t *testing.T) {
+	var m hosttest.Module
+	respond := respond(&m)
+	m.Memory(1)
+	m.Func("fetch", nil, nil, nil, hosttest.I32Const(200), hosttest.I32Const(0), hosttest.I32Const(0), hosttest.I32Const(0), hosttest.I32Const(0),
+		hosttest.Call(respond), hosttest.Drop)
+	s := mustPrepare(t, mustLoad(t, mustRuntime(t, runtime.Config{}), m.Bytes()), host.Limits{})
+	s.Budget = memory.NewBudget(100_000, nil)
+	if got := ask(t, s, "/", host.Limits{}); got.outcome != host.OutcomeOK || s.Idle() != 1 {
+		t.Fatalf("got %v, %v, and %d instances wait", got.outcome, got.err, s.Idle())
+	}
+	s.Budget.Take(90_000)
+	if got := ask(t, s, "/", host.Limits{}); got.outcome != host.OutcomeLoadShed || s.Idle() != 1 {
+		t.Errorf("without memory: got %v, and %d instances wait, want the one", got.outcome, s.Idle())
+	}
+	s.Budget.Give(90_000)
+	if got := ask(t, s, "/", host.Limits{}); got.outcome != host.OutcomeOK || s.Budget.Used() != 0 {
+		t.Errorf("with memory: got %v, %v, and %d bytes in use", got.outcome, got.err, s.Budget.Used())
 	}
 }

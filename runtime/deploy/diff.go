@@ -79,6 +79,18 @@ func facts(v Version) map[string]fact {
 	if a := v.Settings.Assets; a != nil {
 		all["static files"] = fact{text: fmt.Sprintf("%s, %d files, %d bytes", short(a.Manifest.String()), a.Files, a.Bytes)}
 	}
+	for _, b := range v.Settings.Services {
+		all["service binding "+b.Binding] = fact{text: b.Service, reach: true}
+	}
+	for _, l := range v.Settings.RateLimits {
+		all["rate limit "+l.Name] = fact{text: fmt.Sprintf("%d in %d s, namespace %s", l.Simple.Limit, l.Simple.Period, l.NamespaceID)}
+	}
+	if name := v.Settings.VersionMetadata.Binding; name != "" {
+		all["version metadata binding "+name] = fact{text: "bound"}
+	}
+	if a := v.Settings.Assets; a != nil {
+		all["static files"] = fact{text: short(a.Manifest.String())}
+	}
 	for name, id := range v.Secrets {
 		all["secret "+name] = fact{text: "value " + short(id)}
 	}

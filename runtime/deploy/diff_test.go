@@ -17,6 +17,8 @@ func TestDiff(t *testing.T) {
 	b := deploy.Version{ID: "b", Digest: "9876543210", Size: 20, Secrets: map[string]string{"KEY": "33333333"}, Settings: deploy.Settings{
 		Vars:         map[string]deploy.Var{"MODE": {JSON: []byte("1")}, "SAME": {Text: "s"}},
 		KVNamespaces: []deploy.KVNamespace{{Binding: "KV", ID: "two"}, {Binding: "SAME_KV", ID: "same"}},
+		Services:     []deploy.Service{{Binding: "AUTH", Service: "auth"}},
+		RateLimits:   []deploy.RateLimit{{Name: "LIMITER", NamespaceID: "1", Simple: deploy.SimpleLimit{Limit: 5, Period: 10}}},
 		Limits:       deploy.Limits{CPUMillis: 20},
 		Egress:       &deploy.Egress{Allow: []string{"api.example.com", "*.Example.org"}},
 	}}
@@ -25,8 +27,10 @@ func TestDiff(t *testing.T) {
 		{"egress to *.example.org", "", "allowed", true},
 		{"limits.cpu_ms", "10", "20", false},
 		{"module", "01234567, 10 bytes", "98765432, 20 bytes", false},
+		{"rate limit LIMITER", "", "5 in 10 s, namespace 1", false},
 		{"secret GONE", "value 22222222", "", false},
 		{"secret KEY", "value 11111111", "value 33333333", false},
+		{"service binding AUTH", "", "auth", true},
 		{"variable MODE", `"x"`, "1", false},
 	}
 	if got := deploy.Diff(a, b); !slices.Equal(got, want) {
@@ -35,7 +39,7 @@ func TestDiff(t *testing.T) {
 	if got := deploy.Diff(b, b); len(got) != 0 {
 		t.Errorf("a version differs from itself: %+v", got)
 	}
-	wants := []string{"newly asks for KV binding KV: two", "newly asks for egress to *.example.org: allowed"}
+	wants := []string{"newly asks for KV binding KV: two", "newly asks for egress to *.example.org: allowed", "newly asks for service binding AUTH: auth"}
 	if got := deploy.Wants(a, b); !slices.Equal(got, wants) {
 		t.Errorf("got %q, want %q", got, wants)
 	}

@@ -118,7 +118,7 @@ func (a *Active) as(v Version, secrets secretValues) *Active {
 	next.Version, next.VersionID, next.outcomes = v, v.ID, new(atomic.Pointer[telemetry.Outcomes])
 	b := *a.setup.Bindings
 	b.Version = v.ID
-	next.setup.Bindings = &b
+	next.setup.Bindings, next.Assets = &b, a.registry.assetHandle(v)
 	return next.with(secrets)
 }
 
