@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mayfly-run/mayfly/cli/internal/build"
 	"github.com/spf13/cobra"
 )
 
 type deleteCommand struct {
 	stdio Stdio
 	node  nodeFlags
+	stage stageFlag
+	name  string
 	force bool
 }
 
@@ -19,15 +22,37 @@ func newDelete(stdio Stdio) *cobra.Command {
 	d := &deleteCommand{stdio: stdio}
 	c := &cobra.Command{
 		Use:     "delete NAME",
-		Example: "  mayfly delete hello\n  mayfly delete hello --force --account shop",
+		Example: "  mayfly delete hello\n  mayfly delete hello --force --account shop\n  mayfly delete --env staging",
 		Short:   "Delete a Function; what it keeps in KV stays",
-		Args:    exactly("NAME"),
-		RunE:    func(c *cobra.Command, args []string) error { return d.run(c, args[0]) },
+		Long: `Delete removes the Function NAME, or with --env the one that mayfly.toml here has
+for that stage.`,
+		Args: atMost(1),
+		RunE: func(c *cobra.Command, args []string) error { return d.find(c, args) },
 	}
 	c.ValidArgsFunction = completeScripts(&d.node)
 	d.node.register(c.Flags())
+	d.stage.register(c.Flags())
+	c.Flags().StringVar(&d.name, "name", "", "name of the Function, as NAME says it too")
 	c.Flags().BoolVarP(&d.force, "force", "f", false, "do not ask, and delete even a Function that others bind")
 	return c
+}
+
+// find finds out which Function is meant: one that is named, here or by a stage.
+// The manifest's own is not enough, so that nothing is deleted by being in the
+// wrong folder.
+func (d *deleteCommand) find(c *cobra.Command, args []string) error {
+	name := argument(args, 0, d.name)
+	if name == "" && !d.stage.given() {
+		return usagef(c, "NAME is missing")
+	}
+	if name == "" {
+		p, err := build.OpenNames(".", d.stage.get())
+		if err != nil {
+			return err
+		}
+		name = p.Manifest.Name
+	}
+	return d.run(c, name)
 }
 
 func (d *deleteCommand) run(c *cobra.Command, name string) error {

@@ -22,6 +22,7 @@ type deployCommand struct {
 	secrets string // file
 	assets  string // folder of static files; empty without
 	json    bool
+	dry     bool
 
 	message, tag, alias string
 	canary              canaryFlags
@@ -31,7 +32,7 @@ func newDeploy(stdio Stdio) *cobra.Command {
 	d := &deployCommand{stdio: stdio}
 	c := &cobra.Command{
 		Use:     "deploy [FILE.wasm | DIR]",
-		Example: "  mayfly deploy\n  mayfly deploy --env staging\n  mayfly deploy hello.wasm --name hello --secrets-file secrets.json",
+		Example: "  mayfly deploy\n  mayfly deploy --env staging\n  mayfly deploy --dry-run\n  mayfly deploy hello.wasm --name hello --secrets-file secrets.json",
 		Short:   "Upload a Function and print where it serves",
 		Long: `Deploy builds the project in DIR (default: here) and uploads its module with what
 mayfly.toml says: routes, variables, KV namespaces, static files, limits. Of the
@@ -44,6 +45,7 @@ serves now.`,
 	}
 	d.registerUpload(c)
 	d.canary.register(c.Flags())
+	c.Flags().BoolVar(&d.dry, "dry-run", false, "build, and print what would be uploaded; needs no node")
 	return c
 }
 
@@ -59,6 +61,9 @@ func (d *deployCommand) registerUpload(c *cobra.Command) {
 }
 
 func (d *deployCommand) run(c *cobra.Command, path string) error {
+	if d.dry {
+		return d.dryRun(c, path)
+	}
 	client, err := d.node.client(c)
 	if err != nil {
 		return err

@@ -42,6 +42,12 @@ func exitCodesTopic() *cobra.Command {
 	}
 }
 
+// notThere is the error for something that a listing of the node does not have. It
+// is one of the node's.
+func notThere(format string, args ...any) error {
+	return &api.Error{Status: http.StatusNotFound, Messages: []api.Message{{Message: fmt.Sprintf(format, args...)}}}
+}
+
 // usageError is a mistake in the command line.
 type usageError struct {
 	command string

@@ -54,6 +54,10 @@ func (n *namespaceFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&n.id, "namespace-id", "", "id of the namespace")
 	f.StringVar(&n.binding, "binding", "", "the namespace that mayfly.toml binds to this name")
 	n.stage.register(f)
+	// wrangler has keys of its own machine as well, and wants this for others.
+	var remote bool
+	f.BoolVar(&remote, "remote", true, "has no effect: keys are always those of the node")
+	f.MarkHidden("remote")
 }
 
 // check wants one of the flags.
@@ -105,7 +109,7 @@ func byTitle(ctx context.Context, client *api.Client, title string) (string, err
 			return ns.ID, nil
 		}
 	}
-	return "", fmt.Errorf("there is no KV namespace with the title %q; 'mayfly kv namespace list' shows those there are, and --namespace-id takes an id", title)
+	return "", notThere("there is no KV namespace with the title %q; 'mayfly kv namespace list' shows those there are, and --namespace-id takes an id", title)
 }
 
 // readInput reads a file that the user names; "-" is standard input.

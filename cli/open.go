@@ -79,7 +79,7 @@ func urlOf(ctx context.Context, client *api.Client, name string) (string, error)
 			return s.URL, nil
 		}
 	}
-	return "", fmt.Errorf("there is no Function %q; 'mayfly list' shows those there are", name)
+	return "", notThere("there is no Function %q; 'mayfly list' shows those there are", name)
 }
 
 // browser is the program that shows a URL, or "" where there is none.

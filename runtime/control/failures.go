@@ -13,9 +13,14 @@ import (
 // whatever its token; only a token that was good before from the same address
 // still is, so that nobody is locked out by others behind the same proxy.
 type FailureLimits struct {
-	PerAddress int // of IPv6: its /64; default 30
-	All        int // default 1200
+	PerAddress int // of IPv6: its /64; default DefaultFailures
+	All        int // default 1200, or PerAddress where that is more
 }
+
+// DefaultFailures is FailureLimits.PerAddress where nothing is said.
+const DefaultFailures = 30
+
+const defaultAllFailures = 1200
 
 // maxAddresses bounds what is remembered of addresses, and of tokens that were
 // good there. Which are forgotten is left to chance.
@@ -40,10 +45,10 @@ type goodToken struct {
 
 func newFailures(limits FailureLimits, now func() time.Time) *failures {
 	if limits.PerAddress == 0 {
-		limits.PerAddress = 30
+		limits.PerAddress = DefaultFailures
 	}
 	if limits.All == 0 {
-		limits.All = 1200
+		limits.All = max(defaultAllFailures, limits.PerAddress)
 	}
 	return &failures{limits: limits, now: now, all: perMinute(limits.All),
 		from: map[netip.Prefix]*rate.Limiter{}, good: map[goodToken]bool{}}

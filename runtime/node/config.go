@@ -53,7 +53,10 @@ type Config struct {
 	// time; default 1000.
 	AccountConcurrency int
 
-	MaxHeader int // bytes of a request's header; default 32 KiB, at most 128 KiB
+	// AuthFailures are how many requests without a good token the control API
+	// answers as such in a minute, for each address; default 30.
+	AuthFailures int
+	MaxHeader    int // bytes of a request's header; default 32 KiB, at most 128 KiB
 	// MaxConns is how many connections Functions may have; beyond it, those that were
 	// idle for longest are closed. It is less where the process may not open as many
 	// files. Default: what takes a sixteenth of the machine's memory.

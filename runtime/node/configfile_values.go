@@ -24,6 +24,7 @@ func (c *configFile) node() fields {
 		"max_module_mb":               numberTo(c, &c.cfg.MaxModule, 1<<20, 1, 1024),
 		"clock_resolution_us":         numberTo(c, &c.cfg.ClockStep, time.Microsecond, 1, 1_000_000),
 		"code_memory_mb":              numberTo(c, &c.cfg.CodeMemory, 1<<20, 16, 1<<20),
+		"auth_failures":               numberTo(c, &c.cfg.AuthFailures, 1, 1, 100_000),
 		"keep_versions":               numberTo(c, &c.cfg.KeepVersions, 1, 1, 1000),
 		"running_memory_mb":           numberTo(c, &c.cfg.Memory, 1<<20, 64, 1<<20),
 		"reserve_mb":                  numberTo(c, &c.cfg.Reserve, 1<<20, leastReserve>>20, 1<<20),

@@ -262,7 +262,8 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
 			Registry: n.registry, Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
-			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, URL: n.url, Metrics: n.openMetrics()}),
+			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, URL: n.url, Metrics: n.openMetrics(),
+			Failures: control.FailureLimits{PerAddress: n.cfg.AuthFailures}}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		ErrorLog:          slog.NewLogLogger(n.cfg.Logger.Handler(), slog.LevelDebug),
