@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime/assets"
@@ -80,18 +81,32 @@ func (m *mayflyJSON) UnmarshalJSON(data []byte) error {
 
 // routeJSON is a pattern, alone or in an object whose other keys (zones) mean
 // nothing to a node.
-type routeJSON struct{ pattern string }
+type routeJSON struct {
+	Pattern      string `json:"pattern"`
+	CustomDomain bool   `json:"custom_domain"`
+	Enabled      *bool  `json:"enabled"`  // null is true
+	Disabled     bool   `json:"disabled"` // as a node writes it
+}
 
+// UnmarshalJSON reads a string as an object with that pattern.
 func (j *routeJSON) UnmarshalJSON(data []byte) error {
-	if json.Unmarshal(data, &j.pattern) == nil {
+	if json.Unmarshal(data, &j.Pattern) == nil {
 		return nil
 	}
-	var object struct {
-		Pattern string `json:"pattern"`
+	type plain routeJSON
+	return json.Unmarshal(data, (*plain)(j))
+}
+
+func (j *routeJSON) route() (deploy.Route, error) {
+	disabled := j.Disabled || j.Enabled != nil && !*j.Enabled
+	if j.CustomDomain {
+		return deploy.DomainRoute(strings.TrimSuffix(j.Pattern, "/*"), disabled)
 	}
-	err := json.Unmarshal(data, &object)
-	j.pattern = object.Pattern
-	return err
+	p, err := router.ParsePattern(j.Pattern)
+	if err != nil {
+		return deploy.Route{}, badRequest("%v", err)
+	}
+	return deploy.Route{Pattern: p, Disabled: disabled}, nil
 }
 
 // routesOf is nil for nil.
@@ -101,11 +116,11 @@ func routesOf(in []routeJSON) ([]deploy.Route, error) {
 	}
 	routes := make([]deploy.Route, 0, len(in))
 	for _, j := range in {
-		p, err := router.ParsePattern(j.pattern)
+		route, err := j.route()
 		if err != nil {
-			return nil, badRequest("%v", err)
+			return nil, err
 		}
-		routes = append(routes, deploy.Route{Pattern: p})
+		routes = append(routes, route)
 	}
 	return routes, nil
 }

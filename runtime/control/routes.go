@@ -44,12 +44,13 @@ const (
 )
 
 const (
-	script    = "accounts/{account}/workers/scripts/{script}"
-	spaces    = "accounts/{account}/storage/kv/namespaces"
-	space     = spaces + "/{namespace}"
-	oneAcct   = "accounts/{account}"
-	allTokens = "accounts/{account}/tokens"
-	oneToken  = allTokens + "/{token}"
+	script     = "accounts/{account}/workers/scripts/{script}"
+	spaces     = "accounts/{account}/storage/kv/namespaces"
+	space      = spaces + "/{namespace}"
+	oneAcct    = "accounts/{account}"
+	allTokens  = "accounts/{account}/tokens"
+	allDomains = "accounts/{account}/workers/domains"
+	oneToken   = allTokens + "/{token}"
 
 	backupPath      = "mayfly/backup"
 	assetUploadPath = "accounts/{account}/workers/assets/upload"
@@ -95,7 +96,18 @@ func (a *api) table() []route {
 		{"GET", script + "/content/v2", areaScripts, downloadContent, accessRead},
 		{"GET", script + "/subdomain", areaScripts, getSubdomain, accessRead},
 		{"POST", script + "/subdomain", areaScripts, setSubdomain, accessDeploy},
+		{"GET", script + "/routes", areaScripts, getRoutes, accessRead},
 		{"PUT", script + "/routes", areaScripts, setRoutes, accessDeploy},
+		{"POST", script + "/routes", areaScripts, addRoutes, accessDeploy},
+		{"DELETE", script + "/routes/{route}", areaScripts, removeRoute, accessDeploy},
+		{"POST", script + "/domains/changeset", areaScripts, planDomains, accessDeploy},
+		{"PUT", script + "/domains/records", areaScripts, putDomainRecords, accessDeploy},
+		{"GET", "accounts/{account}/workers/routes", areaScripts, listRoutes, accessRead},
+		{"GET", allDomains, areaScripts, listDomains, accessRead},
+		{"PUT", allDomains, areaScripts, putDomain, accessDeploy},
+		{"GET", allDomains + "/{domain}", areaScripts, getDomain, accessRead},
+		{"DELETE", allDomains + "/{domain}", areaScripts, deleteDomain, accessDeploy},
+		{"GET", allDomains + "/records/{domain}", areaScripts, getDomain, accessRead},
 		{"GET", script + "/secrets", areaScripts, listSecrets, accessRead},
 		{"PUT", script + "/secrets", areaScripts, putSecret, accessDeploy},
 		{"GET", script + "/secrets/{secret}", areaScripts, getSecret, accessRead},

@@ -6,7 +6,6 @@ import (
 
 	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
-	"github.com/mayfly-run/mayfly/runtime/router"
 )
 
 // scriptJSON is a Function with the Version that serves.
@@ -141,30 +140,4 @@ func getService(r *request) error {
 	environment := map[string]any{"environment": "production", "created_on": f.Created, "modified_on": f.Modified, "script": shown}
 	return r.ok(map[string]any{"id": f.Name, "created_on": f.Created, "modified_on": f.Modified,
 		"default_environment": environment, "environments": []any{environment}})
-}
-
-// setRoutes takes a list of patterns, or of objects with a pattern as wrangler
-// sends them.
-func setRoutes(r *request) error {
-	var in []routeJSON
-	if err := r.readJSON(maxJSON, &in); err != nil {
-		return err
-	}
-	routes, err := routesOf(in)
-	if err != nil {
-		return err
-	}
-	f, err := r.api.registry.SetRoutes(r.Context(), r.account(), r.params["script"], routes)
-	if err != nil {
-		return err
-	}
-	type assigned struct {
-		Pattern router.Pattern `json:"pattern"`
-		Script  string         `json:"script"`
-	}
-	list := []assigned{}
-	for _, route := range f.Routes {
-		list = append(list, assigned{route.Pattern, f.Name})
-	}
-	return r.ok(list)
 }

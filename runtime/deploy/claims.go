@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -14,8 +15,22 @@ func (r *Registry) checkRoutes(s *snapshot, f Function) error {
 	if err != nil {
 		return err
 	}
-	given := map[router.Pattern]bool{}
-	for _, route := range f.Routes {
+	if err := r.checkClaims(s, account, f.Routes); err != nil {
+		return err
+	}
+	return s.checkConflicts(f, mustPattern(r.Host(f.Account, f.Name)+"/*"))
+}
+
+// checkClaims is about the Routes alone. There may be thousands, and as many accounts.
+func (r *Registry) checkClaims(s *snapshot, a Account, routes []Route) error {
+	var grants []router.Pattern
+	for _, granted := range a.Hosts {
+		if grant, err := parseGrant(granted); err == nil {
+			grants = append(grants, grant)
+		}
+	}
+	given := make(map[router.Pattern]bool, len(routes))
+	for _, route := range routes {
 		if route.Pattern == (router.Pattern{}) {
 			return invalid("a route has no pattern")
 		}
@@ -23,17 +38,8 @@ func (r *Registry) checkRoutes(s *snapshot, f Function) error {
 			return invalid("route %q is given twice", route.Pattern)
 		}
 		given[route.Pattern] = true
-		if !r.mayClaim(s, account, route.Pattern) {
-			return host.Errorf(host.CodeDenied, "route %q: account %s may not claim this host; ask the node's administrator to grant it", route.Pattern, f.Account)
-		}
-	}
-	own := mustPattern(r.Host(f.Account, f.Name) + "/*")
-	for _, other := range s.functions {
-		if other.id() == f.id() {
-			continue
-		}
-		if err := conflict(f, own, other); err != nil {
-			return err
+		if !r.mayClaim(s, a, grants, route) {
+			return host.Errorf(host.CodeDenied, "route %q: account %s may not claim this host; ask the node's administrator to grant it", route.Pattern, a.Name)
 		}
 	}
 	return nil
@@ -41,18 +47,14 @@ func (r *Registry) checkRoutes(s *snapshot, f Function) error {
 
 // mayClaim reports whether an account was granted the host of a route. Hosts
 // below <account>.<domain> belong to that account alone.
-func (r *Registry) mayClaim(s *snapshot, a Account, p router.Pattern) bool {
-	for name := range s.accounts {
-		if zone(name + "." + r.cfg.Domain).Covers(p) {
-			return name == a.Name
+func (r *Registry) mayClaim(s *snapshot, a Account, grants []router.Pattern, route Route) bool {
+	if below, ok := strings.CutSuffix(route.Host(), "."+r.cfg.Domain); ok {
+		i := strings.LastIndexByte(below, '.')
+		if owner, ok := s.accounts[below[i+1:]]; i >= 0 && ok {
+			return owner.Name == a.Name
 		}
 	}
-	for _, granted := range a.Hosts {
-		if grant, err := parseGrant(granted); err == nil && grant.Covers(p) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(grants, func(grant router.Pattern) bool { return grant.Covers(route.Pattern) })
 }
 
 // zone matches every URL on hosts below a domain.
@@ -77,27 +79,40 @@ func parseGrant(text string) (router.Pattern, error) {
 	return p, nil
 }
 
-// conflict says what f has that other has already: a pattern, or its own host.
-// The other's name is told within its account only.
-func conflict(f Function, own router.Pattern, other *deployed) error {
-	holder := "a Function of another account"
-	if other.Account == f.Account {
-		holder = "Function " + other.Name
-	}
-	for _, route := range other.Routes {
-		if own.Covers(route.Pattern) {
-			return host.Errorf(host.CodeConflict, "the host of Function %s is taken by route %q of %s; choose another name", f.Name, route.Pattern, holder)
-		}
-	}
+// checkConflicts says what a Function would have that another one has already: a
+// pattern, or its own host. It looks at each Route of others once.
+func (s *snapshot) checkConflicts(f Function, own router.Pattern) error {
+	patterns, hosts := map[router.Pattern]bool{}, map[string]router.Pattern{}
 	for _, route := range f.Routes {
-		if other.host.Covers(route.Pattern) {
-			return host.Errorf(host.CodeConflict, "route %q is on the host of %s; choose another host", route.Pattern, holder)
+		patterns[route.Pattern] = true
+		if name, wild := route.Pattern.Host(); !wild {
+			hosts[name] = route.Pattern
 		}
-		for _, taken := range other.Routes {
-			if taken.Pattern == route.Pattern {
-				return host.Errorf(host.CodeConflict, "route %q belongs to %s; remove it there first", route.Pattern, holder)
+	}
+	for id, other := range s.functions {
+		if id == f.id() {
+			continue
+		}
+		name, _ := other.host.Host()
+		if p, ok := hosts[name]; ok {
+			return host.Errorf(host.CodeConflict, "route %q is on the host of %s; choose another host", p, holder(f, other))
+		}
+		for _, route := range other.Routes {
+			switch {
+			case own.Covers(route.Pattern):
+				return host.Errorf(host.CodeConflict, "the host of Function %s is taken by route %q of %s; choose another name", f.Name, route.Pattern, holder(f, other))
+			case patterns[route.Pattern]:
+				return host.Errorf(host.CodeConflict, "route %q belongs to %s; remove it there first", route.Pattern, holder(f, other))
 			}
 		}
 	}
 	return nil
+}
+
+// holder names a Function to another one, within its account only.
+func holder(f Function, other *deployed) string {
+	if other.Account == f.Account {
+		return "Function " + other.Name
+	}
+	return "a Function of another account"
 }

@@ -63,14 +63,6 @@ func (r *Registry) Module(ctx context.Context, v Version) ([]byte, error) {
 	return data, nil
 }
 
-// SetRoutes replaces the Routes of a Function.
-func (r *Registry) SetRoutes(ctx context.Context, account, name string, routes []Route) (Function, error) {
-	return r.update(ctx, account, name, func(_ *snapshot, f *Function) error {
-		f.Routes = routes
-		return nil
-	})
-}
-
 // SetHosts says whether a Function serves on its own host, and whether its other
 // Versions have hosts.
 func (r *Registry) SetHosts(ctx context.Context, account, name string, own, previews bool) (Function, error) {

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 
 	"github.com/mayfly-run/mayfly/runtime/assets"
-	"github.com/mayfly-run/mayfly/runtime/router"
 	"github.com/mayfly-run/mayfly/runtime/tomlfile"
 )
 
@@ -54,11 +53,6 @@ type Manifest struct {
 	// position: "wrangler.toml:3:1: workers_dev is Cloudflare's and has no
 	// effect here". As with errors they are those of all stages, at most 20.
 	Warnings []string `json:"-"`
-}
-
-// Route is one pattern whose requests the Function asks for.
-type Route struct {
-	Pattern router.Pattern `json:"pattern"`
 }
 
 // Var is a variable: a text, or any other value as JSON. At most 5 KiB.

@@ -170,44 +170,45 @@ func isNamespaceID(id string) bool {
 func (d *decoder) routes(entries []item) (list []Route) {
 	first := map[router.Pattern]int{}
 	for _, entry := range entries {
-		p, at, ok := d.route(entry)
+		route, at, ok := d.route(entry)
 		if !ok {
 			continue
 		}
-		if line, again := first[p]; again {
-			d.Addf(at, "route %q is already on line %d", p, line)
+		if line, again := first[route.Pattern]; again {
+			d.Addf(at, "route %q is already on line %d", route.Pattern, line)
 			continue
 		}
-		first[p] = d.LineOf(at)
-		list = append(list, Route{p})
+		first[route.Pattern] = d.LineOf(at)
+		list = append(list, route)
 	}
 	return list
 }
 
 // route reads a pattern, or a table with one. at is where the pattern stands.
-func (d *decoder) route(it item) (p router.Pattern, at int, ok bool) {
-	pattern, whole := it, false
+func (d *decoder) route(it item) (r Route, at int, ok bool) {
+	pattern, enabled := it, true
 	if m, isTable := it.Value.(map[string]any); isTable {
 		var zone string // a node has no zones: accepted without effect
 		d.Table(it, fields{
 			"pattern":       func(it item) { pattern = it },
-			"custom_domain": d.BoolTo(&whole),
+			"custom_domain": d.BoolTo(&r.CustomDomain),
+			"enabled":       d.BoolTo(&enabled),
 			"zone_id":       d.TextTo(&zone),
 			"zone_name":     d.TextTo(&zone),
-		}, d.refused("enabled", "previews_enabled"))
+		}, d.refused("previews_enabled"))
 		if d.Required(it, "pattern"); m["pattern"] == nil {
-			return p, 0, false
+			return r, 0, false
 		}
 	}
 	text, isText := pattern.Value.(string)
 	if !isText {
 		d.Want(pattern, "a route pattern")
-		return p, 0, false
+		return r, 0, false
 	}
-	if whole {
+	if r.CustomDomain {
 		if strings.ContainsAny(text, "/*") {
 			d.BadValue(pattern, "a custom domain is a host without path and wildcards, not %q", text)
-			return p, 0, false
+			return r, 0, false
 		}
 		text += "/*"
 	}
@@ -215,5 +216,6 @@ func (d *decoder) route(it item) (p router.Pattern, at int, ok bool) {
 	if err != nil {
 		d.BadValue(pattern, "%v", err)
 	}
-	return p, pattern.ValueAt, err == nil
+	r.Pattern, r.Disabled = p, !enabled
+	return r, pattern.ValueAt, err == nil
 }

@@ -36,7 +36,7 @@ func manifestErrors() map[string]struct {
 		}},
 		"unknown in an inline table, column in characters": {`routes = ["ä.example/*", { pattern = "a.example", zon = "b" }]`, []string{
 			`1:11: route "ä.example/*": host "ä.example" has 'ä'; write its ASCII form, which begins with "xn--"`,
-			`1:51: unknown key "zon" in [[routes]], which may have custom_domain, pattern, zone_id, zone_name`,
+			`1:51: unknown key "zon" in [[routes]], which may have custom_domain, enabled, pattern, zone_id, zone_name`,
 		}},
 		"unknown in a stage that is not asked for": {"[env.a.limits]\ncpu_msec = 1", []string{
 			`2:1: unknown key "cpu_msec" in [env.a.limits]: did you mean "cpu_ms"?`,
@@ -160,7 +160,7 @@ func manifestErrors() map[string]struct {
 		"too many variables": {manyVars("vars.A%d = ''\n", 130), []string{
 			`129:6: variable 129; at most 128 are allowed`,
 		}},
-		"routes": {"routes = [\n 'a.example/*',\n { pattern = 'A.example/*' },\n {},\n 5,\n 'a.example/*/b',\n { pattern = 5 },\n { pattern = 'a.example/b', custom_domain = true },\n { pattern = 'b.example', custom_domain = 1, enabled = false }\n]", []string{
+		"routes": {"routes = [\n 'a.example/*',\n { pattern = 'A.example/*' },\n {},\n 5,\n 'a.example/*/b',\n { pattern = 5 },\n { pattern = 'a.example/b', custom_domain = true },\n { pattern = 'b.example', custom_domain = 1, previews_enabled = false, enabled = 0 }\n]", []string{
 			`3:14: route "a.example/*" is already on line 2`,
 			`4:2: "pattern" is missing in [[routes]]`,
 			`5:2: entry 4 of "routes" wants a route pattern, not 5`,
@@ -168,7 +168,8 @@ func manifestErrors() map[string]struct {
 			`7:14: "pattern" wants a route pattern, not 5`,
 			`8:14: a custom domain is a host without path and wildcards, not "a.example/b"`,
 			`9:43: "custom_domain" wants true or false, not 1`,
-			`9:46: "enabled" is Cloudflare's, not offered by Mayfly yet`,
+			`9:46: "previews_enabled" is Cloudflare's, not offered by Mayfly yet`,
+			`9:82: "enabled" wants true or false, not 0`,
 		}},
 		"route and routes": {"routes = []\nroute = 'a.example'\n[env.a]\nroute = 'a.example'\nroutes = []", []string{
 			`2:1: "routes" and "route" stand at the top level; keep one of them`,

@@ -33,6 +33,15 @@ func route(t testing.TB, text string) deploy.Route {
 	return deploy.Route{Pattern: p}
 }
 
+func domain(t testing.TB, host string) deploy.Route {
+	t.Helper()
+	r, err := deploy.DomainRoute(host, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestParseWranglerTOML(t *testing.T) {
 	data, err := os.ReadFile("testdata/manifest/wrangler.toml")
 	if err != nil {
@@ -43,7 +52,7 @@ func TestParseWranglerTOML(t *testing.T) {
 		Main:              "build/shop-api.wasm",
 		CompatibilityDate: "2025-01-31",
 		AccountID:         "0123456789abcdef0123456789abcdef",
-		Routes:            []deploy.Route{route(t, "api.example.com/*"), route(t, "example.com/api/*"), route(t, "shop.example.com/*")},
+		Routes:            []deploy.Route{route(t, "api.example.com/*"), route(t, "example.com/api/*"), domain(t, "shop.example.com")},
 		Vars: map[string]deploy.Var{
 			"API_HOST": {Text: "https://upstream.example.com"},
 			"RETRIES":  {JSON: json.RawMessage("3")},

@@ -55,7 +55,7 @@ func (s *snapshot) buildTable() error {
 		own := f.Hidden
 		for _, r := range f.Routes {
 			own = own || r.Pattern == f.host
-			routes = append(routes, router.Route[*Serving]{Pattern: r.Pattern, Target: f.serving})
+			routes = append(routes, router.Route[*Serving]{Pattern: r.Pattern, Target: f.serving, Negate: r.Disabled})
 		}
 		if !own {
 			routes = append(routes, router.Route[*Serving]{Pattern: f.host, Target: f.serving})

@@ -152,6 +152,10 @@ func (p Pattern) String() string {
 	return s
 }
 
+// Host is the host that the pattern names, in lower case, or what follows its "*" if
+// it begins with one.
+func (p Pattern) Host() (name string, wild bool) { return p.host, p.wildHost }
+
 // MarshalText writes what String returns, so that patterns are strings in JSON.
 func (p Pattern) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
