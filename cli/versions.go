@@ -143,7 +143,7 @@ func bindingText(b api.Binding) string {
 	if b.Text != nil {
 		return strconv.Quote(*b.Text)
 	}
-	return cmp.Or(string(b.JSON), b.NamespaceID)
+	return cmp.Or(string(b.JSON), b.NamespaceID, b.Service)
 }
 
 // fullID is the id of the Version with a number, or whose id begins so. A number

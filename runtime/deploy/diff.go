@@ -88,9 +88,6 @@ func facts(v Version) map[string]fact {
 	if name := v.Settings.VersionMetadata.Binding; name != "" {
 		all["version metadata binding "+name] = fact{text: "bound"}
 	}
-	if a := v.Settings.Assets; a != nil {
-		all["static files"] = fact{text: short(a.Manifest.String())}
-	}
 	for name, id := range v.Secrets {
 		all["secret "+name] = fact{text: "value " + short(id)}
 	}

@@ -60,22 +60,19 @@ type event struct {
 	answer  *answer
 }
 
-// ready takes what serves into use. Where a deploy has just replaced what find
-// found, it looks again.
-func (r *Runner) ready(find func() (*deploy.Active, error)) (*deploy.Active, *runtime.Snapshot, error) {
-	for {
-		active, err := find()
-		if err != nil {
-			return nil, nil, err
-		}
-		snapshot, err := active.Snapshot(r.base, time.Now())
-		if err == nil && snapshot.Use() {
-			return active, snapshot, nil
-		}
-		if err != nil && !errors.Is(err, runtime.ErrClosed) {
-			return nil, nil, err
-		}
+// use takes a Version's Snapshot into use. It is nil where a deploy has just replaced
+// the Version, or the Snapshot had to make room: then look again for what serves.
+func (r *Runner) use(active *deploy.Active) (*runtime.Snapshot, error) {
+	snapshot, err := active.Snapshot(r.base, time.Now())
+	switch {
+	case errors.Is(err, runtime.ErrClosed):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !snapshot.Use():
+		return nil, nil
 	}
+	return snapshot, nil
 }
 
 // begin runs a guest on a goroutine of its own. Active.Enter let it in, and the

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/gate"
 )
@@ -22,34 +23,37 @@ func (r *Runner) Call(ctx context.Context, req *host.FetchRequest, find func() (
 	if refused != nil {
 		return nil, refused
 	}
-	if resp, err := calledAssets(ctx, req, find); resp != nil || err != nil {
-		return resp, err
+	for {
+		active, err := find()
+		if err != nil {
+			return nil, err
+		}
+		if active.Assets != nil {
+			if resp, err := active.Assets.Serve(ctx, req); resp != nil || err != nil {
+				return resp, err
+			}
+		}
+		snapshot, err := r.use(active)
+		if err != nil {
+			return nil, err
+		}
+		if snapshot != nil {
+			return r.invoke(ctx, active, snapshot, t, req)
+		}
 	}
-	active, snapshot, err := r.ready(find)
-	if err != nil {
-		return nil, err
-	}
+}
+
+func (r *Runner) invoke(ctx context.Context, active *deploy.Active, snapshot *runtime.Snapshot, t called, req *host.FetchRequest) (*host.FetchResponse, error) {
 	if err := r.admit(ctx, active, req); err != nil {
 		snapshot.Done()
 		return nil, err
 	}
-	e := &event{caller: req.Caller, answer: newAnswer(active.Function, req.Method)}
-	e.request = t.request(req)
+	e := &event{request: t.request(req), caller: req.Caller, answer: newAnswer(active.Function, req.Method)}
 	if req.Body != nil && req.BodySize != 0 {
 		e.body = &givenBody{source: req.Body, left: active.Limits.RequestBody}
 	}
 	r.begin(ctx, active, snapshot, e)
 	return e.answer.wait()
-}
-
-// calledAssets answers a call with a static file of the callee; nil if the call is
-// for its module.
-func calledAssets(ctx context.Context, req *host.FetchRequest, find func() (*deploy.Active, error)) (*host.FetchResponse, error) {
-	active, err := find()
-	if err != nil || active.Assets == nil {
-		return nil, err
-	}
-	return active.Assets.Serve(ctx, req)
 }
 
 // admit lets a call begin, which Active.Leave ends.

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -335,30 +334,21 @@ func TestServiceOfAnotherAccount(t *testing.T) {
 	}
 }
 
-// Callers that hold places which callees want get an answer nevertheless.
-func TestServiceCrowd(t *testing.T) {
-	s := start(t, host.Limits{}, map[string][]byte{"callee": helloGuest("hello")})
-	s.bind("relay", relayGuest("http://callee/"), "callee")
-	s.bind("deep", relayGuest("http://relay/"), "relay")
-	var all sync.WaitGroup
-	for range 100 {
-		all.Go(func() {
-			if status, body := s.get("deep", "/"); status != 200 || body != "hello" {
-				t.Errorf("got %d %q", status, body)
-			}
-		})
+// Where HTTP has no body, neither has an answer.
+func TestServiceWithoutBody(t *testing.T) {
+	status := func(code int) []byte {
+		return guest("text", func(call map[string]uint32) [][]byte { return [][]byte{answer(call, code, 4)} }, "respond")
 	}
-	all.Wait()
-	if n := s.metrics.Outcome(host.OutcomeOK); n != 200 {
-		t.Errorf("%d were called, want 200", n)
-	}
-}
-
-// A Function that may run once at a time can't call itself, and is told so.
-func TestServiceNoRoom(t *testing.T) {
-	s := start(t, host.Limits{Concurrency: 1}, map[string][]byte{"self": helloGuest("hi")})
-	s.bind("self", relayGuest("http://self/"), "self")
-	if status, body := s.get("self", "/"); status != 502 || !strings.Contains(body, "Function self has too many requests at the same time") {
-		t.Errorf("got %d %q", status, body)
+	s := start(t, host.Limits{}, map[string][]byte{"ok": status(200), "nothing": status(204), "same": status(304), "stream": echoGuest()})
+	for _, tt := range []struct {
+		callee, method string
+		want           int
+	}{{"ok", "HEAD", 200}, {"nothing", "GET", 204}, {"same", "GET", 304}, {"stream", "HEAD", 200}} {
+		c := s.caller(tt.callee)
+		code, body, err := ask(t, c, host.FetchRequest{Method: tt.method, URL: "http://a/"}, "")
+		c.End(nil)
+		if code != tt.want || body != "" || err != nil {
+			t.Errorf("%s %s: got %d %q, %v; want %d and nothing", tt.method, tt.callee, code, body, err, tt.want)
+		}
 	}
 }

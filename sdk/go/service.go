@@ -20,6 +20,14 @@ type Fetcher struct{ binding string }
 // be kept in a package variable.
 func Service(binding string) Fetcher { return Fetcher{binding} }
 
+// Assets returns the static files of the Function, if the configuration binds them to
+// a name:
+//
+//	[assets]
+//	directory = "public"
+//	binding = "ASSETS"
+func Assets(binding string) Fetcher { return Fetcher{binding} }
+
 // Fetch is [Fetch] without leaving the node. The URL is absolute, and any host will
 // do: the other Function sees it as the URL of its request. What it answers, a 500
 // included, is no error. It is an error if it gave no answer: [ErrUnavailable],

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"testing/iotest"
 	"testing/synctest"
 	"time"
@@ -39,6 +40,20 @@ func TestService(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAssets(t *testing.T) {
+	files := http.FileServerFS(fstest.MapFS{"a.txt": {Data: []byte("a file")}})
+	run(t, &mayflytest.Node{Services: map[string]http.Handler{"ASSETS": files}}, func() {
+		resp, err := mayfly.Assets("ASSETS").Fetch(context.Background(), &mayfly.FetchRequest{URL: "http://assets/a.txt"})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if got, err := io.ReadAll(resp.Body); resp.Status != 200 || string(got) != "a file" || err != nil {
+			t.Errorf("got %d %q, %v", resp.Status, got, err)
+		}
+	})
 }
 
 func TestServiceNotBound(t *testing.T) {

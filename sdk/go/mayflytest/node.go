@@ -42,8 +42,8 @@ type Node struct {
 	// one, every fetch fails with mayfly.ErrUnavailable.
 	Upstream http.Handler
 
-	// Services answer what the handler fetches from service bindings, by the name of
-	// the binding. They are no Nodes: only one handler is registered in a test.
+	// Services answer what the handler fetches from service bindings and from its
+	// static files, by the name of the binding. They are no Nodes: only one handler is registered in a test.
 	Services map[string]http.Handler
 
 	// RateLimits are the limits, by the name of the binding.
