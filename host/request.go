@@ -12,6 +12,7 @@ type Request struct {
 	URL     []byte // absolute
 	Headers Headers
 	Client  netip.Addr
+	Traced  bool // its traceparent is the node's own, see FetchRequest
 	// Body is nil when there is none. A Read fails with an *Error, and returns
 	// by the Invocation's deadline. If Body is an io.Closer, Close may be called
 	// during a Read, and ends it.

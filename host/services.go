@@ -76,6 +76,7 @@ type FetchRequest struct {
 	// guest said so itself in Headers, and they are not sent.
 	TraceParent, TraceState string
 	OwnTrace                bool
+	Traced                  bool // TraceParent is the node's own, which keeps the trace
 	Method                  string
 	URL                     string
 	Headers                 Headers   // well formed; what a guest may not set is dropped

@@ -74,6 +74,7 @@ type Config struct {
 	// names; default 0, which tells whoever reads metrics nothing of tenants.
 	FunctionMetrics int
 
+	Traces    telemetry.TracesConfig
 	UsageKeep time.Duration // how long it is kept what was used; default 90 days
 	Errors    int           // Invocations that failed, kept of each Function; default 100
 

@@ -70,6 +70,7 @@ func (c *configFile) read() {
 		"accounts": c.accounts,
 		"usage":    func(it item) { c.Table(it, c.usage()) },
 		"metrics":  c.metrics,
+		"traces":   c.traces,
 		"errors":   func(it item) { c.Table(it, c.errors()) },
 		"tls": func(it item) {
 			c.tlsTable = it

@@ -19,6 +19,7 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/certs"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/node"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 	"github.com/mayfly-run/mayfly/runtime/tomlfile"
 )
 
@@ -44,7 +45,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	want := node.Config{
 		Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8788", Domain: "localhost",
 		MaxModule: runtime.DefaultMaxModule, CodeMemory: deploy.DefaultCodeMemory, KeepVersions: 100, AuthFailures: 30, ClockStep: host.DefaultClockStep, AccountConcurrency: 1000, MaxHeader: 32 << 10, Drain: 30 * time.Second,
-		Limits: limits, MaxLimits: node.DefaultMaxLimits(), UsageKeep: 90 * 24 * time.Hour, Errors: 100,
+		Limits: limits, MaxLimits: node.DefaultMaxLimits(), UsageKeep: 90 * 24 * time.Hour, Errors: 100, Traces: telemetry.TracesConfig{Sampling: 1},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -82,6 +83,7 @@ func TestWholeExample(t *testing.T) {
 		Limits:    limits,
 		MaxLimits: node.DefaultMaxLimits(),
 		UsageKeep: 90 * 24 * time.Hour, Errors: 100,
+		Traces: telemetry.TracesConfig{Endpoint: "http://127.0.0.1:4318", Sampling: 1, Headers: map[string]string{"authorization": "Bearer ..."}},
 		Egress: fetch.Policy{
 			Allow: []fetch.Rule{mustRule(t, "10.1.2.3:5432"), mustRule(t, "db.internal.example.com")},
 			Only:  []fetch.Rule{mustRule(t, "api.example.com"), mustRule(t, "*.example.org")},
@@ -141,6 +143,7 @@ func TestConfigValues(t *testing.T) {
 		{"nothing may be fetched", "egress.only = []", node.Config{Egress: fetch.Policy{Only: []fetch.Rule{}}}},
 		{"an account with the node's defaults", "[egress]\nhigh_ports = true\n[accounts.a.egress]\n[accounts.b]", node.Config{
 			Egress: fetch.Policy{HighPorts: true}, AccountEgress: map[string]fetch.Policy{"a": {}}}},
+		{"some traces", "[traces]\nsampling = 0\ntrust = true\nendpoint = 'https://c.example/otlp'", node.Config{Traces: telemetry.TracesConfig{Endpoint: "https://c.example/otlp", Trust: true}}},
 		{"metrics of Functions", "metrics.functions = true", node.Config{FunctionMetrics: 200}},
 		{"metrics of some Functions", "[metrics]\nmax_functions = 5\nfunctions = true", node.Config{FunctionMetrics: 5}},
 		{"no metrics of Functions", "metrics.max_functions = 5", node.Config{}},
@@ -181,13 +184,19 @@ func configErrors() []configError {
 			`8:1: "high_ports" stands in [accounts.shop]; it belongs in [egress]`,
 		}},
 		{"a manifest", "name = 'shop'\nmain = 'shop.wasm'", []string{
-			`1:1: unknown key "name" at the top level, which may have accounts, egress, errors, limits, metrics, node, tls, usage`,
-			`2:1: unknown key "main" at the top level, which may have accounts, egress, errors, limits, metrics, node, tls, usage`,
+			`1:1: unknown key "name" at the top level, which may have accounts, egress, errors, limits, metrics, node, tls, traces, usage`,
+			`2:1: unknown key "main" at the top level, which may have accounts, egress, errors, limits, metrics, node, tls, traces, usage`,
 		}},
 		{"[usage] and [errors]", "keep_days = 5\n[usage]\nkeep_days = 0\n[errors]\nkeep = 'all'", []string{
 			`1:1: "keep_days" stands at the top level; it belongs in [usage]`,
 			`3:13: usage.keep_days must be between 1 and 3660, not 0`,
 			`5:8: "keep" wants a whole number, not a string`,
+		}},
+		{"[traces]", "[traces]\nendpoint = '127.0.0.1:4318'\nsampling = 1.5\ntrust = 1\nheaders = { a = 5 }", []string{
+			`2:12: "endpoint" wants the URL of a collector such as "http://127.0.0.1:4318", not "127.0.0.1:4318"`,
+			`3:12: traces.sampling must be between 0 and 1, not 1.5`,
+			`4:9: "trust" wants true or false, not 1`,
+			`5:17: "a" wants a string, not 5`,
 		}},
 		{"[node]", "[node]\ndata = ''\nlisten = '8787'\nadmin = 'localhost:http'\ndomain = 'example.com:80'\nmax_module_mb = 1025\nmax_header_kb = 129\nmax_connections_per_address = -1\nproxy_protocol = 'yes'\naccess_log = false\ndrain_seconds = 1.5", []string{
 			`2:8: "data" wants a string, not an empty string`,

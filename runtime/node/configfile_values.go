@@ -10,6 +10,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime/router"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
 // node are the keys of [node].
@@ -45,6 +46,49 @@ func (c *configFile) node() fields {
 // usage are the keys of [usage].
 func (c *configFile) usage() fields {
 	return fields{"keep_days": numberTo(c, &c.cfg.UsageKeep, 24*time.Hour, 1, 3660)}
+}
+
+// traces reads [traces]: all requests are traced where nothing else is said.
+func (c *configFile) traces(it item) {
+	to := &c.cfg.Traces
+	to.Sampling = 1
+	c.Table(it, fields{
+		"endpoint": func(it item) {
+			text, _ := it.Value.(string)
+			if _, err := telemetry.CollectorURL(text); err != nil {
+				c.WantText(it, "the URL of a collector such as \"http://127.0.0.1:4318\"")
+				return
+			}
+			to.Endpoint = text
+		},
+		"sampling": c.partTo(&to.Sampling),
+		"trust":    c.BoolTo(&to.Trust),
+		"headers": func(it item) {
+			to.Headers = map[string]string{}
+			for _, field := range c.Children(it, "a table of texts") {
+				if text, ok := c.Text(field); ok {
+					to.Headers[field.Key] = text
+				}
+			}
+		},
+	})
+}
+
+func (c *configFile) partTo(to *float64) func(item) {
+	return func(it item) {
+		n, ok := it.Value.(float64)
+		if whole, isWhole := it.Value.(int64); isWhole {
+			n, ok = float64(whole), true
+		}
+		switch {
+		case !ok:
+			c.Want(it, "a number from 0 to 1")
+		case !(n >= 0 && n <= 1):
+			c.BadValue(it, "%s must be between 0 and 1, not %v", it.Path, n)
+		default:
+			*to = n
+		}
+	}
 }
 
 // metrics reads [metrics]: how many Functions counts only where they are told apart.

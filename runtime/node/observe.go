@@ -12,7 +12,11 @@ import (
 
 // openObserver makes what is told of Invocations, and what keeps of it.
 func (n *Node) openObserver(ctx context.Context, store kv.Store, id string) (err error) {
-	n.observer = telemetry.NewObserver(telemetry.ObserverConfig{Failures: n.cfg.Errors, Logger: n.cfg.Logger})
+	tracer, err := n.openTracer(ctx, id)
+	if err != nil {
+		return err
+	}
+	n.observer = telemetry.NewObserver(telemetry.ObserverConfig{Failures: n.cfg.Errors, Tracer: tracer, Logger: n.cfg.Logger})
 	n.closers = append(n.closers, n.observer.Close)
 	n.ledger, err = telemetry.NewLedger(ctx, telemetry.LedgerConfig{
 		Observer: n.observer, Store: store, Node: id, Keep: n.cfg.UsageKeep, Functions: n.cfg.FunctionMetrics, Logger: n.cfg.Logger})
@@ -21,6 +25,19 @@ func (n *Node) openObserver(ctx context.Context, store kv.Store, id string) (err
 	}
 	n.closers = append(n.closers, n.ledger.Close)
 	return nil
+}
+
+// openTracer makes what sends traces, where that is wanted.
+func (n *Node) openTracer(ctx context.Context, id string) (*telemetry.Tracer, error) {
+	if n.cfg.Traces.Endpoint == "" {
+		return nil, nil
+	}
+	tracer, err := telemetry.NewTracer(ctx, n.cfg.Traces, id, n.cfg.Version, n.cfg.Logger)
+	if err != nil {
+		return nil, fmt.Errorf("open traces: %w", err)
+	}
+	n.closers = append(n.closers, tracer.Close)
+	return tracer, nil
 }
 
 // openMetrics adds what is asked for when metrics are read.

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // ObserverConfig configures an Observer. The zero value is ready.
 type ObserverConfig struct {
 	Failures int              // how many of each Function are kept; default 100
+	Tracer   *Tracer          // nil: nothing is traced
 	Now      func() time.Time // default: time.Now
 	Logger   *slog.Logger     // default: discard
 }
@@ -81,8 +83,13 @@ func (o *Observer) Begin(at *Observed, c *host.Call) {
 	if o == nil {
 		return
 	}
-	if v := o.version(at, c.Bindings); v.function.tails.Load() != nil {
-		c.Watcher = &recording{}
+	listens := o.version(at, c.Bindings).function.tails.Load() != nil
+	var span trace.Span
+	if o.cfg.Tracer != nil {
+		span = o.cfg.Tracer.begin(c)
+	}
+	if listens || span != nil {
+		c.Watcher = &recording{listens: listens, tracer: o.cfg.Tracer, span: span}
 	}
 }
 
@@ -103,8 +110,15 @@ func (o *Observer) End(at *Observed, c *host.Call, e Ended) {
 	if isFailure(e.Outcome) {
 		o.fail(v, c, e)
 	}
-	if r, ok := c.Watcher.(*recording); ok {
+	r, ok := c.Watcher.(*recording)
+	if !ok {
+		return
+	}
+	if r.listens {
 		v.function.tell(r, c, e)
+	}
+	if r.span != nil {
+		endSpan(r.span, c, e)
 	}
 }
 

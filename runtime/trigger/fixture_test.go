@@ -39,6 +39,7 @@ type server struct {
 	metrics  *telemetry.Metrics
 	services *host.Services
 	guestLog *hosttest.Log
+	observer *telemetry.Observer
 	log      *syncBuffer
 }
 
@@ -76,8 +77,8 @@ func startWith(t testing.TB, registry deploy.Config, guests map[string][]byte, e
 	}, OwnAddrs: func() ([]netip.Addr, error) { return nil, nil }}))(t)
 	services := &host.Services{Fetcher: fetcher, Log: s.guestLog, Logger: logger, Now: time.Now, Random: rand.Reader}
 	registry.Store, registry.Blobs, registry.Runtime = memkv.New(memkv.Config{}), memkv.NewBlobs(), engine
-	s.metrics, s.services = new(telemetry.Metrics), services
-	runner := trigger.NewRunner(trigger.RunnerConfig{Services: services, Logger: logger, Metrics: s.metrics})
+	s.metrics, s.services, s.observer = new(telemetry.Metrics), services, telemetry.NewObserver(telemetry.ObserverConfig{})
+	runner := trigger.NewRunner(trigger.RunnerConfig{Services: services, Logger: logger, Metrics: s.metrics, Observer: s.observer})
 	registry.Call = runner.Call
 	registry.Services, registry.Domain, registry.Logger = services, "localhost", logger
 	s.registry = must(deploy.NewRegistry(t.Context(), registry))(t)

@@ -129,6 +129,7 @@ func (t called) request(req *host.FetchRequest) host.Request {
 	h = h.Add("cf-connecting-ip", client).Add("x-forwarded-proto", t.scheme).Add("x-forwarded-for", client)
 	return host.Request{
 		Method: []byte(req.Method), URL: []byte(t.scheme + "://" + t.host + t.path), Headers: h, Client: req.Caller.Client,
+		Traced: inTrace(req) && req.Traced,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
 // relayGuest answers with what the Function bound to PEER answers to "GET" of url,
@@ -350,5 +351,20 @@ func TestServiceWithoutBody(t *testing.T) {
 		if code != tt.want || body != "" || err != nil {
 			t.Errorf("%s %s: got %d %q, %v; want %d and nothing", tt.method, tt.callee, code, body, err, tt.want)
 		}
+	}
+}
+
+// Whoever observes is told of calls between Functions as of others.
+func TestServiceCallIsObserved(t *testing.T) {
+	s := start(t, host.Limits{}, map[string][]byte{"traps": guest("", func(map[string]uint32) [][]byte { return [][]byte{hosttest.Unreachable} })})
+	if _, _, err := ask(t, s.caller("traps"), host.FetchRequest{Method: "GET", URL: "http://a/b"}, ""); err == nil {
+		t.Fatal("it was answered")
+	}
+	var all []telemetry.Failure
+	for deadline := time.Now().Add(20 * time.Second); len(all) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		all = s.observer.Failures("local", "traps")
+	}
+	if len(all) != 1 || all[0].URL != "http://a/b" || all[0].Message != "unreachable" {
+		t.Errorf("got %+v", all)
 	}
 }
