@@ -30,6 +30,8 @@ type step struct {
 	stdin string
 	want  string // regular expression for what it prints
 	fails bool
+	// answer is what the Function answers after it; empty if that does not matter.
+	answer string
 }
 
 // The order counts: each step builds on those before.
@@ -67,6 +69,15 @@ var steps = []step{
 	{args: "triggers deploy", want: `Deployed hello triggers`},
 	{args: "tail hello --format json", want: `"outcome": "ok"`}, // see tail
 	{args: "delete --force", want: `Successfully deleted hello`},
+
+	// An unmodified JavaScript project.
+	{args: "deploy", want: `(?s)env.MODE \("production"\).*Deployed hello triggers.*Current Version ID: [0-9a-f-]{36}`, answer: `{"path":"/","mode":"production","other":"from other.js"}`},
+	{args: "versions upload --message edited --tag v3 --var MODE:edited", want: `Version Preview URL`, answer: `{"path":"/","mode":"production","other":"from other.js"}`},
+	{args: "versions list", want: `(?s)Tag:\s+v3.*Message:\s+edited`},
+	{args: "deploy --var MODE:again", want: `Current Version ID`, answer: `{"path":"/","mode":"again","other":"from other.js"}`},
+	{args: "rollback -y", want: `has been deployed to 100%`, answer: `{"path":"/","mode":"production","other":"from other.js"}`},
+	{args: "deploy broken.js", want: `nothing.* is not defined`, fails: true},
+	{args: "delete --force", want: `Successfully deleted hello`},
 	{args: "versions list", want: `does not exist`, fails: true},
 	{args: "kv namespace delete --namespace-id {ns} -y", want: `Deleted|Deleting`},
 }
@@ -88,6 +99,12 @@ func TestWrangler(t *testing.T) {
 			continue
 		}
 		w.mustRun(t, s)
+		if s.answer == "" {
+			continue
+		}
+		if got := n.mustAsk(t); got != s.answer {
+			t.Fatalf("after wrangler %s the Function answers %s, want %s", s.args, got, s.answer)
+		}
 	}
 }
 
@@ -98,13 +115,23 @@ type wrangler struct {
 	env    []string
 }
 
+const worker = `import { other } from "./other.js";
+export default {
+  async fetch(request, env) {
+    return Response.json({ path: new URL(request.url).pathname, mode: env.MODE, other });
+  },
+};
+`
+
 func newWrangler(t *testing.T, n *node) *wrangler {
 	t.Helper()
 	w := &wrangler{install(t), t.TempDir(), append(os.Environ(), "CLOUDFLARE_API_BASE_URL="+n.api, "CLOUDFLARE_API_TOKEN="+n.token,
 		"CLOUDFLARE_ACCOUNT_ID=local", "WRANGLER_SEND_METRICS=false", "WRANGLER_SEND_ERROR_REPORTS=false", "WRANGLER_LOG_PATH="+t.TempDir(), "CI=1", "NO_COLOR=1", "FORCE_COLOR=0")}
 	for name, text := range map[string]string{
-		"wrangler.toml": "name = \"hello\"\nmain = \"index.js\"\ncompatibility_date = \"2025-01-01\"\n",
-		"index.js":      "export default { fetch() { return new Response('hello') } }\n",
+		"wrangler.toml": "name = \"hello\"\nmain = \"index.js\"\ncompatibility_date = \"2025-01-01\"\n[vars]\nMODE = \"production\"\n",
+		"index.js":      worker,
+		"other.js":      "export const other = 'from other.js';\n",
+		"broken.js":     "nothing();\nexport default { fetch() {} }\n",
 		"bulk.json":     `[{"key":"one","value":"1"},{"key":"two","value":"Mg==","base64":true}]`,
 		"keys.json":     `["one","two"]`,
 		"secrets.json":  `{"API_KEY":"three","OTHER":"four"}`,
@@ -262,7 +289,8 @@ func answers(text string) []byte {
 	return m.Bytes()
 }
 
-func (n *node) mustAsk(t *testing.T) {
+// mustAsk asks the Function, and returns its answer.
+func (n *node) mustAsk(t *testing.T) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+n.web+"/", nil)
 	if err != nil {
@@ -273,5 +301,10 @@ func (n *node) mustAsk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
 }

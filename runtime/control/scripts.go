@@ -16,7 +16,7 @@ type scriptJSON struct {
 	CreatedOn    time.Time      `json:"created_on"`
 	ModifiedOn   time.Time      `json:"modified_on"`
 	UsageModel   string         `json:"usage_model"`
-	DeploymentID string         `json:"deployment_id"`
+	DeploymentID string         `json:"deployment_id"` // of the Version, as on Cloudflare: wrangler shows it as that
 	VersionID    string         `json:"version_id"`
 	URL          string         `json:"url"`
 	Routes       []deploy.Route `json:"routes"`
@@ -29,7 +29,7 @@ func (r *request) scriptOf(f deploy.Function, v deploy.Version) scriptJSON {
 	return scriptJSON{
 		ID: f.Name, ETag: v.Digest, Handlers: []string{"fetch"},
 		CreatedOn: f.Created, ModifiedOn: f.Modified, UsageModel: "standard",
-		DeploymentID: f.Deployments[0].ID, VersionID: v.ID,
+		DeploymentID: v.ID, VersionID: v.ID,
 		URL:    r.api.cfg.URL(r.api.registry.Host(f.Account, f.Name)),
 		Routes: append([]deploy.Route{}, f.Routes...),
 	}

@@ -107,7 +107,7 @@ func TestSettingsVersionsDeployments(t *testing.T) {
 		}
 	}
 	f.ok(t, call{method: "GET", path: scripts + "/hello/deployments"}, &deployments)
-	if d := deployments.Deployments; len(d) != 2 || d[0].ID != made.DeploymentID || d[0].Versions[0].VersionID != made.VersionID || d[0].Versions[0].Percentage != 100 {
+	if d := deployments.Deployments; len(d) != 2 || d[0].ID == "" || made.DeploymentID != made.VersionID || d[0].Versions[0].VersionID != made.VersionID || d[0].Versions[0].Percentage != 100 {
 		t.Errorf("got %+v", deployments)
 	}
 }
