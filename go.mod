@@ -8,6 +8,7 @@ require (
 	github.com/aperturerobotics/go-quickjs-wasi-reactor v0.15.1
 	github.com/dgraph-io/badger/v4 v4.9.6
 	github.com/dunglas/httpsfv v1.1.2
+	github.com/evanw/esbuild v0.28.2
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/gobwas/ws v1.5.0
 	github.com/klauspost/compress v1.20.3

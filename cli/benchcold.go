@@ -11,10 +11,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mayfly-run/mayfly/cli/internal/build"
 	"github.com/mayfly-run/mayfly/cli/internal/measure"
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/host/fetch"
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/host/wagi"
 	"github.com/mayfly-run/mayfly/kv"
@@ -82,7 +84,7 @@ func (b *benchColdCommand) run(c *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
-	module, err := os.ReadFile(file)
+	module, err := build.ReadModule(file)
 	if err != nil {
 		return fmt.Errorf("read module: %w", err)
 	}
@@ -117,7 +119,7 @@ func (b *benchColdCommand) moduleAt(ctx context.Context, path string) (string, *
 }
 
 func (b *benchColdCommand) measure(ctx context.Context, module []byte, m *deploy.Manifest) (result measure.ColdResult, err error) {
-	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}, Simple: b.engine == "simple"})
+	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{js.New(), native.New(), wagi.New()}, Simple: b.engine == "simple"})
 	if err != nil {
 		return result, fmt.Errorf("start engine: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mayfly-run/mayfly/cli/api"
+	"github.com/mayfly-run/mayfly/cli/internal/build"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/spf13/cobra"
 )
@@ -24,6 +25,8 @@ type deployCommand struct {
 	json    bool
 	dry     bool
 
+	made string // folder that is removed in the end; may be empty
+
 	message, tag, alias string
 	canary              canaryFlags
 }
@@ -31,15 +34,15 @@ type deployCommand struct {
 func newDeploy(stdio Stdio) *cobra.Command {
 	d := &deployCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:     "deploy [FILE.wasm | DIR]",
+		Use:     "deploy [FILE | DIR]",
 		Example: "  mayfly deploy\n  mayfly deploy --env staging\n  mayfly deploy --dry-run\n  mayfly deploy hello.wasm --name hello --secrets-file secrets.json",
 		Short:   "Upload a Function and print where it serves",
 		Long: `Deploy builds the project in DIR (default: here) and uploads its module with what
 mayfly.toml says: routes, variables, KV namespaces, static files, limits. Of the
 files, only those are sent that the node does not have. A KV binding without
 an id gets a namespace of its own, named after the Function and the binding. A
-FILE.wasm is uploaded as it is, without a manifest. Prints the URL at which it
-serves now.`,
+FILE.wasm is uploaded as it is, without a manifest; a FILE.js or FILE.ts with what
+it imports. Prints the URL at which it serves now.`,
 		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error { return d.run(c, argument(args, 0, ".")) },
 	}
@@ -69,6 +72,7 @@ func (d *deployCommand) run(c *cobra.Command, path string) error {
 		return err
 	}
 	file, m, err := d.prepare(c, path)
+	defer func() { os.RemoveAll(d.made) }()
 	if err != nil {
 		return err
 	}
@@ -100,7 +104,12 @@ func (d *deployCommand) prepare(c *cobra.Command, path string) (file string, m *
 	case !info.IsDir() && d.stage.given() && d.stage.name != "":
 		return "", nil, usagef(c, "--env is for a project with a mayfly.toml; deploy its folder instead of %s", path)
 	case !info.IsDir():
-		m.Name = strings.ToLower(strings.TrimSuffix(filepath.Base(path), ".wasm"))
+		m.Name = strings.ToLower(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
+		if build.IsScript(path) {
+			if file, err = d.bundle(path); err != nil {
+				return "", nil, err
+			}
+		}
 	default:
 		p, built, err := buildProject(c.Context(), d.stdio, path, d.stage.get())
 		if err != nil {
@@ -117,6 +126,22 @@ func (d *deployCommand) prepare(c *cobra.Command, path string) (file string, m *
 		return "", nil, usagef(c, "%v; choose another with --name", err)
 	}
 	return file, m, nil
+}
+
+// bundle makes one module of a script without a project, in a file that is removed
+// when the command ends.
+func (d *deployCommand) bundle(script string) (string, error) {
+	main, err := filepath.Abs(script)
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "mayfly-build-*")
+	if err != nil {
+		return "", fmt.Errorf("make folder: %w", err)
+	}
+	d.made = dir
+	file := filepath.Join(dir, "index.js")
+	return file, build.Bundle(filepath.Dir(main), main, file, d.stdio.Err)
 }
 
 // tell says what a Version newly asks for.
@@ -151,6 +176,8 @@ func (d *deployCommand) send(ctx context.Context, client *api.Client, file strin
 		metadata.MainModule = ""
 	} else if module, err = os.ReadFile(file); err != nil {
 		return fmt.Errorf("read module: %w", err)
+	} else {
+		metadata.MainModule = m.Name + filepath.Ext(file)
 	}
 	if d.assets != "" {
 		if metadata.Assets, err = d.sendAssets(ctx, client, m); err != nil {
@@ -191,7 +218,6 @@ func annotations(pairs ...string) map[string]string {
 // for under "mayfly".
 func metadataOf(m *deploy.Manifest) api.Metadata {
 	metadata := api.Metadata{
-		MainModule:        m.Name + ".wasm",
 		CompatibilityDate: m.CompatibilityDate,
 		Bindings:          []api.Binding{},
 		Mayfly: struct {

@@ -21,11 +21,12 @@ func newNew(stdio Stdio) *cobra.Command {
 	n := &newCommand{stdio: stdio}
 	c := &cobra.Command{
 		Use:     "new NAME",
-		Example: "  mayfly new greet\n  mayfly init greet",
+		Example: "  mayfly new greet\n  mayfly new greet --lang ts\n  mayfly init greet",
 		Aliases: []string{"init"},
 		Short:   "Make a project",
-		Long: `New makes the folder NAME with a Function that says hello, its test and a copy of
-the SDK. It builds without a network.`,
+		Long: `New makes the folder NAME with a Function that says hello: in Go with its test and a
+copy of the SDK, or a Worker in JavaScript or TypeScript (--lang js, --lang ts). It
+builds without a network.`,
 		Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error { return n.run(c, args[0]) },
 	}
@@ -33,6 +34,9 @@ the SDK. It builds without a network.`,
 	c.RegisterFlagCompletionFunc("lang", cobra.FixedCompletions(scaffold.Languages(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
+
+// testHint is how a new project is tested, by language.
+var testHint = map[string]string{"go": "  go test ./...\n"}
 
 func (n *newCommand) run(c *cobra.Command, dir string) error {
 	name := filepath.Base(filepath.Clean(dir))
@@ -53,8 +57,7 @@ func (n *newCommand) run(c *cobra.Command, dir string) error {
 
   cd %[1]s
   mayfly dev       # serves it, again after every save
-  go test ./...
-  mayfly deploy    # puts it on a node
-`, dir)
+%[2]s  mayfly deploy    # puts it on a node
+`, dir, testHint[n.language])
 	return err
 }

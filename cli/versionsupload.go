@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"os"
 
 	"github.com/mayfly-run/mayfly/cli/api"
 	"github.com/spf13/cobra"
@@ -33,6 +34,7 @@ func (u *versionsUpload) run(c *cobra.Command, path string) error {
 		return err
 	}
 	file, m, err := u.prepare(c, path)
+	defer func() { os.RemoveAll(u.made) }()
 	if err != nil {
 		return err
 	}

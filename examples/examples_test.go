@@ -6,6 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,6 +46,14 @@ func TestExamples(t *testing.T) {
 			{"POST", "/sum", "[", 400, nil}, {"GET", "/sum", "", 405, nil}, {"GET", "/ticks", "", 200, []string{"tick 1\n", "tick 5\n"}}},
 		"auth":    {{"GET", "/whoami", "", 401, nil}},
 		"gateway": {{"GET", "/", "", 401, []string{"show a token"}}}, // which auth said, deployed before
+		"worker-router": {{"GET", "/hello/ada%20l", "", 200, []string{`{"greeting":"Hello, ada l!"}`}}, {"POST", "/sum", "[1,2.5]", 200, []string{`{"sum":3.5}`}},
+			{"POST", "/sum", "[", 400, []string{"not JSON"}}, {"GET", "/sum", "", 405, nil}, {"GET", "/none", "", 404, []string{"nothing at /none"}}},
+		"worker-notes": {{"GET", "/notes", "", 200, []string{`"notes":[]`}}, {"POST", "/notes", `{"title":" "}`, 400, []string{"needs a title"}},
+			{"PUT", "/notes/x", `{"title":"Milk","text":"é"}`, 204, nil}, {"GET", "/notes/x", "", 200, []string{`{"title":"Milk","text":"é"}`}},
+			{"GET", "/notes", "", 200, []string{`[{"id":"x","title":"Milk"}]`}}, {"POST", "/notes", `{"title":"Tea"}`, 201, []string{`{"id":"`}},
+			{"DELETE", "/notes/x", "", 204, nil}, {"GET", "/notes/x", "", 404, nil}, {"PATCH", "/notes", "", 405, nil}},
+		"worker-ab":  {{"GET", "/", "", 200, []string{"<h1>The page as it "}}},
+		"worker-jwt": {{"GET", "/", "", 503, []string{"JWT_KEY is missing"}}},
 	}
 	for _, status := range []int{200, 200, 200, 200, 200, 429} {
 		tests["ratelimit"] = append(tests["ratelimit"], exchange{"GET", "/", "", status, nil})
@@ -63,6 +74,12 @@ func TestExamples(t *testing.T) {
 	t.Run("gateway asks auth", func(t *testing.T) {
 		n.ask(t, n.url("gateway"), exchange{"GET", "/", "", 200, []string{"Hello, bob\n"}}, "Authorization", "Bearer bob-token")
 	})
+	t.Run("A/B by cookie", func(t *testing.T) {
+		for variant, want := range map[string]string{"a": "as it was", "b": "as it may be"} {
+			n.ask(t, n.url("worker-ab"), exchange{"GET", "/", "", 200, []string{want}}, "Cookie", "x=y; variant="+variant)
+		}
+	})
+	t.Run("JWT", func(t *testing.T) { checkTokens(t, n) })
 	t.Run("counter under concurrent requests", func(t *testing.T) { countTogether(t, n) })
 }
 
@@ -102,6 +119,32 @@ func countTogether(t *testing.T, n *node) {
 	all.Wait()
 	if got := n.count(t) - before; got != clients*each {
 		t.Errorf("%d requests counted to %d", clients*each, got)
+	}
+}
+
+// checkTokens asks with good and bad tokens.
+func checkTokens(t *testing.T, n *node) {
+	const key = "not a good key"
+	n.mayflyWith(strings.NewReader(key), "secret", "put", "JWT_KEY", "--name", "worker-jwt")
+	sign := func(key, head, claims string) string {
+		text := base64.RawURLEncoding.EncodeToString([]byte(head)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write([]byte(text))
+		return "Bearer " + text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}
+	const head = `{"alg":"HS256"}`
+	for _, tt := range []struct {
+		token  string
+		status int
+	}{
+		{sign(key, head, `{"sub":"ada?>"}`), 200},
+		{sign("other", head, `{"sub":"ada"}`), 401},
+		{sign(key, `{"alg":"none"}`, `{"sub":"ada"}`), 401},
+		{sign(key, head, `{"sub":"ada","exp":1}`), 401},
+		{"Bearer x", 401},
+		{"", 401},
+	} {
+		n.ask(t, n.url("worker-jwt"), exchange{"GET", "/", "", tt.status, nil}, "Authorization", tt.token)
 	}
 }
 
@@ -165,7 +208,13 @@ func run(t *testing.T, cmd *exec.Cmd) string {
 // mayfly runs a command against the node and returns what it prints.
 func (n *node) mayfly(args ...string) string {
 	n.t.Helper()
+	return n.mayflyWith(nil, args...)
+}
+
+func (n *node) mayflyWith(stdin io.Reader, args ...string) string {
+	n.t.Helper()
 	cmd := exec.Command(n.binary, args...)
+	cmd.Stdin = stdin
 	cmd.Env = append(os.Environ(), "MAYFLY_API=http://"+n.admin+"/client/v4", "MAYFLY_API_TOKEN="+n.token)
 	return run(n.t, cmd)
 }

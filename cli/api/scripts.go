@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"strings"
 	"time"
 )
 
@@ -55,7 +56,8 @@ type Binding struct {
 	Simple      any             `json:"simple,omitempty"` // of a ratelimit
 }
 
-// Upload deploys a module under a name. sent is told how many bytes have gone
+// Upload deploys a module under a name. It is WebAssembly, or JavaScript if the name
+// of Metadata.MainModule ends in .js. sent is told how many bytes have gone
 // out; it may be nil.
 func (c *Client) Upload(ctx context.Context, name string, module []byte, m Metadata, sent func(n int)) (Script, error) {
 	body, contentType, err := uploadBody(module, m)
@@ -80,7 +82,7 @@ func uploadBody(module []byte, m Metadata) (body []byte, contentType string, err
 		return nil, "", err
 	}
 	if m.MainModule != "" {
-		if err := addPart(w, m.MainModule, m.MainModule, "application/wasm", module); err != nil {
+		if err := addPart(w, m.MainModule, m.MainModule, moduleType(m.MainModule), module); err != nil {
 			return nil, "", err
 		}
 	}
@@ -88,6 +90,14 @@ func uploadBody(module []byte, m Metadata) (body []byte, contentType string, err
 		return nil, "", err
 	}
 	return b.Bytes(), w.FormDataContentType(), nil
+}
+
+// moduleType is the type of a main module.
+func moduleType(name string) string {
+	if strings.HasSuffix(name, ".js") {
+		return "application/javascript+module"
+	}
+	return "application/wasm"
 }
 
 func addPart(w *multipart.Writer, name, file, contentType string, data []byte) error {

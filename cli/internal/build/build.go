@@ -25,8 +25,9 @@ func (e *Failed) Error() string { return fmt.Sprintf("build: %s: %v", e.Command,
 func (e *Failed) Unwrap() error { return e.Err }
 
 // Build runs the manifest's build command, if any, and then compiles the Go
-// package that main names, unless main is a module already. It returns the
-// module's file, "" if there are static files only. The manifest's warnings go to log, and what compilers write as
+// package or bundles the JavaScript that main names, unless main is a module
+// already. It returns the module's file, "" if there are static files only. The
+// manifest's warnings go to log, and what compilers write as
 // they go; the error of one that failed is *Failed.
 func (p *Project) Build(ctx context.Context, log io.Writer) (string, error) {
 	for _, w := range p.Manifest.Warnings {
@@ -44,6 +45,9 @@ func (p *Project) Build(ctx context.Context, log io.Writer) (string, error) {
 	}
 	if p.namesModule() {
 		return p.prebuilt()
+	}
+	if p.isScript() {
+		return p.bundle(), p.buildScript(ctx, log)
 	}
 	if !p.isGo() {
 		return "", p.nothingToBuild()
@@ -64,7 +68,7 @@ func (p *Project) nothingToBuild() error {
 	if p.Manifest.Build.Command != "" {
 		return &ManifestError{errors.New(`main has to name the .wasm file that the build command writes: main = "out.wasm"`)}
 	}
-	return &ManifestError{fmt.Errorf("%s has neither Go sources nor a module: in mayfly.toml, set main to a .wasm file, and command in [build] to what makes it", p.Dir)}
+	return &ManifestError{fmt.Errorf("%s has neither Go sources nor a module: in mayfly.toml, set main to a .js or .ts file, or to a .wasm file and command in [build] to what makes it", p.Dir)}
 }
 
 const maxOutput = 1 << 20 // bytes of a compiler's output that Failed keeps

@@ -67,6 +67,8 @@ main = "cmd/fn/main.go"
 		{"library by file", library, "", "lib.wasm", "_initialize"},
 		{"stage", library, "next", "lib-next.wasm", "_initialize"},
 		{"prebuilt", "-- mayfly.toml --\nmain = \"out/x.wasm\"\n-- out/x.wasm --\nexport: it\n", "", "out/x.wasm", "it"},
+		{"TypeScript", "-- mayfly.toml --\nmain = \"src/index.ts\"\n-- src/index.ts --\nimport { x } from './x';\nexport default x as number;\n-- src/x.ts --\nexport const x: number = 42;\n", "", ".mayfly/build/app.js", "x = 42;"},
+		{"JavaScript by command", "-- mayfly.toml --\nmain = \"out.js\"\n[build]\ncommand = \"echo 'export default 1234' > out.js\"\n", "", ".mayfly/build/app.js", "1234"},
 		{"build command", "-- mayfly.toml --\nmain = \"x.wasm\"\n[build]\ncommand = \"echo made > ../x.wasm\"\ncwd = \"sub\"\n-- sub/x --\n", "", "x.wasm", "made"},
 		{"build command before go", command + "-- mayfly.toml --\n[build]\ncommand = \"echo 'package main\\nfunc init() {}' > made.go\"\n", "", "app.wasm", "_start"},
 	} {
@@ -97,6 +99,8 @@ func TestBuildFails(t *testing.T) {
 		{"syntax", "-- go.mod --\nmodule x\n-- main.go --\npackage main\nfunc main( {\n", "main.go:2:12: syntax error"},
 		{"no go.mod", "-- main.go --\npackage main\nfunc main() {}\n", "go.mod"},
 		{"missing import", "-- go.mod --\nmodule x\n-- main.go --\npackage main\nimport _ \"example.com/absent\"\nfunc main() {}\n", "example.com/absent"},
+		{"TypeScript", "-- mayfly.toml --\nmain = \"a.ts\"\n-- a.ts --\nlet x: = 1\n", "a.ts:1:7"},
+		{"missing package", "-- mayfly.toml --\nmain = \"a.js\"\n-- a.js --\nimport 'absent'\n", "Could not resolve \"absent\""},
 		{"command", "-- mayfly.toml --\nmain = \"x.wasm\"\n[build]\ncommand = \"echo broken >&2; exit 3\"\n", "broken"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

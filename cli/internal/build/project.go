@@ -98,6 +98,9 @@ func (p *Project) Built() (file string, ok bool) {
 	if p.namesModule() {
 		return p.module(), p.Manifest.Build.Command != ""
 	}
+	if p.isScript() {
+		return p.bundle(), true
+	}
 	return p.output(), true
 }
 

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -209,8 +208,8 @@ func (s *Session) build(ctx context.Context, p *build.Project) ([]byte, error) {
 	}
 	s.module = nil
 	if file != "" {
-		if s.module, err = os.ReadFile(file); err != nil {
-			return nil, fmt.Errorf("read module: %w", err)
+		if s.module, err = build.ReadModule(file); err != nil {
+			return nil, err
 		}
 	}
 	s.sources = sources

@@ -30,7 +30,7 @@ var templates embed.FS
 const sdkFolder = "mayfly-sdk"
 
 // Languages are those that Create knows.
-func Languages() []string { return []string{"go"} }
+func Languages() []string { return []string{"go", "js", "ts"} }
 
 // ErrExists: the folder is there and not empty.
 var ErrExists = errors.New("it exists and is not empty")
@@ -91,6 +91,9 @@ func project(name, language string) ([]txtar.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expand template: %w", err)
 	}
+	if language != "go" {
+		return files, nil
+	}
 	for _, f := range txtar.Parse(goSDK).Files {
 		files = append(files, txtar.File{Name: sdkFolder + "/" + f.Name, Data: f.Data})
 	}
@@ -113,7 +116,18 @@ func expand(dir string, values map[string]string) (files []txtar.File, err error
 		if err := all.ExecuteTemplate(&b, base, values); err != nil {
 			return nil, err
 		}
-		files = append(files, txtar.File{Name: strings.TrimSuffix(base, ".tmpl"), Data: b.Bytes()})
+		files = append(files, txtar.File{Name: place(strings.TrimSuffix(base, ".tmpl")), Data: b.Bytes()})
 	}
 	return files, nil
+}
+
+// place is where a template's file lies in the project.
+func place(name string) string {
+	switch name {
+	case "gitignore": // one here would be in force
+		return ".gitignore"
+	case "index.js", "index.ts":
+		return "src/" + name
+	}
+	return name
 }

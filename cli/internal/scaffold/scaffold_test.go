@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/mayfly-run/mayfly/cli/internal/build"
 	"github.com/mayfly-run/mayfly/cli/internal/scaffold"
 	"github.com/mayfly-run/mayfly/cli/internal/scaffold/sdktar"
 	"golang.org/x/tools/txtar"
@@ -54,6 +55,27 @@ func TestPack(t *testing.T) {
 func TestPackRefusesHeaders(t *testing.T) {
 	if _, err := sdktar.Pack(fstest.MapFS{"a.go": {Data: []byte("/*\n-- b.go --\n*/\n")}}); err == nil {
 		t.Error("packed a file with a txtar header in it")
+	}
+}
+
+// Each language has a manifest whose main is there.
+func TestCreateScripts(t *testing.T) {
+	for _, language := range []string{"js", "ts"} {
+		dir := filepath.Join(t.TempDir(), "hello")
+		if err := scaffold.Create(dir, "hello", language); err != nil {
+			t.Fatal(err)
+		}
+		p, err := build.Open(dir, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		if _, err := p.Build(t.Context(), &log); err != nil || log.Len() > 0 {
+			t.Errorf("%s: %v\n%s", language, err, log.Bytes())
+		}
+		if _, err := os.Stat(filepath.Join(dir, ".gitignore")); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -1,0 +1,23 @@
+package build
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/mayfly-run/mayfly/host/js"
+)
+
+// ReadModule reads a module that Build made, as a node keeps it.
+func ReadModule(file string) ([]byte, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read module: %w", err)
+	}
+	if !IsScript(file) {
+		return data, nil
+	}
+	name := filepath.Base(file)
+	p := js.Program{Main: name, Modules: []js.Source{{Name: name, Type: js.TypeModule, Data: data}}}
+	return p.Encode()
+}
