@@ -6,17 +6,19 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/mayfly-run/mayfly/runtime/audit"
+	"github.com/mayfly-run/mayfly/runtime/node"
 	"github.com/spf13/cobra"
 )
 
 type auditCommand struct {
 	stdio Stdio
 	has   string
+	keys  []string // files
+	rest  bool
 	json  bool
 }
 
@@ -31,13 +33,20 @@ func newAudit(stdio Stdio) *cobra.Command {
 		Example: "  mayfly audit verify data/audit.log\n  mayfly audit verify data/audit.log --has 8d7a1c40",
 		Short:   "Check that no byte of a log was changed",
 		Long: `Verify checks the chain of a log, which is audit.log in the node's data directory,
-and says at which line it breaks. It prints how many entries there are and the sum
-of the last. Note that elsewhere: with --has, verify finds out later whether the log
-still has the entry, and so whether it was written anew or cut.`,
+and says at which line it breaks. FILE.1, FILE.2 and so on, in which it began, are read
+as well. It prints how many entries there are and the sum of the last. Note that
+elsewhere: with --has, verify finds out later whether the log still has the entry, and
+so whether it was written anew or cut.
+
+With --key, the file with the key that the node signs entries with, the last entry has
+to be signed, and all that follow a signed one. Give an earlier key as well where it
+was changed.`,
 		Args: exactly("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.verify(args[0]) },
 	}
 	verify.Flags().StringVar(&a.has, "has", "", "sum of an entry that has to be there")
+	verify.Flags().StringArrayVar(&a.keys, "key", nil, "file with the key that entries are signed with")
+	verify.Flags().BoolVar(&a.rest, "rest", false, "the files before the first that is there are elsewhere")
 	verify.Flags().BoolVar(&a.json, "json", false, "print JSON")
 	show := &cobra.Command{
 		Use:     "show FILE",
@@ -46,25 +55,26 @@ still has the entry, and so whether it was written anew or cut.`,
 		Args:    exactly("FILE"),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.show(args[0]) },
 	}
+	show.Flags().BoolVar(&a.rest, "rest", false, "the files before the first that is there are elsewhere")
 	parent.AddCommand(verify, show)
 	return parent
 }
 
-func readAudit(file string, do func(audit.Entry) error) (s audit.Summary, err error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return s, fmt.Errorf("open audit log: %w", err)
+func (a *auditCommand) read(file string, do func(audit.Entry) error) (audit.Summary, error) {
+	check := audit.Check{Rest: a.rest}
+	for _, name := range a.keys {
+		key, err := node.ReadKey(name)
+		if err != nil {
+			return audit.Summary{}, err
+		}
+		check.Keys = append(check.Keys, key)
 	}
-	defer f.Close()
-	if s, err = audit.Read(f, do); err != nil {
-		return s, fmt.Errorf("%s: %w", file, err)
-	}
-	return s, nil
+	return check.Read(file, do)
 }
 
 func (a *auditCommand) verify(file string) error {
 	has := a.has == ""
-	s, err := readAudit(file, func(e audit.Entry) error {
+	s, err := a.read(file, func(e audit.Entry) error {
 		has = has || e.Sum == a.has
 		return nil
 	})
@@ -77,14 +87,28 @@ func (a *auditCommand) verify(file string) error {
 		return fmt.Errorf("the log's chain holds, but no entry has the sum %s: the log was cut, or written anew", a.has)
 	}
 	if a.json {
-		return printJSON(a.stdio.Out, map[string]any{"entries": s.Entries, "first": s.First.Time, "last": s.Last.Time, "sum": s.Last.Sum})
+		return printJSON(a.stdio.Out, map[string]any{"entries": s.Entries, "signed": s.Signed, "number": s.First.Seq, "first": s.First.Time, "last": s.Last.Time, "sum": s.Last.Sum})
 	}
-	_, err = fmt.Fprintf(a.stdio.Out, "%d entries from %s to %s, the last with the sum\n%s\n", s.Entries, date(s.First.Time), date(s.Last.Time), s.Last.Sum)
+	_, err = fmt.Fprintf(a.stdio.Out, "%d entries%s from %s to %s, the last with the sum\n%s\n", s.Entries, a.about(s), date(s.First.Time), date(s.Last.Time), s.Last.Sum)
 	return err
 }
 
+// about says what is special of a log.
+func (a *auditCommand) about(s audit.Summary) (text string) {
+	if s.First.Seq > 0 {
+		text = fmt.Sprintf(" after the first %d", s.First.Seq)
+	}
+	switch {
+	case len(a.keys) > 0 && s.Signed == s.Entries:
+		text += ", all signed,"
+	case len(a.keys) > 0:
+		text += fmt.Sprintf(", signed but for the first %d,", s.Entries-s.Signed)
+	}
+	return text
+}
+
 func (a *auditCommand) show(file string) error {
-	_, err := readAudit(file, func(e audit.Entry) error {
+	_, err := a.read(file, func(e audit.Entry) error {
 		_, err := io.WriteString(a.stdio.Out, auditLine(e))
 		return err
 	})

@@ -81,13 +81,17 @@ func mustGoEnv(t *testing.T, names ...string) (env []string) {
 	return env
 }
 
-// scriptNode runs a node in this process until the script ends.
+// scriptNode runs a node in this process until the script ends: node [DIR [CONFIG]].
 func scriptNode(ts *testscript.TestScript, _ bool, args []string) {
 	data := ts.MkAbs("data")
+	command := []string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}
 	if len(args) > 0 {
 		data = ts.MkAbs(args[0])
 	}
-	p := start("serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	if len(args) > 1 {
+		command = append(command, "--config", ts.MkAbs(args[1]))
+	}
+	p := start(append(command, "--data", data)...)
 	ts.Defer(func() {
 		if code := p.end(); code != 0 {
 			panic(fmt.Sprintf("serve ended with %d: %s", code, &p.log))

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -77,6 +78,13 @@ func ParseKey(text []byte) (Key, error) {
 		}
 	}
 	return Key{}, ErrNotAKey
+}
+
+// MAC is the HMAC-SHA256 of a text under the Key, in hexadecimal digits.
+func (k Key) MAC(text string) string {
+	mac := hmac.New(sha256.New, k.bytes[:])
+	mac.Write([]byte(text))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 func notText(r rune) bool { return r > '~' || r < ' ' && r != '\n' && r != '\r' && r != '\t' }

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/mayfly-run/mayfly/host/secret"
 )
 
-// Entry is one line. Append sets Seq, Time, Skipped, Prev and Sum.
+// Entry is one line. Append sets Seq, Time, Skipped, Prev, Sum and MAC.
 type Entry struct {
 	Seq       uint64    `json:"seq"` // 0 for the first line
 	Time      time.Time `json:"time"`
@@ -29,6 +31,7 @@ type Entry struct {
 	Skipped int    `json:"skipped,omitempty"`
 	Prev    string `json:"prev"`
 	Sum     string `json:"sum,omitempty"` // always there in the log
+	MAC     string `json:"mac,omitempty"` // of Sum, if the log has a key
 }
 
 // Bounds of an entry, in bytes. A text that is longer is cut.
@@ -61,19 +64,32 @@ func cut(text string, most int) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// before is what stands between the summed part of a line and its sum.
-const before = `,"sum":"`
+// What stands between the summed part of a line and its sum, and before its MAC.
+const (
+	beforeSum = `,"sum":"`
+	beforeMAC = `,"mac":"`
+)
 
-// encode is the line of an entry, without its end.
-func (e Entry) encode() []byte {
-	e.Sum = ""
+const digits = 2 * sha256.Size // of a sum, or a MAC
+
+// encode is the line of an entry, without its end; with a MAC, if there is a key.
+func (e Entry) encode(key secret.Key) []byte {
+	e.Sum, e.MAC = "", ""
 	data, err := json.Marshal(e)
 	if err != nil {
 		panic(err) // it is made of texts and numbers
 	}
 	data = data[:len(data)-1]
-	return append(append(append(data, before...), digest(data)...), `"}`...)
+	sum := digest(data)
+	line := append(append(append(data, beforeSum...), sum...), '"')
+	if !key.IsZero() {
+		line = append(append(append(line, beforeMAC...), macOf(key, sum)...), '"')
+	}
+	return append(line, '}')
 }
+
+// macOf binds a sum to this use of the key.
+func macOf(key secret.Key, sum string) string { return key.MAC("mayfly audit log " + sum) }
 
 func digest(data []byte) string {
 	sum := sha256.Sum256(data)
@@ -84,12 +100,23 @@ var errDamaged = errors.New("was changed since it was written")
 
 // decode reads a line, if no bit of it was changed.
 func decode(line []byte) (e Entry, err error) {
-	split := len(line) - len(before) - sha256.Size*2 - len(`"}`)
-	if split < 0 || !bytes.Equal(line[split:], []byte(before+digest(line[:split])+`"}`)) {
+	summed := withoutMAC(line)
+	split := len(summed) - len(beforeSum) - digits - len(`"`)
+	if split < 0 || !bytes.Equal(summed[split:], []byte(beforeSum+digest(line[:split])+`"`)) {
 		return e, errDamaged
 	}
 	if err := json.Unmarshal(line, &e); err != nil {
 		return e, fmt.Errorf("is no entry: %w", err)
 	}
 	return e, nil
+}
+
+// withoutMAC is a line up to its sum, or less if it is none.
+func withoutMAC(line []byte) []byte {
+	line = bytes.TrimSuffix(line, []byte("}"))
+	at := len(line) - len(beforeMAC) - digits - len(`"`)
+	if at > 0 && bytes.HasPrefix(line[at:], []byte(beforeMAC)) {
+		return line[:at]
+	}
+	return line
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mayfly-run/mayfly/host/secret"
 	"golang.org/x/time/rate"
 )
 
@@ -30,9 +31,13 @@ const maxPending = 1000
 
 // Config of a Log. Path is required.
 type Config struct {
-	Path   string
-	Now    func() time.Time // default: time.Now
-	Logger *slog.Logger     // default: discard
+	Path string
+	// Key signs each entry; a zero one signs none. MaxSize is the size from which on
+	// another file is begun, in bytes; 0 is never.
+	Key     secret.Key
+	MaxSize int64
+	Now     func() time.Time // default: time.Now
+	Logger  *slog.Logger     // default: discard
 }
 
 // Log is a log that is being written. It is safe for concurrent use; one Log
@@ -45,6 +50,7 @@ type Log struct {
 	file     file
 	size     int64 // of all complete lines
 	reserved int64 // up to where the file has room on the disk
+	full     int64 // the size at which another file is begun
 	seq      uint64
 	prev     string
 	skipped  int
@@ -84,7 +90,7 @@ func newLog(cfg Config, f file) *Log {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Log{cfg: cfg, file: f,
+	return &Log{cfg: cfg, file: f, full: cfg.MaxSize,
 		strangers: rate.NewLimiter(rate.Every(strangerInterval), strangerBurst),
 		known:     rate.NewLimiter(rate.Every(knownInterval), knownBurst)}
 }
@@ -95,10 +101,17 @@ func (l *Log) resume(f *os.File) error {
 	if err != nil {
 		return err
 	}
-	if l.size = t.good; l.size == 0 {
+	l.size = t.good
+	before := t
+	if l.size == 0 {
+		if before, err = lastRotated(l.cfg.Path); err != nil {
+			return err
+		}
+	}
+	if before.good == 0 {
 		l.prev = random()
 	} else {
-		l.seq, l.prev = t.last.Seq+1, digest(t.line)
+		l.seq, l.prev = before.last.Seq+1, digest(before.line)
 	}
 	switch {
 	case t.torn > 0:
@@ -107,6 +120,8 @@ func (l *Log) resume(f *os.File) error {
 			return err
 		}
 		return l.write(Entry{Action: "recover log", Target: map[string]string{"removed_bytes": strconv.FormatInt(t.torn, 10)}})
+	case t.good == 0 && before.good > 0:
+		return syncFolder(l.cfg.Path)
 	case t.good == 0:
 		return errors.Join(l.write(Entry{Action: "begin log"}), syncFolder(l.cfg.Path))
 	}
@@ -184,6 +199,7 @@ func (l *Log) ready() error {
 	if size != l.size {
 		return fmt.Errorf("audit log %s has %d bytes instead of %d: something else has written to it; move it away and start the node again", l.cfg.Path, size, l.size)
 	}
+	l.rotate()
 	if l.reserved-l.size < reserve/2 {
 		if err := l.file.Reserve(l.size, reserve); err != nil {
 			return fmt.Errorf("make room for audit log: %w", err)
@@ -220,7 +236,7 @@ func (l *Log) write(e Entry) error {
 	}
 	e.Time = e.Time.UTC().Truncate(time.Millisecond)
 	e.Seq, e.Prev, e.Skipped = l.seq, l.prev, l.skipped
-	line := e.encode()
+	line := e.encode(l.cfg.Key)
 	_, err := l.file.Write(append(line, '\n'))
 	if err == nil {
 		err = l.file.Sync()

@@ -10,7 +10,11 @@ import (
 
 // openAudit opens the log of changes and records that the node starts.
 func (n *Node) openAudit() (*audit.Log, error) {
-	log, err := audit.Open(audit.Config{Path: n.dir().AuditLog(), Logger: n.cfg.Logger})
+	key, err := keyPlace{"mayfly.audit", "MAYFLY_AUDIT_KEY", n.cfg.AuditKeyFile}.read()
+	if err != nil {
+		return nil, err
+	}
+	log, err := audit.Open(audit.Config{Path: n.dir().AuditLog(), Key: key, MaxSize: n.cfg.AuditMaxSize, Logger: n.cfg.Logger})
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,13 @@ type Config struct {
 	// which the node goes over to it. Default: a key in Data, which it makes.
 	KEKFile, PreviousKEKFile string
 
+	// AuditKeyFile has the key that signs the entries of the log of changes, where
+	// neither the systemd credential mayfly.audit nor MAYFLY_AUDIT_KEY has it. Default:
+	// they are not signed. AuditMaxSize is the size from which on another file of that
+	// log is begun, in bytes; default 64 MiB.
+	AuditKeyFile string
+	AuditMaxSize int64
+
 	Domain    string      // Functions answer below it; default localhost
 	Limits    host.Limits // where a Version sets none; see host.DefaultLimits
 	MaxLimits host.Limits // the most a Version may set; see DefaultMaxLimits
@@ -125,6 +132,9 @@ func (c *Config) setDefaults() {
 	}
 	c.setMemory()
 	c.setConnections()
+	if c.AuditMaxSize == 0 {
+		c.AuditMaxSize = 64 << 20
+	}
 	if c.Dev && c.Reserve == 0 {
 		c.Reserve = leastReserve // a laptop is not a volume for a node
 	}

@@ -72,6 +72,7 @@ func (c *configFile) read() {
 		"metrics":  c.metrics,
 		"traces":   c.traces,
 		"errors":   func(it item) { c.Table(it, c.errors()) },
+		"audit":    func(it item) { c.Table(it, c.audit()) },
 		"tls": func(it item) {
 			c.tlsTable = it
 			c.Table(it, c.tls())
@@ -82,6 +83,7 @@ func (c *configFile) read() {
 	c.Belongs("limits", c.nodeLimits())
 	c.Belongs("egress", c.policy(&fetch.Policy{}))
 	c.Belongs("usage", c.usage())
+	c.Belongs("audit", c.audit())
 	c.Belongs("", top)
 	c.Table(c.Root(), top)
 }

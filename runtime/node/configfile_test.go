@@ -45,7 +45,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	want := node.Config{
 		Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8788", Domain: "localhost",
 		MaxModule: runtime.DefaultMaxModule, CodeMemory: deploy.DefaultCodeMemory, KeepVersions: 100, AuthFailures: 30, ClockStep: host.DefaultClockStep, AccountConcurrency: 1000, MaxHeader: 32 << 10, Drain: 30 * time.Second,
-		Limits: limits, MaxLimits: node.DefaultMaxLimits(), UsageKeep: 90 * 24 * time.Hour, Errors: 100, Traces: telemetry.TracesConfig{Sampling: 1},
+		Limits: limits, MaxLimits: node.DefaultMaxLimits(), UsageKeep: 90 * 24 * time.Hour, Errors: 100, AuditMaxSize: 64 << 20, Traces: telemetry.TracesConfig{Sampling: 1},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -76,13 +76,13 @@ func TestWholeExample(t *testing.T) {
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 		ProxyProtocol:  true,
 		AccessLogFile:  "/var/log/mayfly/access.log",
-		KEKFile:        "/etc/mayfly/kek", PreviousKEKFile: "/etc/mayfly/kek.old",
+		KEKFile:        "/etc/mayfly/kek", PreviousKEKFile: "/etc/mayfly/kek.old", AuditKeyFile: "/etc/mayfly/audit.key",
 		TLS: node.TLS{Listen: ":8443", PublicPort: 443, Redirect: true, HSTS: time.Hour,
 			Certificates: []certs.Pair{{Cert: "/etc/mayfly/example.com.pem", Key: "/etc/mayfly/example.com.key"}},
 			ACME:         &certs.ACME{Email: "operator@example.com", Directory: "https://acme-v02.api.letsencrypt.org/directory", CAFile: "/etc/mayfly/acme-root.pem"}},
 		Limits:    limits,
 		MaxLimits: node.DefaultMaxLimits(),
-		UsageKeep: 90 * 24 * time.Hour, Errors: 100,
+		UsageKeep: 90 * 24 * time.Hour, Errors: 100, AuditMaxSize: 64 << 20,
 		Traces: telemetry.TracesConfig{Endpoint: "http://127.0.0.1:4318", Sampling: 1, Headers: map[string]string{"authorization": "Bearer ..."}},
 		Egress: fetch.Policy{
 			Allow: []fetch.Rule{mustRule(t, "10.1.2.3:5432"), mustRule(t, "db.internal.example.com")},
@@ -184,8 +184,8 @@ func configErrors() []configError {
 			`8:1: "high_ports" stands in [accounts.shop]; it belongs in [egress]`,
 		}},
 		{"a manifest", "name = 'shop'\nmain = 'shop.wasm'", []string{
-			`1:1: unknown key "name" at the top level, which may have accounts, egress, errors, limits, metrics, node, tls, traces, usage`,
-			`2:1: unknown key "main" at the top level, which may have accounts, egress, errors, limits, metrics, node, tls, traces, usage`,
+			`1:1: unknown key "name" at the top level, which may have accounts, audit, egress, errors, limits, metrics, node, tls, traces, usage`,
+			`2:1: unknown key "main" at the top level, which may have accounts, audit, egress, errors, limits, metrics, node, tls, traces, usage`,
 		}},
 		{"[usage] and [errors]", "keep_days = 5\n[usage]\nkeep_days = 0\n[errors]\nkeep = 'all'", []string{
 			`1:1: "keep_days" stands at the top level; it belongs in [usage]`,

@@ -105,6 +105,14 @@ func (c *configFile) errors() fields {
 	return fields{"keep": numberTo(c, &c.cfg.Errors, 1, 1, 10_000)}
 }
 
+// audit are the keys of [audit].
+func (c *configFile) audit() fields {
+	return fields{
+		"key_file": c.pathTo(&c.cfg.AuditKeyFile),
+		"max_mb":   numberTo(c, &c.cfg.AuditMaxSize, 1<<20, 1, 1<<20),
+	}
+}
+
 func (c *configFile) pathTo(to *string) func(item) {
 	return func(it item) {
 		path, ok := c.Text(it)

@@ -32,7 +32,7 @@ func (c *Config) previousKeyPlace() keyPlace {
 // read returns the key at the first place that has one; a zero one if none has.
 func (p keyPlace) read() (secret.Key, error) {
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" {
-		k, err := readKey(filepath.Join(dir, p.credential))
+		k, err := ReadKey(filepath.Join(dir, p.credential))
 		if !errors.Is(err, fs.ErrNotExist) {
 			return k, err
 		}
@@ -47,15 +47,15 @@ func (p keyPlace) read() (secret.Key, error) {
 	if p.file == "" {
 		return secret.Key{}, nil
 	}
-	return readKey(p.file)
+	return ReadKey(p.file)
 }
 
 // maxKeyFile is more than any file with a key has, in bytes.
 const maxKeyFile = 4096
 
-// readKey reads a file that nobody but its owner may change, and no stranger may
+// ReadKey reads a file that nobody but its owner may change, and no stranger may
 // read.
-func readKey(file string) (secret.Key, error) {
+func ReadKey(file string) (secret.Key, error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return secret.Key{}, fmt.Errorf("read key: %w", err)
@@ -112,7 +112,7 @@ func ownKey(file string) (secret.Key, error) {
 	if !exists(file) {
 		return secret.Key{}, nil
 	}
-	return readKey(file)
+	return ReadKey(file)
 }
 
 func exists(file string) bool {
@@ -122,7 +122,7 @@ func exists(file string) bool {
 
 // keepOwnKey reads the node's own key, which it makes before the first secret.
 func (n *Node) keepOwnKey(ctx context.Context, dataKeys kv.Store, file string) (secret.Key, error) {
-	k, err := readKey(file)
+	k, err := ReadKey(file)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return k, err
 	}
