@@ -51,7 +51,8 @@ type Config struct {
 	// Memory is what running guests and what is held for them may take together,
 	// in bytes, and AccountMemory what those of one account may; 0 is no bound.
 	Memory, AccountMemory int64
-	// AccountConcurrency is how many Invocations of one account may run at the same
+	// AccountConcurrency is how many Invocations of one account, those that others
+	// call not counted, may run at the same
 	// time; 0 is no bound.
 	AccountConcurrency int
 	// Assets has the bytes of static files; default: with assets.DefaultMemory.

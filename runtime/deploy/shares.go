@@ -87,6 +87,15 @@ func (a *Active) Leave() {
 	a.places.all.Leave()
 }
 
+// EnterCalled is Enter for an Invocation that another one waits for, or began. It
+// takes no place of the account: who has one could not give it back while it waits,
+// and if all of them waited for callees, none of these would ever get one. How many
+// there are is bounded by host.MaxCalls. LeaveCalled ends it.
+func (a *Active) EnterCalled(ctx context.Context) error { return a.places.all.Enter(ctx) }
+
+// LeaveCalled ends what EnterCalled began.
+func (a *Active) LeaveCalled() { a.places.all.Leave() }
+
 // EnterSlow comes before Enter where the client has not sent its request's body yet,
 // and would keep the guest waiting. Arrived ends it.
 func (a *Active) EnterSlow(ctx context.Context) error {

@@ -75,7 +75,7 @@ func (r *Runner) use(active *deploy.Active) (*runtime.Snapshot, error) {
 	return snapshot, nil
 }
 
-// begin runs a guest on a goroutine of its own. Active.Enter let it in, and the
+// begin runs a guest on a goroutine of its own. Active.EnterCalled let it in, and the
 // Snapshot is in use; both end with it. ctx is watched until the answer is whole.
 func (r *Runner) begin(ctx context.Context, active *deploy.Active, snapshot *runtime.Snapshot, e *event) {
 	own, cancel := context.WithCancelCause(r.base)
@@ -93,7 +93,7 @@ func (r *Runner) begin(ctx context.Context, active *deploy.Active, snapshot *run
 	r.told.begin(active, c)
 	r.live.Go(func() {
 		defer cancel(nil)
-		defer active.Leave()
+		defer active.LeaveCalled()
 		defer r.survive(c, e)
 		r.run(c, active, snapshot, e)
 	})

@@ -56,7 +56,7 @@ func (r *Runner) invoke(ctx context.Context, active *deploy.Active, snapshot *ru
 	return e.answer.wait()
 }
 
-// admit lets a call begin, which Active.Leave ends.
+// admit lets a call begin, which Active.LeaveCalled ends.
 func (r *Runner) admit(ctx context.Context, active *deploy.Active, req *host.FetchRequest) error {
 	own := &active.Version.Settings.Limits
 	switch {
@@ -70,7 +70,7 @@ func (r *Runner) admit(ctx context.Context, active *deploy.Active, req *host.Fet
 	if err := req.Caller.Enter(active.Function); err != nil {
 		return err
 	}
-	err := active.Enter(ctx)
+	err := active.EnterCalled(ctx)
 	if errors.Is(err, gate.ErrFull) {
 		return host.Errorf(host.CodeUnavailable, "Function %s has too many requests at the same time; try again in a moment", active.Function)
 	}

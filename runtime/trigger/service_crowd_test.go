@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
@@ -85,4 +86,51 @@ func TestServiceVersions(t *testing.T) {
 		}
 		c.End(nil)
 	}
+}
+
+// Requests that have all places of their account do not wait for those that they
+// call to get one.
+func TestServiceAccountPlaces(t *testing.T) {
+	s := startWith(t, deploy.Config{AccountConcurrency: 1}, map[string][]byte{"callee": helloGuest("hello")})
+	s.bind("relay", relayGuest("http://callee/"), "callee")
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if status, body := s.get("relay", "/"); status != 200 || body != "hello" {
+				t.Errorf("got %d %q", status, body)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// manyCalls is a guest that calls PEER six times at once, waits for all, and answers.
+func manyCalls(url string) []byte {
+	const count, table = 6, bufferAt
+	text := "PEERGET" + url
+	return guest(text, func(call map[string]uint32) (ops [][]byte) {
+		ops = append(ops, numbers(0, 4), hosttest.Call(call["fetcher_open"]), hosttest.LocalSet(0))
+		for n := range int32(count) {
+			ops = append(ops, numbers(table+4*n), hosttest.LocalGet(0), numbers(4, 3, 7, int32(len(url)), 0, 0, 0, 0),
+				hosttest.Call(call["fetcher_send"]), hosttest.I32Store(0))
+		}
+		for n := range int32(count) {
+			ops = append(ops, numbers(table+4*n), hosttest.I32Load(0), hosttest.Call(call["fetch_status"]), hosttest.Drop)
+		}
+		return append(ops, answer(call, 200, 4))
+	}, "fetcher_open", "fetcher_send", "fetch_status", "respond")
+}
+
+// A Function that calls itself as often as it can ends soon, and with a bounded
+// number of invocations.
+func TestServiceBomb(t *testing.T) {
+	s := startWith(t, deploy.Config{Memory: 1 << 30}, map[string][]byte{"bomb": helloGuest("hi")})
+	s.bind("bomb", manyCalls("http://bomb/"), "bomb")
+	if status, body := s.get("bomb", "/"); status != 200 {
+		t.Errorf("got %d %q", status, body)
+	}
+	if n := s.metrics.Outcome(host.OutcomeOK); n != host.MaxCalls-1 {
+		t.Errorf("%d invocations were called, want %d", n, host.MaxCalls-1)
+	}
+	s.waitForMemory()
 }

@@ -205,9 +205,7 @@ func TestServiceFails(t *testing.T) {
 			t.Errorf("read %q, want what was written before", got)
 		}
 	})
-	if n := s.registry.RunningBytes(); n != 0 {
-		t.Errorf("%d bytes are still counted as taken", n)
-	}
+	s.waitForMemory()
 }
 
 func wantError(t *testing.T, err error, code host.Code, says string) {
@@ -279,6 +277,17 @@ func (s *server) waitForLog(text string) {
 		}
 	}
 	s.t.Fatalf("nobody logged %q", text)
+}
+
+// waitForMemory waits until nothing counts as taken: instances are put back after
+// their answer.
+func (s *server) waitForMemory() {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); s.registry.RunningBytes() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%d bytes are still counted as taken", s.registry.RunningBytes())
+		}
+	}
 }
 
 // The callee ends with the caller, and at its own limit.
