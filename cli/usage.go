@@ -104,8 +104,8 @@ func (u *usageCommand) printTable(r api.UsageReport, costs []costed) error {
 	rows[len(rows)-1].Function = "total"
 	err := table(u.stdio.Out, "FROM\tFUNCTION\tVERSION\tREQUESTS\tFAILED\tCPU\tWALL\tMEMORY\tIN\tOUT\tFETCHES\tKV", len(rows), func(i int) string {
 		x := rows[i]
-		return fmt.Sprintf("%s\t%s\t%.8s\t%d\t%d\t%.1f s\t%.1f s\t%.3f GiB s\t%s\t%s\t%d\t%d", date(x.From), cmp.Or(x.Function, "-"), cmp.Or(x.Version, "-"),
-			x.Requests, failedOf(x), x.CPU/1000, x.Wall/1000, x.Memory, mib(x.BytesIn), mib(x.BytesOut), x.Fetches, x.KV)
+		return fmt.Sprintf("%s\t%s\t%.8s\t%d\t%d\t%s\t%s\t%.3g GiB s\t%s\t%s\t%d\t%d", date(x.From), cmp.Or(x.Function, "-"), cmp.Or(x.Version, "-"),
+			x.Requests, failedOf(x), seconds(x.CPU), seconds(x.Wall), x.Memory, size(x.BytesIn), size(x.BytesOut), x.Fetches, x.KV)
 	})
 	if err != nil {
 		return err
@@ -119,7 +119,26 @@ func (u *usageCommand) printTable(r api.UsageReport, costs []costed) error {
 // failedOf are the requests that were not answered as the Function wanted.
 func failedOf(u api.Usage) int64 { return u.Requests - u.Outcomes["ok"] - u.Outcomes["canceled"] }
 
-func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+// seconds is a time for people, of milliseconds.
+func seconds(ms float64) string {
+	if ms < 1000 {
+		return fmt.Sprintf("%.3g ms", ms)
+	}
+	return fmt.Sprintf("%.1f s", ms/1000)
+}
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	for _, unit := range []struct {
+		bytes int64
+		name  string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= unit.bytes {
+			return fmt.Sprintf("%.1f %s", float64(n)/float64(unit.bytes), unit.name)
+		}
+	}
+	return fmt.Sprintf("%d B", n)
+}
 
 // printCSV writes a line for each row, without the total.
 func (u *usageCommand) printCSV(r api.UsageReport) error {
