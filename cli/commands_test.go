@@ -72,3 +72,24 @@ func TestParseExpiry(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseExpiry checks that whatever is read ends after now, within what a time
+// can be written as.
+func FuzzParseExpiry(f *testing.F) {
+	for _, s := range []string{"30d", "12h", "2027-12-31", "2027-12-31T12:00:00Z", "-1d", "1e9d", "9999-12-31", "2540400h10m10.000000000s"} {
+		f.Add(s)
+	}
+	now := time.Date(2026, 12, 30, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, text string) {
+		at, err := cli.ParseExpiry(text, now)
+		if err != nil {
+			return
+		}
+		if _, err := at.MarshalJSON(); err != nil && at.Year() < 10_000 {
+			t.Errorf("%q: got %v, which is no time of RFC 3339: %v", text, at, err)
+		}
+		if relative := strings.HasSuffix(text, "d") || !strings.Contains(text, "-"); relative && at.Before(now) {
+			t.Errorf("%q: got %v, which is before now", text, at)
+		}
+	})
+}

@@ -37,6 +37,11 @@ one of them.`,
 	})
 	t.node.register(parent.PersistentFlags())
 	parent.PersistentFlags().BoolVar(&t.json, "json", false, "print JSON")
+	t.addTo(parent)
+	return parent
+}
+
+func (t *tokenCommand) addTo(parent *cobra.Command) {
 	create, list, revoke := t.newCreate(), &cobra.Command{
 		Use:     "list",
 		Short:   "List an account's tokens, without their values",
@@ -60,7 +65,6 @@ one of them.`,
 		Args:    atMost(0),
 		RunE:    func(c *cobra.Command, _ []string) error { return t.verify(c) },
 	})
-	return parent
 }
 
 func (t *tokenCommand) newCreate() *cobra.Command {

@@ -62,8 +62,17 @@ func (w *whoamiCommand) run(c *cobra.Command) error {
 	for _, a := range accounts {
 		names = append(names, a.ID)
 	}
-	_, err = fmt.Fprintf(w.stdio.Out, "accounts: %s\nworks in: %s\n", strings.Join(names, ", "), cfg.Account)
+	_, err = fmt.Fprintf(w.stdio.Out, "accounts: %s\nworks in: %s%s\n", strings.Join(names, ", "), cfg.Account, misplaced(own, cfg.Account))
 	return err
+}
+
+// misplaced says what to do where commands would work in an account for which the
+// token is not.
+func misplaced(own api.Token, account string) string {
+	if own.Account == "" || own.Account == account {
+		return ""
+	}
+	return ", for which this token is not: use --account " + own.Account + ", or set CLOUDFLARE_ACCOUNT_ID"
 }
 
 // describeToken tells people about their token.

@@ -14,7 +14,7 @@ func ownKeys() []string {
 	return []string{
 		"ai", "analytics_engine_datasets", "browser", "d1_databases", "define", "dispatch_namespaces", "durable_objects",
 		"hyperdrive", "images", "kv_namespaces", "mtls_certificates", "pipelines", "queues", "r2_buckets", "ratelimits",
-		"secrets", "secrets_store_secrets", "send_email", "services", "tail_consumers", "unsafe", "vars", "vectorize",
+		"secrets", "secrets_store_secrets", "send_email", "services", "streaming_tail_consumers", "tail_consumers", "unsafe", "vars", "vectorize",
 		"version_metadata", "vpc_services", "worker_loaders", "workflows",
 	}
 }
