@@ -353,3 +353,6 @@ func sizeText(n int64) string {
 	}
 	return mib(n)
 }
+
+// AssetBytes is how much of static files is in memory.
+func (r *Registry) AssetBytes() int64 { return r.cfg.Assets.Memory() }

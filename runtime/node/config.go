@@ -11,6 +11,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/fetch"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
 	"github.com/valyala/fasthttp"
 )
@@ -81,7 +82,11 @@ type Config struct {
 	// names; default 0, which tells whoever reads metrics nothing of tenants.
 	FunctionMetrics int
 
-	Traces    telemetry.TracesConfig
+	Traces telemetry.TracesConfig
+
+	AssetLimits deploy.AssetLimits
+	AssetMemory int64 // bytes of static files that are kept in memory; default assets.DefaultMemory
+
 	UsageKeep time.Duration // how long it is kept what was used; default 90 days
 	Errors    int           // Invocations that failed, kept of each Function; default 100
 

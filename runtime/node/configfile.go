@@ -69,6 +69,7 @@ func (c *configFile) read() {
 		"egress":   func(it item) { c.Table(it, c.policy(&c.cfg.Egress)) },
 		"accounts": c.accounts,
 		"usage":    func(it item) { c.Table(it, c.usage()) },
+		"assets":   func(it item) { c.Table(it, c.assets()) },
 		"metrics":  c.metrics,
 		"traces":   c.traces,
 		"errors":   func(it item) { c.Table(it, c.errors()) },
@@ -84,6 +85,7 @@ func (c *configFile) read() {
 	c.Belongs("egress", c.policy(&fetch.Policy{}))
 	c.Belongs("usage", c.usage())
 	c.Belongs("audit", c.audit())
+	c.Belongs("assets", c.assets())
 	c.Belongs("", top)
 	c.Table(c.Root(), top)
 }

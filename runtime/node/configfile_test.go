@@ -46,6 +46,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 		Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8788", Domain: "localhost",
 		MaxModule: runtime.DefaultMaxModule, CodeMemory: deploy.DefaultCodeMemory, KeepVersions: 100, AuthFailures: 30, ClockStep: host.DefaultClockStep, AccountConcurrency: 1000, MaxHeader: 32 << 10, Drain: 30 * time.Second,
 		Limits: limits, MaxLimits: node.DefaultMaxLimits(), UsageKeep: 90 * 24 * time.Hour, Errors: 100, AuditMaxSize: 64 << 20, Traces: telemetry.TracesConfig{Sampling: 1},
+		AssetLimits: deploy.AssetLimits{Files: 20_000, FileSize: 25 << 20, Pending: 4 << 30}, AssetMemory: 64 << 20,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -83,7 +84,8 @@ func TestWholeExample(t *testing.T) {
 		Limits:    limits,
 		MaxLimits: node.DefaultMaxLimits(),
 		UsageKeep: 90 * 24 * time.Hour, Errors: 100, AuditMaxSize: 64 << 20,
-		Traces: telemetry.TracesConfig{Endpoint: "http://127.0.0.1:4318", Sampling: 1, Headers: map[string]string{"authorization": "Bearer ..."}},
+		Traces:      telemetry.TracesConfig{Endpoint: "http://127.0.0.1:4318", Sampling: 1, Headers: map[string]string{"authorization": "Bearer ..."}},
+		AssetLimits: deploy.AssetLimits{Files: 20_000, FileSize: 25 << 20, Pending: 4 << 30}, AssetMemory: 64 << 20,
 		Egress: fetch.Policy{
 			Allow: []fetch.Rule{mustRule(t, "10.1.2.3:5432"), mustRule(t, "db.internal.example.com")},
 			Only:  []fetch.Rule{mustRule(t, "api.example.com"), mustRule(t, "*.example.org")},
@@ -184,8 +186,8 @@ func configErrors() []configError {
 			`8:1: "high_ports" stands in [accounts.shop]; it belongs in [egress]`,
 		}},
 		{"a manifest", "name = 'shop'\nmain = 'shop.wasm'", []string{
-			`1:1: unknown key "name" at the top level, which may have accounts, audit, egress, errors, limits, metrics, node, tls, traces, usage`,
-			`2:1: unknown key "main" at the top level, which may have accounts, audit, egress, errors, limits, metrics, node, tls, traces, usage`,
+			`1:1: unknown key "name" at the top level, which may have accounts, assets, audit, egress, errors, limits, metrics, node, tls, traces, usage`,
+			`2:1: unknown key "main" at the top level, which may have accounts, assets, audit, egress, errors, limits, metrics, node, tls, traces, usage`,
 		}},
 		{"[usage] and [errors]", "keep_days = 5\n[usage]\nkeep_days = 0\n[errors]\nkeep = 'all'", []string{
 			`1:1: "keep_days" stands at the top level; it belongs in [usage]`,

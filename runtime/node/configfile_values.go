@@ -91,6 +91,16 @@ func (c *configFile) partTo(to *float64) func(item) {
 	}
 }
 
+// assets are the keys of [assets].
+func (c *configFile) assets() fields {
+	return fields{
+		"files":      numberTo(c, &c.cfg.AssetLimits.Files, 1, 1, 100_000),
+		"file_mb":    numberTo(c, &c.cfg.AssetLimits.FileSize, 1<<20, 1, 100),
+		"pending_mb": numberTo(c, &c.cfg.AssetLimits.Pending, 1<<20, 1, 1<<20),
+		"cache_mb":   numberTo(c, &c.cfg.AssetMemory, 1<<20, 1, 1<<20),
+	}
+}
+
 // metrics reads [metrics]: how many Functions counts only where they are told apart.
 func (c *configFile) metrics(it item) {
 	functions, most := false, 200

@@ -23,6 +23,7 @@ import (
 	"github.com/mayfly-run/mayfly/host/wagi"
 	"github.com/mayfly-run/mayfly/kv/space"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/assets"
 	"github.com/mayfly-run/mayfly/runtime/certs"
 	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/mayfly-run/mayfly/runtime/control"
@@ -162,6 +163,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
 		Store: data.Store, Blobs: data.Blobs, Room: data.Guard.Check, Runtime: engine, Services: services, Domain: n.cfg.Domain,
 		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory, KeepVersions: n.cfg.KeepVersions,
+		Assets: assets.NewServer(data.Blobs, n.cfg.AssetMemory), AssetLimits: n.cfg.AssetLimits,
 		Memory: n.cfg.Memory, AccountMemory: n.cfg.AccountMemory, AccountConcurrency: n.cfg.AccountConcurrency,
 		Secrets: keyring, Call: n.runner.Call, Logger: n.cfg.Logger})
 	if err != nil {
