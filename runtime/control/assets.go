@@ -22,6 +22,11 @@ const noType = "application/null"
 // that the account does not have.
 // https://developers.cloudflare.com/workers/static-assets/direct-upload/
 func beginAssets(r *request) error {
+	done, err := r.hold(maxAssetManifest)
+	if err != nil {
+		return err
+	}
+	defer done()
 	var in struct {
 		Manifest map[string]deploy.AssetFile `json:"manifest"`
 	}
