@@ -1,6 +1,9 @@
 package runtime
 
-import "github.com/mayfly-run/mayfly/host"
+import (
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/gate"
+)
 
 // Codes is how many compiled artefacts are in memory.
 func (r *Runtime) Codes() int {
@@ -37,11 +40,7 @@ var DecodeSnapshot = func(data []byte) error {
 type Starts = starts
 
 // NewStarts lets most begin at the same time.
-func NewStarts(most int32) *Starts {
-	s := newStarts()
-	s.most = most
-	return s
-}
+func NewStarts(most int) *Starts { return &starts{gate.New(most)} }
 
 func (s *starts) Begin(c *host.Call) bool { return s.begin(c) }
 

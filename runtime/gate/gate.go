@@ -4,6 +4,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,23 +21,32 @@ const (
 	maxWait  = time.Second
 )
 
-// Gate lets a number of Invocations in. It is safe for concurrent use, and costs
-// two additions as long as nobody has to wait.
+// Gate lets a number of Invocations in. Those that have to wait queue up, for
+// themselves or for somebody who shares the Gate with others: then who has used least
+// comes first. It is safe for concurrent use, and costs two additions as long as
+// nobody has to wait.
 type Gate struct {
 	most    atomic.Int64
 	running atomic.Int64
-	waiting atomic.Int64 // len(queue)
+	waiting atomic.Int64 // in all queues
 
-	mu    sync.Mutex // guards queue
-	queue []turn     // first come, first served
+	mu     sync.Mutex // guards what follows
+	queues map[string]*queue
+	now    time.Duration // what had been used for whom a Turn came last
 }
 
-// A turn is closed when it has come.
-type turn chan struct{}
+// queue is first come, first served.
+type queue struct {
+	used  time.Duration
+	turns []Turn
+}
+
+// A Turn is closed when it has come.
+type Turn chan struct{}
 
 // New makes a Gate that lets most in; 0 lets everybody in.
 func New(most int) *Gate {
-	g := &Gate{}
+	g := &Gate{queues: map[string]*queue{}}
 	g.most.Store(int64(most))
 	return g
 }
@@ -52,12 +62,12 @@ func (g *Gate) SetMost(most int) {
 // Enter lets the caller in, after a wait of a second at most, or until ctx ends. An
 // Enter that returned nil is ended by Leave. The error is ErrFull.
 func (g *Gate) Enter(ctx context.Context) error {
-	if g.waiting.Load() == 0 && g.enter() {
+	if g.TryEnter() {
 		return nil
 	}
-	t, err := g.ask()
-	if err != nil {
-		return err
+	t := g.ask("", maxQueue)
+	if t == nil {
+		return ErrFull
 	}
 	patience := time.NewTimer(maxWait)
 	defer patience.Stop()
@@ -67,11 +77,14 @@ func (g *Gate) Enter(ctx context.Context) error {
 	case <-patience.C:
 	case <-ctx.Done():
 	}
-	if g.giveUp(t) {
+	if g.GiveUp("", t) {
 		return ErrFull
 	}
 	return nil // it came at the same time
 }
+
+// TryEnter lets the caller in unless somebody would have to wait. Leave ends that.
+func (g *Gate) TryEnter() bool { return g.waiting.Load() == 0 && g.enter() }
 
 // enter takes a place if there is one.
 func (g *Gate) enter() bool {
@@ -83,49 +96,82 @@ func (g *Gate) enter() bool {
 	return false
 }
 
-// ask queues up. Somebody may have left since there was no place.
-func (g *Gate) ask() (turn, error) {
+// Ask queues up for somebody. Whose Turn has come is inside.
+func (g *Gate) Ask(who string) Turn { return g.ask(who, math.MaxInt64) }
+
+// ask returns nil if most wait already.
+func (g *Gate) ask(who string, most int64) Turn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.queue) >= maxQueue {
-		return nil, ErrFull
+	if g.waiting.Load() >= most {
+		return nil
 	}
-	t := make(turn)
-	g.queue = append(g.queue, t)
+	q := g.queues[who]
+	if q == nil {
+		q = &queue{used: g.now}
+		g.queues[who] = q
+	}
+	t := make(Turn)
+	q.turns = append(q.turns, t)
 	g.waiting.Add(1)
-	g.admit()
-	return t, nil
+	g.admit() // somebody may have left since there was no place
+	return t
 }
 
-// giveUp reports whether the turn had not come yet.
-func (g *Gate) giveUp(t turn) bool {
+// GiveUp reports whether the Turn had not come yet.
+func (g *Gate) GiveUp(who string, t Turn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	i := slices.Index(g.queue, t)
+	q := g.queues[who]
+	if q == nil {
+		return false
+	}
+	i := slices.Index(q.turns, t)
 	if i < 0 {
 		return false
 	}
-	g.queue = slices.Delete(g.queue, i, i+1)
+	q.turns = slices.Delete(q.turns, i, i+1)
 	g.waiting.Add(-1)
 	return true
 }
 
 // Leave makes room for the next.
-func (g *Gate) Leave() {
+func (g *Gate) Leave() { g.LeaveAfter("", 0) }
+
+// LeaveAfter is Leave that counts what was used inside.
+func (g *Gate) LeaveAfter(who string, used time.Duration) {
 	g.running.Add(-1)
 	if g.waiting.Load() == 0 {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if q := g.queues[who]; q != nil {
+		q.used += used
+	}
 	g.admit()
 }
 
 // admit lets in who waits, as far as there is room. It needs g.mu.
 func (g *Gate) admit() {
-	for len(g.queue) > 0 && g.enter() {
-		close(g.queue[0])
-		g.queue = slices.Delete(g.queue, 0, 1)
+	for g.waiting.Load() > 0 && g.enter() {
+		q := g.next()
+		g.now = max(g.now, q.used)
+		close(q.turns[0])
+		q.turns = slices.Delete(q.turns, 0, 1)
 		g.waiting.Add(-1)
 	}
+	if g.waiting.Load() == 0 {
+		clear(g.queues)
+	}
+}
+
+// next is the queue whose turn it is; somebody waits. It needs g.mu.
+func (g *Gate) next() (next *queue) {
+	for _, q := range g.queues {
+		if len(q.turns) > 0 && (next == nil || q.used < next.used) {
+			next = q
+		}
+	}
+	return next
 }
