@@ -87,14 +87,20 @@ func (d Dir) Check() error {
 	return nil
 }
 
+// newFormat is how the names of files begin that become the file format. One alone
+// was left by a process that was killed before it did anything else.
+const newFormat = ".format-"
+
 // CheckEmpty refuses a directory that has anything in it.
 func (d Dir) CheckEmpty() error {
 	files, err := os.ReadDir(string(d))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if len(files) > 0 {
-		return fmt.Errorf("%s is not empty (it has %s): restore into a new directory", d, files[0].Name())
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name(), newFormat) {
+			return fmt.Errorf("%s is not empty (it has %s): restore into a new directory", d, f.Name())
+		}
 	}
 	return nil
 }
@@ -128,7 +134,7 @@ func (d Dir) FinishRestore() error {
 
 // write replaces the file format as a whole and makes it durable.
 func (d Dir) write(line string) error {
-	f, err := os.CreateTemp(string(d), ".format-*") // mode 0600
+	f, err := os.CreateTemp(string(d), newFormat+"*") // mode 0600
 	if err != nil {
 		return err
 	}

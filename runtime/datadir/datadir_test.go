@@ -74,3 +74,18 @@ func TestRestore(t *testing.T) {
 		t.Errorf("Claim afterwards: %v", err)
 	}
 }
+
+// A process that was killed before a restore began leaves nothing that stands in
+// the way of the next.
+func TestRestoreAfterKill(t *testing.T) {
+	d := datadir.Dir(t.TempDir())
+	if err := os.WriteFile(filepath.Join(string(d), ".format-123"), []byte("mayfly res"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.BeginRestore(); err != nil {
+		t.Error(err)
+	}
+	if err := d.Claim(); !errors.Is(err, datadir.ErrUnfinished) {
+		t.Errorf("got %v, want ErrUnfinished", err)
+	}
+}
