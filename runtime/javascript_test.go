@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/runtime"
 )
@@ -216,5 +217,66 @@ func TestWorkersShareCode(t *testing.T) {
 	}
 	if each := (r.Bytes() - before) / 5; each > 1500<<10 {
 		t.Errorf("a Worker takes %d bytes, want no code of its own", each)
+	}
+}
+
+// Answers that are streamed, and work behind an answer.
+func TestWorkerStreams(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	for _, tt := range []struct {
+		name, body string
+		check      func(r result) bool
+	}{
+		{"chunks", `return new Response(new ReadableStream({ async pull(c) {
+			for (const text of ["a", "b", "c"]) { c.enqueue(new TextEncoder().encode(text)); await null; }
+			c.close();
+		} }))`, func(r result) bool {
+			return r.Streamed && strings.Join(r.Writes, "|") == "a|b|c" && r.Closed && r.CloseErr == nil
+		}},
+		{"transform", `const { readable, writable } = new TransformStream();
+			const w = writable.getWriter();
+			ctx.waitUntil((async () => { for (const n of [1, 2]) await w.write(new TextEncoder().encode("n" + n)); await w.close(); })());
+			return new Response(readable, { headers: { "content-type": "text/event-stream" } })`,
+			func(r result) bool {
+				return string(r.Body) == "n1n2" && r.Header("content-type") == "text/event-stream" && r.Closed
+			}},
+		{"fails in between", `return new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array([65])); throw new Error("broken off"); } }))`,
+			func(r result) bool {
+				return r.outcome == host.OutcomeException && string(r.Body) == "A" && r.CloseErr != nil && strings.Contains(fmt.Sprint(r.err), "broken off")
+			}},
+		{"behind the answer", `ctx.waitUntil((async () => { await new Promise(r => setTimeout(r, 5)); console.log("behind"); })()); return new Response("now")`,
+			func(r result) bool { return r.Detached && string(r.Body) == "now" && r.usage.Wall > 5e6 }},
+		{"a failure behind the answer", `ctx.waitUntil(Promise.reject(new Error("late"))); return new Response("now")`,
+			func(r result) bool { return r.outcome == host.OutcomeOK && string(r.Body) == "now" }},
+		{"a timer nobody waits for", `setTimeout(() => { throw new Error("never") }, 1e5); return new Response("now")`,
+			func(r result) bool { return !r.Detached && r.usage.Wall < 5e9 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := ask(t, mustPrepare(t, mustLoad(t, r, mustProgram(t, worker(tt.body))), host.Limits{}), "/", host.Limits{})
+			if !tt.check(got) {
+				t.Errorf("got %v, %v, %+v", got.outcome, got.err, got.Recorder)
+			}
+		})
+	}
+}
+
+// A Worker that was warmed up begins each request as the first one.
+func TestWorkerWarmup(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	m := mustLoad(t, r, mustProgram(t, module("index.js", `
+let n = 0;
+export default { async fetch(request, env, ctx) {
+  ctx.waitUntil(new Promise(() => {}));
+  return new Response(String(++n));
+} };`)))
+	warmup := hosttest.Request("GET", "http://test.localhost/", "")
+	s, err := prepare(t, m, host.Limits{}, warmup, warmup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := ask(t, s, "/", host.Limits{}); string(got.Body) != "3" {
+			t.Errorf("got %q, %v, want 3", got.Body, got.err)
+		}
 	}
 }

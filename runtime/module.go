@@ -25,6 +25,8 @@ type Module struct {
 	facts   wasm.Facts
 	image   wasm.Image // refers to the bytes that were loaded
 	program []byte     // what the code interprets; nil if nothing
+
+	detaches bool // the program does, where the code need not
 }
 
 // Load validates and compiles a module, or the Program of a JavaScript Worker; the same code is compiled once, however

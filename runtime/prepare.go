@@ -54,6 +54,7 @@ func (m *Module) firstState() (*Snapshot, error) {
 	state := snapshotState{
 		Globals:  m.image.Globals,
 		Overhead: instanceOverhead + elementOverhead*int64(m.facts.Elements),
+		Detaches: m.detaches,
 	}
 	if m.program != nil {
 		state.Engine = m.runtime.interpreter.identity()
@@ -111,7 +112,7 @@ func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request
 // capture makes a Snapshot of an Instance as it stands.
 func (i *Instance) capture() (*Snapshot, error) {
 	s := i.snapshot
-	state := snapshotState{Initialized: true, Overhead: s.Overhead, Engine: s.Engine}
+	state := snapshotState{Initialized: true, Overhead: s.Overhead, Engine: s.Engine, Detaches: s.Detaches}
 	for n, g := range s.Globals {
 		g.Bits = i.globals[n].Get()
 		state.Globals = append(state.Globals, g)

@@ -56,7 +56,8 @@ func (r *Runtime) loadProgram(ctx context.Context, data []byte) (*Module, error)
 	if r.offered[js.Name] == nil {
 		return nil, host.Errorf(host.CodeUnsupported, "this node does not run JavaScript")
 	}
-	if _, err := js.DecodeProgram(data); err != nil {
+	p, err := js.DecodeProgram(data)
+	if err != nil {
 		return nil, err
 	}
 	i, err := r.javaScript()
@@ -68,5 +69,5 @@ func (r *Runtime) loadProgram(ctx context.Context, data []byte) (*Module, error)
 		return nil, err
 	}
 	return &Module{Digest: kv.DigestOf(data), MinMemory: int64(i.facts.Memory.Min) * pageSize,
-		runtime: r, code: c, facts: i.facts, image: i.image, program: data}, nil
+		runtime: r, code: c, facts: i.facts, image: i.image, program: data, detaches: p.Detaches()}, nil
 }

@@ -47,6 +47,8 @@ type snapshotState struct {
 	// Engine tells which interpreter is in the image, with its platform; empty if
 	// none is.
 	Engine string `json:",omitempty"`
+	// Detaches is Detached for what the code interprets.
+	Detaches bool `json:",omitempty"`
 	// Overhead is what an Instance takes beside its memory, in bytes, about.
 	Overhead int64
 }
@@ -88,7 +90,7 @@ func (s *Snapshot) Done() { s.inUse.RUnlock() }
 
 // Detached: an Invocation may go on after its answer was sent, or streams it, and
 // therefore runs on a goroutine of its own.
-func (s *Snapshot) Detached() bool { return s.code.plan.Detached }
+func (s *Snapshot) Detached() bool { return s.code.plan.Detached || s.Detaches }
 
 // Memory is what an Instance begins with, in bytes.
 func (s *Snapshot) Memory() int64 { return int64(s.image.Size()) }

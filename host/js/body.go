@@ -3,6 +3,7 @@ package js
 import (
 	"context"
 	"io"
+	"strconv"
 
 	"github.com/mayfly-run/mayfly/host"
 )
@@ -12,6 +13,7 @@ var bodyOps = []operation{
 	{"opBodyAll", bodyAll},
 	{"opBodyRead", bodyRead},
 	{"opWrite", write},
+	{"opPipe", pipe},
 	{"opResult", result},
 	{"opClose", closeHandle},
 	{"opTimer", setTimer},
@@ -93,6 +95,30 @@ func bodyRead(q *query) (kind, error) {
 
 // beside is a starter.
 func (q *query) beside(_ context.Context, work func(context.Context)) host.Task { return q.Start(work) }
+
+// pipe begins to copy the rest of the body of the handle n to that which text names,
+// without JavaScript between them. Its result is null.
+func pipe(q *query) (kind, error) {
+	b, err := idle(q)
+	if err != nil {
+		return 0, err
+	}
+	to, err := strconv.ParseUint(string(q.text), 10, 32)
+	if err != nil {
+		return 0, host.Errorf(host.CodeInvalid, "%q is not a handle", q.text)
+	}
+	w, handleErr := host.Get[host.BodyWriter](&q.Handles, host.Handle(to))
+	if handleErr != nil {
+		return 0, handleErr
+	}
+	b.busy = true
+	return q.start(q.beside, func(_ context.Context, j *job) {
+		j.bytes, j.err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{b.r}, make([]byte, chunkSize))
+		if j.absent = j.err == nil; !j.absent && host.CodeOf(j.err) == host.CodeInternal {
+			j.err = host.Errorf(host.CodeCanceled, "the other side no longer reads this body")
+		}
+	})
+}
 
 // write writes data to the body that the handle n names.
 func write(q *query) (kind, error) {

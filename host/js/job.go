@@ -13,7 +13,8 @@ type job struct {
 	host.Task
 	value    []byte
 	metadata []byte
-	absent   bool // there is no value
+	absent   bool  // there is no value
+	bytes    int64 // were passed on
 	err      error
 
 	call   *host.Call
@@ -101,6 +102,10 @@ func finished(q *query) (*job, error) {
 // null if there is none.
 func result(q *query) (kind, error) {
 	j, err := finished(q)
+	if j != nil {
+		q.Usage.BytesIn += j.bytes
+		q.Usage.BytesOut += j.bytes
+	}
 	defer q.Handles.Close(host.Handle(q.n))
 	switch {
 	case err != nil:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -73,6 +74,21 @@ func DecodeProgram(data []byte) (*Program, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// detaching is how Workers look that stream their answer, or go on after it.
+var detaching = regexp.MustCompile(`waitUntil|Stream\b|event-stream|\.body\b|(?:await|return|[=(,\[?:>])\s*(?:[\w$.]+\.)?fetch\(`)
+
+// Detaches reports whether it looks as if the Worker streams its answer, or goes on
+// after it. If it does so although it does not look like that, its answer waits
+// until it has ended.
+func (p *Program) Detaches() bool {
+	for i := range p.Modules {
+		if p.Modules[i].Type == TypeModule && detaching.Match(p.Modules[i].Data) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *Program) check() error {

@@ -59,6 +59,25 @@ func TestProgramRefused(t *testing.T) {
 	}
 }
 
+func TestDetaches(t *testing.T) {
+	for source, want := range map[string]bool{
+		`export default { async fetch(request) { return new Response("x") } }`: false,
+		`export default { fetch: () => new Response(request.bodyUsed) }`:       false,
+		`export default { fetch(r) { return fetch(r) } }`:                      true,
+		`export default { fetch: (r, env) => env.ASSETS.fetch(r) }`:            true,
+		`const all = Promise.all([fetch(a), fetch(b)])`:                        true,
+		`export default { fetch(r, env, ctx) { ctx.waitUntil(x) } }`:           true,
+		`new Response(new ReadableStream({}))`:                                 true,
+		`new Response(upstream.body, upstream)`:                                true,
+		`headers.set("content-type", "text/event-stream")`:                     true,
+	} {
+		p := js.Program{Main: "a", Modules: []js.Source{{Name: "a", Type: js.TypeModule, Data: []byte(source)}}}
+		if got := p.Detaches(); got != want {
+			t.Errorf("%s: got %v", source, got)
+		}
+	}
+}
+
 // Whatever is decoded is encoded as it was.
 func FuzzDecodeProgram(f *testing.F) {
 	f.Add([]byte(`mayfly worker 1` + "\n" + `{"main":"a.js","modules":[{"name":"a.js","type":"esm","data":"MQ=="}]}`))

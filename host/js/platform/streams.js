@@ -404,8 +404,8 @@ class ReadableStreamBYOBReader extends Reader {
   read(view) {
     if (!ArrayBuffer.isView(view)) return Promise.reject(new TypeError("read needs a view of an ArrayBuffer"));
     if (view.byteLength === 0) return Promise.reject(new TypeError("read needs a view that is not empty"));
-    const own = new view.constructor(view.buffer.transfer(), view.byteOffset, view.byteLength / (view.BYTES_PER_ELEMENT ?? 1));
-    return Reader.read(this, own);
+    const { byteOffset, byteLength } = view;
+    return Reader.read(this, new view.constructor(view.buffer.transfer(), byteOffset, byteLength / (view.BYTES_PER_ELEMENT ?? 1)));
   }
   readAtLeast(_, view) { return this.read(view); }
 }
@@ -622,14 +622,18 @@ class WritableStreamDefaultWriter {
 }
 
 class TransformStreamDefaultController {
-  #readable; #writable;
-  constructor(token, readable, writable) {
+  #readable; #writable; #enqueued;
+  constructor(token, readable, writable, enqueued) {
     if (token !== internal) throw new TypeError("Illegal constructor");
     this.#readable = readable;
     this.#writable = writable;
+    this.#enqueued = enqueued;
   }
   get desiredSize() { return this.#readable().desired; }
-  enqueue(chunk) { this.#readable().enqueue(chunk); }
+  enqueue(chunk) {
+    this.#readable().enqueue(chunk);
+    this.#enqueued();
+  }
   error(e) {
     this.#readable().fail(e);
     this.#writable().fail(e);
@@ -646,9 +650,12 @@ class TransformStream {
 
   constructor(transformer = {}, writableStrategy = {}, readableStrategy = {}) {
     transformer ??= {};
-    let wanted = deferred();
+    let wanted = deferred(); // somebody reads, or there is room
     const readable = () => streamState(this.#readable), writable = () => writableState(this.#writable);
-    const controller = new TransformStreamDefaultController(internal, readable, writable);
+    const controller = new TransformStreamDefaultController(internal, readable, writable, () => {
+      const r = readable();
+      if (!(r.desired > 0) && !(r.reader?.requests.length > 0)) wanted = deferred();
+    });
     const guarded = async work => {
       try {
         await work();
@@ -668,8 +675,7 @@ class TransformStream {
     this.#writable = new WritableStream({
       start: () => transformer.start?.(controller),
       write: chunk => guarded(async () => {
-        if (!(readable().desired > 0)) await wanted.promise;
-        wanted = deferred();
+        await wanted.promise;
         if (writable().phase === "erroring") throw writable().error;
         if (transformer.transform) await transformer.transform(chunk, controller);
         else controller.enqueue(chunk);

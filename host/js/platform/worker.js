@@ -58,6 +58,7 @@ function handle(event, promise, reason) {
 }
 
 function begin(flags) {
+  if (serving) forget();
   serving = true;
   if (flags & flagSecrets) addSecrets();
   let result;
@@ -68,6 +69,15 @@ function begin(flags) {
   }
   if (result instanceof Response) answer(result);
   else Promise.resolve(result).then(answer).catch(failed);
+}
+
+// forget is for a request after those that warmed up.
+function forget() {
+  answered = false;
+  waitingFor = 0;
+  pending.clear();
+  timers.clear();
+  rejections.clear();
 }
 
 function addSecrets() {
@@ -111,8 +121,14 @@ async function answerStream(status, block, content) {
   const out = ask(opStream, status, block);
   if (out === null) return respond(status, block, await allBytes(content));
   answered = true;
-  const stream = typeof content === "number" ? streamOfHandle(content) : content;
-  for await (const chunk of stream) {
+  if (typeof content === "number") {
+    const job = ask(opPipe, content, String(out));
+    await finished(job);
+    ask(opResult, job);
+    ask(opClose, out);
+    return settleIfDone();
+  }
+  for await (const chunk of content) {
     const bytes = typeof chunk === "string" ? utf8(chunk) : bytesOf(chunk);
     if (!bytes) throw new TypeError("A body must consist of bytes");
     ask(opWrite, out, undefined, bytes);

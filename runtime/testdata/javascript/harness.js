@@ -30,13 +30,18 @@ function thrown(e, name, message) {
   if (e?.name !== name || message !== undefined && !e.message.includes(message)) throw new Error(`got ${e}, want ${name}: ${message ?? ""}`);
 }
 
+async function late(name) {
+  await new Promise(r => setTimeout(r, 2000));
+  throw new Error(`${name} did not end within two seconds`);
+}
+
 export default {
   async fetch(request, env, ctx) {
     const results = [];
     for (const { name, run } of tests) {
       let failure = "";
       try {
-        await run(request, env, ctx);
+        await Promise.race([run(request, env, ctx), late(name)]);
       } catch (e) {
         failure = `${e}\n${e?.stack ?? ""}`;
       }
