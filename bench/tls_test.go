@@ -2,25 +2,18 @@ package bench_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mayfly-run/mayfly/bench/guests"
 	"github.com/mayfly-run/mayfly/runtime/certs"
+	"github.com/mayfly-run/mayfly/runtime/certs/certstest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/node"
 )
@@ -38,7 +31,7 @@ func BenchmarkHTTPS(b *testing.B) {
 func startTLSNode(b *testing.B, g guests.Guest) string {
 	n, err := node.Start(b.Context(), node.Config{
 		Data: filepath.Join(b.TempDir(), "data"), Listen: "127.0.0.1:0", Single: "bench", Logger: slog.New(slog.DiscardHandler),
-		TLS: node.TLS{Listen: "127.0.0.1:0", Certificates: []certs.Pair{benchPair(b)}}})
+		TLS: node.TLS{Listen: "127.0.0.1:0", Certificates: []certs.Pair{certstest.Pair(b, b.TempDir(), 1, "bench.localhost")}}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -47,30 +40,6 @@ func startTLSNode(b *testing.B, g guests.Guest) string {
 		b.Fatal(err)
 	}
 	return n.HTTPSAddr()
-}
-
-func benchPair(b *testing.B) certs.Pair {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		b.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"bench.localhost"}, NotAfter: time.Now().Add(24 * time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		b.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		b.Fatal(err)
-	}
-	dir := b.TempDir()
-	p := certs.Pair{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
-	for file, block := range map[string]*pem.Block{p.Cert: {Type: "CERTIFICATE", Bytes: der}, p.Key: {Type: "PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return p
 }
 
 func askTLS(b *testing.B, addr string, h2 bool, g guests.Guest) {

@@ -2,35 +2,19 @@ package certs_test
 
 import (
 	"crypto/tls"
-	"encoding/pem"
 	"io"
 	"io/fs"
 	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/letsencrypt/pebble/v2/ca"
-	"github.com/letsencrypt/pebble/v2/db"
-	"github.com/letsencrypt/pebble/v2/va"
-	"github.com/letsencrypt/pebble/v2/wfe"
 	"github.com/mayfly-run/mayfly/runtime/certs"
-	"github.com/miekg/dns"
+	"github.com/mayfly-run/mayfly/runtime/certs/certstest"
 )
-
-// authority is a certificate authority in this process. It resolves all names to
-// this machine and checks at the ports of a site.
-type authority struct {
-	*httptest.Server
-	root   string // file
-	down   atomic.Bool
-	orders atomic.Int32
-}
 
 // site is a server whose certificates come from an authority.
 type site struct {
@@ -48,54 +32,12 @@ func ports(t testing.TB) (plain, secure net.Listener) {
 
 func portOf(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
 
-// startAuthority issues certificates that are valid for so many seconds.
-func startAuthority(t testing.TB, plain, secure int, seconds uint64) *authority {
-	t.Helper()
-	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
-	quiet := log.New(io.Discard, "", 0)
-	store := db.NewMemoryStore()
-	issuer := ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: seconds}})
-	front := wfe.New(quiet, store, va.New(quiet, plain, secure, false, resolver(t), store), issuer, nil, false, false, 0, 0)
-	handler := front.Handler()
-	a := &authority{}
-	a.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/order-plz") {
-			a.orders.Add(1)
-		}
-		if a.down.Load() {
-			http.Error(w, "refused", http.StatusForbidden) // 503 would be tried again for minutes
-			return
-		}
-		handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(a.Close)
-	a.root = filepath.Join(t.TempDir(), "root.pem")
-	write(t, a.root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate().Raw}))
-	return a
-}
-
-// resolver says that every name is this machine.
-func resolver(t testing.TB) string {
-	t.Helper()
-	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	s := &dns.Server{Listener: ln, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
-		m := new(dns.Msg).SetReply(r)
-		if q := r.Question[0]; q.Qtype == dns.TypeA {
-			m.Answer = append(m.Answer, &dns.A{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.IPv4(127, 0, 0, 1)})
-		}
-		w.WriteMsg(m) //nolint:errcheck // the authority asks again
-	})}
-	go s.ActivateAndServe() //nolint:errcheck // until it is shut down
-	t.Cleanup(func() { s.Shutdown() })
-	return ln.Addr().String()
-}
-
 // startSite serves with certificates from an authority, for hosts below ours.test.
-func startSite(t testing.TB, a *authority, dir string, plain, secure net.Listener) *site {
+func startSite(t testing.TB, a *certstest.Authority, dir string, plain, secure net.Listener) *site {
 	t.Helper()
 	s := &site{t: t, log: new(syncBuffer), tls: secure}
 	s.certs = must(certs.New(certs.Config{Logger: s.log.logger(), ACME: &certs.ACME{
-		Email: "operator@ours.test", Directory: a.URL + wfe.DirectoryPath, CAFile: a.root, Dir: dir,
+		Email: "operator@ours.test", Directory: a.Directory, CAFile: a.Root, Dir: dir,
 		Hosts: func(host string) bool { return strings.HasSuffix(host, ".ours.test") }}}))(t)
 	t.Cleanup(func() { s.certs.Close() })
 	if plain != nil {
@@ -132,7 +74,7 @@ func (s *site) serial(host string) (string, error) {
 
 func TestIssued(t *testing.T) {
 	plain, secure := ports(t)
-	a := startAuthority(t, portOf(plain), portOf(secure), 3600)
+	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), 3600)
 	dir := filepath.Join(t.TempDir(), "acme")
 	s := startSite(t, a, dir, plain, secure)
 	first := must(s.serial("greet.ours.test"))(t)
@@ -142,18 +84,18 @@ func TestIssued(t *testing.T) {
 	if other := must(s.serial("shop.ours.test"))(t); other == first {
 		t.Error("two hosts have one certificate")
 	}
-	if got := a.orders.Load(); got != 2 {
+	if got := a.Orders.Load(); got != 2 {
 		t.Errorf("%d orders, want one for each host", got)
 	}
 	checkPrivate(t, dir)
 
 	// After a restart nobody is asked again.
-	a.down.Store(true)
+	a.Down.Store(true)
 	_, again := ports(t)
 	if got := must(startSite(t, a, dir, nil, again).serial("greet.ours.test"))(t); got != first {
 		t.Errorf("after a restart: %s, want %s", got, first)
 	}
-	if got := a.orders.Load(); got != 2 {
+	if got := a.Orders.Load(); got != 2 {
 		t.Errorf("%d orders after a restart, want 2", got)
 	}
 }
@@ -179,14 +121,14 @@ func checkPrivate(t *testing.T, dir string) {
 func TestIssuedOverTLSAlone(t *testing.T) {
 	plain, secure := ports(t)
 	plain.Close() // nobody answers there
-	a := startAuthority(t, portOf(plain), portOf(secure), 3600)
+	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), 3600)
 	s := startSite(t, a, t.TempDir(), nil, secure)
 	must(s.serial("greet.ours.test"))(t)
 }
 
 func TestIssuedOverHTTPAlone(t *testing.T) {
 	plain, secure := ports(t)
-	a := startAuthority(t, portOf(plain), 1, 3600)
+	a := certstest.NewAuthority(t, portOf(plain), 1, 3600)
 	s := startSite(t, a, t.TempDir(), plain, secure)
 	must(s.serial("greet.ours.test"))(t)
 }
@@ -194,7 +136,7 @@ func TestIssuedOverHTTPAlone(t *testing.T) {
 // Whatever clients name, nothing is asked of the authority for what is not ours.
 func TestForeignHosts(t *testing.T) {
 	plain, secure := ports(t)
-	a := startAuthority(t, portOf(plain), portOf(secure), 3600)
+	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), 3600)
 	s := startSite(t, a, t.TempDir(), plain, secure)
 	for _, host := range []string{"", "example.com", "ours.test", "localhost", "x.localhost", "127.0.0.1", "-.test", strings.Repeat("a.", 100) + "test"} {
 		if serial, err := s.serial(host); err == nil {
@@ -204,14 +146,14 @@ func TestForeignHosts(t *testing.T) {
 			t.Errorf("%q is to have one", host)
 		}
 	}
-	if got := a.orders.Load(); got != 0 {
+	if got := a.Orders.Load(); got != 0 {
 		t.Errorf("%d orders", got)
 	}
 }
 
 func TestRenewed(t *testing.T) {
 	plain, secure := ports(t)
-	a := startAuthority(t, portOf(plain), portOf(secure), 3)
+	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), 3)
 	s := startSite(t, a, t.TempDir(), plain, secure)
 	first := must(s.serial("greet.ours.test"))(t)
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -228,10 +170,10 @@ func TestRenewed(t *testing.T) {
 // hosts that have nothing yet wait before they ask again.
 func TestAuthorityIsDown(t *testing.T) {
 	plain, secure := ports(t)
-	a := startAuthority(t, portOf(plain), portOf(secure), 6)
+	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), 6)
 	s := startSite(t, a, t.TempDir(), plain, secure)
 	first := must(s.serial("greet.ours.test"))(t)
-	a.down.Store(true)
+	a.Down.Store(true)
 	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(s.log.String(), "the certificate authority refuses"); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody asked for a renewal, or the log does not say that it failed")
@@ -244,13 +186,13 @@ func TestAuthorityIsDown(t *testing.T) {
 
 func TestFailedHostWaits(t *testing.T) {
 	plain, secure := ports(t)
-	a := startAuthority(t, portOf(plain), portOf(secure), 3600)
-	a.down.Store(true)
+	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), 3600)
+	a.Down.Store(true)
 	s := startSite(t, a, t.TempDir(), plain, secure)
 	if _, err := s.serial("greet.ours.test"); err == nil {
 		t.Fatal("there is a certificate from an authority that is down")
 	}
-	a.down.Store(false)
+	a.Down.Store(false)
 	if _, err := s.serial("greet.ours.test"); err == nil {
 		t.Error("it was asked again at once")
 	}
@@ -263,13 +205,13 @@ func TestFailedHostWaits(t *testing.T) {
 // A node that ends does not wait for the authority.
 func TestCloseEndsIssuing(t *testing.T) {
 	plain, secure := ports(t)
-	a := startAuthority(t, portOf(plain), portOf(secure), 3600)
+	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), 3600)
 	s := startSite(t, a, t.TempDir(), plain, secure)
 	s.certs.Close()
 	if _, err := s.serial("greet.ours.test"); err == nil {
 		t.Error("a certificate was issued after the end")
 	}
-	if got := a.orders.Load(); got != 0 {
+	if got := a.Orders.Load(); got != 0 {
 		t.Errorf("%d orders", got)
 	}
 }

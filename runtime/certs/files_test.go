@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/mayfly-run/mayfly/runtime/certs"
+	"github.com/mayfly-run/mayfly/runtime/certs/certstest"
 )
 
 func TestChoice(t *testing.T) {
 	var log syncBuffer
 	c := must(certs.New(certs.Config{Logger: log.logger(), Pairs: []certs.Pair{
-		pairIn(t, t.TempDir(), 1, "example.com", "www.example.com"), pairIn(t, t.TempDir(), 2, "*.example.com"), pairIn(t, t.TempDir(), 3, "Other.test")}}))(t)
+		certstest.Pair(t, t.TempDir(), 1, "example.com", "www.example.com"), certstest.Pair(t, t.TempDir(), 2, "*.example.com"), certstest.Pair(t, t.TempDir(), 3, "Other.test")}}))(t)
 	for _, tt := range []struct {
 		host string
 		want int64
@@ -39,7 +40,7 @@ func TestChoice(t *testing.T) {
 func TestReload(t *testing.T) {
 	var log syncBuffer
 	dir := t.TempDir()
-	pair := pairIn(t, dir, 1, "example.com")
+	pair := certstest.Pair(t, dir, 1, "example.com")
 	c := must(certs.New(certs.Config{Logger: log.logger(), Pairs: []certs.Pair{pair}}))(t)
 	steps := []struct {
 		name   string
@@ -49,15 +50,15 @@ func TestReload(t *testing.T) {
 		log    string
 	}{
 		{"nothing", func() {}, false, 1, ""},
-		{"another", func() { pairIn(t, dir, 2, "example.com", "example.org") }, false, 2, "certificate read"},
+		{"another", func() { certstest.Pair(t, dir, 2, "example.com", "example.org") }, false, 2, "certificate read"},
 		{"broken", func() { write(t, pair.Cert, []byte("-----BEGIN CERT")) }, false, 2, "the certificate that was read before goes on"},
 		{"still broken", func() {}, false, 2, ""},
 		{"asked for again", func() {}, true, 2, "the certificate that was read before goes on"},
-		{"mended", func() { pairIn(t, dir, 3, "example.com") }, false, 3, "certificate read"},
-		{"key alone", func() { write(t, pair.Key, must(os.ReadFile(pairIn(t, t.TempDir(), 9, "x.test").Key))(t)) }, false, 3, "private key does not match"},
+		{"mended", func() { certstest.Pair(t, dir, 3, "example.com") }, false, 3, "certificate read"},
+		{"key alone", func() { write(t, pair.Key, must(os.ReadFile(certstest.Pair(t, t.TempDir(), 9, "x.test").Key))(t)) }, false, 3, "private key does not match"},
 		{"gone", func() { os.Remove(pair.Cert) }, false, 3, "no such file"},
-		{"no hosts", func() { pairIn(t, dir, 4) }, false, 3, "names no host"},
-		{"back", func() { pairIn(t, dir, 5, "example.com") }, true, 5, "certificate read"},
+		{"no hosts", func() { certstest.Pair(t, dir, 4) }, false, 3, "names no host"},
+		{"back", func() { certstest.Pair(t, dir, 5, "example.com") }, true, 5, "certificate read"},
 	}
 	for _, tt := range steps {
 		before := len(log.String())
@@ -75,7 +76,7 @@ func TestReload(t *testing.T) {
 func TestReloadUnderLoad(t *testing.T) {
 	var log syncBuffer
 	dir := t.TempDir()
-	c := must(certs.New(certs.Config{Logger: log.logger(), Pairs: []certs.Pair{pairIn(t, dir, 1, "example.com")}}))(t)
+	c := must(certs.New(certs.Config{Logger: log.logger(), Pairs: []certs.Pair{certstest.Pair(t, dir, 1, "example.com")}}))(t)
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
@@ -87,7 +88,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		})
 	}
 	for i := range int64(20) {
-		pairIn(t, dir, i+2, "example.com")
+		certstest.Pair(t, dir, i+2, "example.com")
 		c.Reload(true)
 	}
 	readers.Wait()
@@ -95,7 +96,7 @@ func TestReloadUnderLoad(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	var log syncBuffer
-	good, other := pairIn(t, t.TempDir(), 1, "example.com"), pairIn(t, t.TempDir(), 2, "example.org")
+	good, other := certstest.Pair(t, t.TempDir(), 1, "example.com"), certstest.Pair(t, t.TempDir(), 2, "example.org")
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	write(t, empty, nil)
 	for _, tt := range []struct {
@@ -109,7 +110,7 @@ func TestRefused(t *testing.T) {
 		{"other's key", certs.Config{Pairs: []certs.Pair{{Cert: good.Cert, Key: other.Key}}}, "the key the one that the certificate was made for"},
 		{"swapped", certs.Config{Pairs: []certs.Pair{{Cert: good.Key, Key: good.Cert}}}, "both must be PEM files"},
 		{"empty", certs.Config{Pairs: []certs.Pair{{Cert: empty, Key: good.Key}}}, "both must be PEM files"},
-		{"no hosts", certs.Config{Pairs: []certs.Pair{pairIn(t, t.TempDir(), 3)}}, "names no host as a subject alternative name"},
+		{"no hosts", certs.Config{Pairs: []certs.Pair{certstest.Pair(t, t.TempDir(), 3)}}, "names no host as a subject alternative name"},
 		{"roots missing", certs.Config{ACME: &certs.ACME{Dir: t.TempDir(), CAFile: "missing.pem"}}, "read roots of the ACME directory"},
 		{"roots empty", certs.Config{ACME: &certs.ACME{Dir: t.TempDir(), CAFile: empty}}, "has no certificates; it must be a PEM file"},
 	} {

@@ -2,50 +2,21 @@ package node_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mayfly-run/mayfly/runtime/certs"
+	"github.com/mayfly-run/mayfly/runtime/certs/certstest"
 	"github.com/mayfly-run/mayfly/runtime/node"
 )
-
-// mustPair writes a certificate for hosts, with the number, and its key.
-func mustPair(t *testing.T, dir string, number int64, hosts ...string) certs.Pair {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(number), DNSNames: hosts, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := certs.Pair{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
-	for file, block := range map[string]*pem.Block{p.Cert: {Type: "CERTIFICATE", Bytes: der}, p.Key: {Type: "PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return p
-}
 
 // overTLS asks a Function over TLS, and says how the answer came.
 func overTLS(n *node.Node, host string, h2 bool) (string, error) {
@@ -69,7 +40,7 @@ func overTLS(n *node.Node, host string, h2 bool) (string, error) {
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	n := mustStart(t, node.Config{TLS: node.TLS{Listen: "127.0.0.1:0", Redirect: true, HSTS: time.Hour, PublicPort: 443,
-		Certificates: []certs.Pair{mustPair(t, dir, 1, "*.localhost")}}})
+		Certificates: []certs.Pair{certstest.Pair(t, dir, 1, "*.localhost")}}})
 	mustDeploy(t, n, "hello", hello("hello"))
 	for _, tt := range []struct {
 		host string
@@ -84,7 +55,7 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %q", tt.host, got, err, tt.want)
 		}
 	}
-	mustPair(t, dir, 2, "*.localhost")
+	certstest.Pair(t, dir, 2, "*.localhost")
 	n.Reload()
 	if got, err := overTLS(n, "hello.localhost", true); err != nil || got != "HTTP/2.0 200 2 max-age=3600" {
 		t.Errorf("after a new certificate: %q, %v", got, err)
@@ -114,11 +85,88 @@ func redirected(t *testing.T, n *node.Node, host string) string {
 
 // The address of TLS is the node's own, like the others.
 func TestGuestsDontFetchFromTLS(t *testing.T) {
-	n := mustStart(t, node.Config{TLS: node.TLS{Listen: "127.0.0.1:0", Certificates: []certs.Pair{mustPair(t, t.TempDir(), 1, "*.localhost")}}})
+	n := mustStart(t, node.Config{TLS: node.TLS{Listen: "127.0.0.1:0", Certificates: []certs.Pair{certstest.Pair(t, t.TempDir(), 1, "*.localhost")}}})
 	mustDeploy(t, n, "fetch", fetchGuest("https://"+n.HTTPSAddr()+"/"))
 	if status, _, err := get(n, "fetch.localhost"); err != nil || status == 200 {
 		t.Errorf("got %d, %v", status, err)
 	}
+}
+
+// A node gets a certificate for a host of a Function when it is first asked for, and
+// answers the authority's challenge although it redirects everything else.
+func TestACME(t *testing.T) {
+	const domain = "functions.test"
+	plain, secure := freePort(t), freePort(t)
+	authority := certstest.NewAuthority(t, plain, 1, 3600) // nothing answers at port 1: by HTTP-01 alone
+	n, err := node.Start(t.Context(), node.Config{
+		Data: t.TempDir(), Domain: domain, Listen: fmt.Sprintf("127.0.0.1:%d", plain), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		TLS: node.TLS{Listen: fmt.Sprintf("127.0.0.1:%d", secure), Redirect: true,
+			ACME: &certs.ACME{Directory: authority.Directory, CAFile: authority.Root}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Shutdown(context.Background()) })
+	if _, err := overTLS(n, "hello."+domain, true); err == nil || authority.Orders.Load() != 0 {
+		t.Errorf("a host that nobody has: %v, %d orders", err, authority.Orders.Load())
+	}
+	mustDeploy(t, n, "hello", hello("hello"))
+	if got := redirected(t, n, "hello."+domain); got != fmt.Sprintf("308 https://hello.%s:%d/", domain, secure) {
+		t.Errorf("without TLS: %s", got)
+	}
+	got, err := overTLS(n, "hello."+domain, true)
+	if err != nil || !strings.HasPrefix(got, "HTTP/2.0 200 ") {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// freePort is one that was free just now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// The PROXY protocol stands in front of TLS, and the address in it counts.
+func TestProxyProtocolOverTLS(t *testing.T) {
+	n := mustStart(t, node.Config{ProxyProtocol: true, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, MaxConnsPerIP: 5,
+		TLS: node.TLS{Listen: "127.0.0.1:0", Certificates: []certs.Pair{certstest.Pair(t, t.TempDir(), 1, "*.localhost")}}})
+	mustDeploy(t, n, "client", clientGuest())
+	for header, want := range map[string]string{"PROXY TCP4 203.0.113.9 192.0.2.1 4321 443\r\n": "203.0.113.9", "": "closed", "PROXY nonsense\r\n": "closed"} {
+		for _, protocol := range []string{"h2", "http/1.1"} {
+			if got := throughProxy(t, n.HTTPSAddr(), header, protocol); got != want {
+				t.Errorf("%q, %s: got %q, want %q", header, protocol, got, want)
+			}
+		}
+	}
+}
+
+// throughProxy asks who the client is behind a header of the PROXY protocol.
+func throughProxy(t *testing.T, addr, header, protocol string) string {
+	t.Helper()
+	transport := &http.Transport{ForceAttemptHTTP2: protocol == "h2", DisableKeepAlives: true,
+		DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				return nil, err
+			}
+			io.WriteString(c, header)                                                                        //nolint:errcheck // the handshake fails as well
+			return tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}}), nil //nolint:gosec // the certificate is the test's own
+		}}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Get("https://client.localhost/")
+	if err != nil {
+		return "closed"
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || protocol == "h2" && resp.ProtoMajor != 2 {
+		t.Errorf("%s: got %s, %v", protocol, resp.Proto, err)
+	}
+	return string(body)
 }
 
 func TestStartWithoutCertificates(t *testing.T) {

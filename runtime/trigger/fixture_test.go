@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -149,7 +150,16 @@ type conn struct {
 
 func (s *server) dial() *conn {
 	s.t.Helper()
-	c := must(net.Dial("tcp", s.addr))(s.t)
+	return s.speak(must(net.Dial("tcp", s.addr))(s.t))
+}
+
+// dialTLS is dial over TLS, to what secure returned.
+func (s *server) dialTLS(addr string) *conn {
+	s.t.Helper()
+	return s.speak(must(tls.Dial("tcp", addr, clientTLS("http/1.1")))(s.t))
+}
+
+func (s *server) speak(c net.Conn) *conn {
 	s.t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(20 * time.Second))
 	return &conn{c, s.t, bufio.NewReader(c)}

@@ -21,7 +21,7 @@ import (
 func TestHTTP2(t *testing.T) {
 	s := start(t, host.Limits{RequestBody: 100_000}, map[string][]byte{
 		"hello": helloGuest("hello"), "body": bodyGuest(), "echo": echoGuest(), "url": areaGuest("request_url"),
-		"method": areaGuest("request_method"), "trap": opsGuest(hosttest.Unreachable), "broken": brokenStreamGuest()})
+		"method": areaGuest("request_method"), "client": areaGuest("request_client"), "trap": opsGuest(hosttest.Unreachable), "broken": brokenStreamGuest()})
 	client := h2Client(t, s.secure())
 	tests := []struct {
 		method, function, path string
@@ -41,6 +41,7 @@ func TestHTTP2(t *testing.T) {
 		{"HEAD", "echo", "/", nil, "200 -1 "},
 		{"GET", "url", "/a%20b/../c?q=1&r=%2F", nil, "200 42 https://url.localhost/a%20b/../c?q=1&r=%2F"},
 		{"PATCH", "method", "/", nil, "200 5 PATCH"},
+		{"GET", "client", "/", nil, "200 9 127.0.0.1"},
 		{"GET", "trap", "/", nil, "500 "},
 		{"GET", "hello", "/" + strings.Repeat("a", 17<<10), nil, "414 "},
 		{"TRACE", "hello", "/", nil, "405 "},

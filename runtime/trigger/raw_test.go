@@ -84,13 +84,18 @@ func (s *rawServer) taken() []string {
 	return s.seen
 }
 
-// run runs a table, and wants the server to be well afterwards.
+// run runs a table, without TLS and over it, and wants the server to be well
+// afterwards.
 func (s *rawServer) run(t *testing.T, cases []rawCase) {
 	t.Helper()
+	addr := s.secure()
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := s.exchange(tt.request); got != tt.want {
+			if got := s.exchange(s.dial(), tt.request); got != tt.want {
 				t.Errorf("%.200q:\n got %s\nwant %s", tt.request, got, tt.want)
+			}
+			if got := s.exchange(s.dialTLS(addr), tt.request); got != tt.want {
+				t.Errorf("over TLS: %.200q:\n got %s\nwant %s", tt.request, got, tt.want)
 			}
 		})
 	}
@@ -100,9 +105,8 @@ func (s *rawServer) run(t *testing.T, cases []rawCase) {
 }
 
 // exchange sends a request with the probe behind it, and says what came of it.
-func (s *rawServer) exchange(request string) string {
+func (s *rawServer) exchange(c *conn, request string) string {
 	s.t.Helper()
-	c := s.dial()
 	defer c.Close()
 	io.WriteString(c, request+probe) //nolint:errcheck // it may not be read to its end
 	return s.read(c, strings.HasPrefix(request, "HEAD "))

@@ -22,8 +22,7 @@ func impatient(c *trigger.HTTPConfig) {
 
 // dribble sends a beginning and then a byte now and then until the connection is
 // answered or closed, and returns the answers.
-func (s *rawServer) dribble(begin string) string {
-	c := s.dial()
+func (s *rawServer) dribble(c *conn, begin string) string {
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(time.Minute))
 	io.WriteString(c, begin) //nolint:errcheck // seen by the answers
@@ -48,7 +47,7 @@ func TestSlowClients(t *testing.T) {
 		for range some(t, 25, 250) {
 			for _, tt := range slowCases {
 				slow.Go(func() {
-					if got := s.dribble(tt.request); got != tt.want {
+					if got := s.dribble(s.dial(), tt.request); got != tt.want {
 						t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 					}
 				})
@@ -59,6 +58,23 @@ func TestSlowClients(t *testing.T) {
 				t.Errorf("another client: %d %q", status, body)
 			}
 			time.Sleep(20 * time.Millisecond)
+		}
+		slow.Wait()
+	})
+}
+
+// Over TLS as well.
+func TestSlowSecureClients(t *testing.T) {
+	leavesNothing(t, func(t *testing.T) {
+		s := startRaw(t, impatient)
+		addr := s.secure()
+		var slow sync.WaitGroup
+		for _, tt := range slowCases {
+			slow.Go(func() {
+				if got := s.dribble(s.dialTLS(addr), tt.request); got != tt.want {
+					t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+				}
+			})
 		}
 		slow.Wait()
 	})
@@ -171,7 +187,8 @@ func TestSlowReaders(t *testing.T) {
 		if status, body := s.get("hello", "/"); status != 200 || body != "hello" {
 			t.Errorf("another client: %d %q", status, body)
 		}
-		s.wholeAnswer() // once the time of the others is over
+		s.wholeAnswer()             // once the time of one of the others is over
+		time.Sleep(3 * time.Second) // and that of all, with what a deadline may be late
 		for _, c := range taken {
 			if n, _ := io.Copy(io.Discard, c.r); n >= 24<<20 {
 				t.Error("an answer that nobody took in time was there as a whole")
