@@ -176,13 +176,13 @@ func kvCases(t *testing.T) map[string][]step {
 func TestKVConformance(t *testing.T) {
 	for name, steps := range kvCases(t) {
 		t.Run(name, func(t *testing.T) {
-			at := &clock{epoch}
+			at := newClock()
 			store := memkv.New(memkv.Config{Now: at.Now})
 			t.Cleanup(func() { store.Close() })
 			f := newFixture(t, options{store: store, now: at.Now})
 			namespace := f.namespace(t, "local")
 			for i, s := range steps {
-				at.now = at.now.Add(s.after)
+				at.set(at.Now().Add(s.after))
 				s.path = namespace + s.path
 				if got := f.outcome(t, s); got != "" {
 					t.Errorf("step %d, %s %.200s: %.500s", i+1, s.method, s.path, got)

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,15 +25,23 @@ type token struct {
 	}
 }
 
-// clock is a time that a test moves.
-type clock struct{ now time.Time }
+// clock is a time that a test moves while others look at it.
+type clock struct{ ns atomic.Int64 }
 
-func (c *clock) Now() time.Time { return c.now }
+func newClock() *clock {
+	c := &clock{}
+	c.set(epoch)
+	return c
+}
+
+func (c *clock) Now() time.Time { return time.Unix(0, c.ns.Load()) }
+
+func (c *clock) set(t time.Time) { c.ns.Store(t.UnixNano()) }
 
 const acmeTokens = "/accounts/acme/tokens"
 
 func TestTokenLife(t *testing.T) {
-	at := &clock{epoch}
+	at := newClock()
 	f := newFixture(t, options{now: at.Now})
 	f.account(t, "acme")
 	var made token
@@ -52,15 +61,15 @@ func TestTokenLife(t *testing.T) {
 	if f.ok(t, call{method: "GET", path: one}, &got); !got.LastUsedOn.Equal(epoch) || got.Value != "" {
 		t.Errorf("got %+v, want its last use without its value", got)
 	}
-	at.now = epoch.Add(30 * time.Minute)
+	at.set(epoch.Add(30 * time.Minute))
 	f.ok(t, verify, nil)
 	if f.ok(t, call{method: "GET", path: one}, &got); !got.LastUsedOn.Equal(epoch) {
 		t.Errorf("a use half an hour later is kept: %v", got.LastUsedOn)
 	}
-	at.now = epoch.Add(90 * time.Minute)
+	at.set(epoch.Add(90 * time.Minute))
 	f.ok(t, verify, nil)
-	if f.ok(t, call{method: "GET", path: one}, &got); !got.LastUsedOn.Equal(at.now) {
-		t.Errorf("got the last use %v, want %v", got.LastUsedOn, at.now)
+	if f.ok(t, call{method: "GET", path: one}, &got); !got.LastUsedOn.Equal(at.Now()) {
+		t.Errorf("got the last use %v, want %v", got.LastUsedOn, at.Now())
 	}
 
 	f.ok(t, call{method: "PUT", path: one, body: `{"status":"disabled"}`}, &got)
@@ -82,16 +91,16 @@ func TestTokenLife(t *testing.T) {
 }
 
 func TestExpiry(t *testing.T) {
-	at := &clock{epoch}
+	at := newClock()
 	f := newFixture(t, options{now: at.Now})
 	f.account(t, "acme")
 	for _, path := range []string{acmeTokens, "/user/tokens"} {
-		at.now = epoch
+		at.set(epoch)
 		var made token
 		f.ok(t, call{method: "POST", path: path, body: `{"expires_on":"` + epoch.Add(time.Hour).Format(time.RFC3339) + `"}`}, &made)
-		at.now = epoch.Add(time.Hour - time.Second)
+		at.set(epoch.Add(time.Hour - time.Second))
 		f.ok(t, call{method: "GET", path: "/user", token: made.Value}, nil)
-		at.now = epoch.Add(time.Hour)
+		at.set(epoch.Add(time.Hour))
 		f.refused(t, call{method: "GET", path: "/user", token: made.Value}, 401, 10000,
 			"Authentication error: this token expired at "+epoch.Add(time.Hour).UTC().Format(time.RFC3339))
 		var got token
@@ -153,7 +162,7 @@ func TestPolicies(t *testing.T) {
 
 func TestFailureLimit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
-	at := &clock{epoch}
+	at := newClock()
 	f := newFixture(t, options{now: at.Now, failures: control.FailureLimits{PerAddress: 6}, audit: path})
 	other := f.account(t, "acme")
 	bad := call{method: "GET", path: "/user", token: "guess"}
@@ -168,7 +177,7 @@ func TestFailureLimit(t *testing.T) {
 	}
 	f.refused(t, call{method: "GET", path: "/user", token: other}, 429, 971, wait) // a guess learns nothing
 	f.ok(t, call{method: "GET", path: "/user"}, nil)                               // nobody is locked out
-	at.now = at.now.Add(11 * time.Second)
+	at.set(at.Now().Add(11 * time.Second))
 	f.ok(t, call{method: "GET", path: "/user", token: other}, nil)
 	f.refused(t, bad, 401, 10000, "Authentication error")
 	f.refused(t, bad, 429, 971, wait)

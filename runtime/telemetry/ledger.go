@@ -147,9 +147,9 @@ func (l *Ledger) Flush(ctx context.Context) error {
 // collect takes what the meters counted into the sheets.
 func (l *Ledger) collect(ctx context.Context, now time.Time) (err error) {
 	for _, v := range l.cfg.Observer.serving() {
-		sum, any := v.meter.take()
-		l.watchIdle(v, any)
-		if any {
+		sum, used := v.meter.take()
+		l.watchIdle(v, used)
+		if used {
 			l.owe(v.key, &sum)
 			l.total(v.key.functionKey, &sum)
 		}

@@ -64,14 +64,14 @@ func memoryTime(bytes int64, wall time.Duration) int64 { return bytes >> 10 * wa
 func gibSeconds(memoryTime int64) float64 { return float64(memoryTime) / (1 << 20) / 1e6 }
 
 // take returns what was counted since the last time, and whether that is anything.
-func (m *meter) take() (sum amounts, any bool) {
+func (m *meter) take() (sum amounts, used bool) {
 	for i := range m {
 		for slot := range m[i].slots {
 			if n := m[i].slots[slot].Swap(0); n != 0 {
 				sum[slot] += n
-				any = true
+				used = true
 			}
 		}
 	}
-	return sum, any
+	return sum, used
 }
