@@ -24,6 +24,7 @@ type deployCommand struct {
 	assets  string // folder of static files; empty without
 	json    bool
 	dry     bool
+	vars    []string // NAME:TEXT
 
 	made string // folder that is removed in the end; may be empty
 
@@ -59,6 +60,7 @@ func (d *deployCommand) registerUpload(c *cobra.Command) {
 	d.stage.register(c.Flags())
 	c.Flags().StringVar(&d.secrets, "secrets-file", "", "secrets to put with it, as 'mayfly secret bulk' reads them; others stay")
 	c.Flags().BoolVar(&d.json, "json", false, "print what the node answers as JSON")
+	c.Flags().StringArrayVar(&d.vars, "var", nil, "NAME:TEXT, a variable that goes over mayfly.toml's; may be repeated")
 	c.Flags().StringVar(&d.message, "message", "", "what is said about the version")
 	c.Flags().StringVar(&d.tag, "tag", "", "a short name of the version, such as a release's")
 }
@@ -121,6 +123,9 @@ func (d *deployCommand) prepare(c *cobra.Command, path string) (file string, m *
 		}
 		m.Routes = append([]deploy.Route{}, m.Routes...) // without any, those of before end
 	}
+	if err := d.setVars(c, m); err != nil {
+		return "", nil, err
+	}
 	m.Name = firstOf(d.name, m.Name)
 	if err := deploy.CheckName(m.Name); err != nil {
 		return "", nil, usagef(c, "%v; choose another with --name", err)
@@ -142,6 +147,26 @@ func (d *deployCommand) bundle(script string) (string, error) {
 	d.made = dir
 	file := filepath.Join(dir, "index.js")
 	return file, build.Bundle(filepath.Dir(main), main, file, d.stdio.Err)
+}
+
+// setVars puts the variables of --var over those of the manifest.
+func (d *deployCommand) setVars(c *cobra.Command, m *deploy.Manifest) error {
+	if len(d.vars) == 0 {
+		return nil
+	}
+	all := maps.Clone(m.Vars)
+	if all == nil {
+		all = map[string]deploy.Var{}
+	}
+	for i, pair := range d.vars {
+		name, text, ok := strings.Cut(pair, ":")
+		if !ok || name == "" { // which is not shown: it may be the text
+			return usagef(c, "--var number %d is not NAME:TEXT", i+1)
+		}
+		all[name] = deploy.Var{Text: text}
+	}
+	m.Vars = all
+	return nil
 }
 
 // tell says what a Version newly asks for.

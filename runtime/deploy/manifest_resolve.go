@@ -16,8 +16,9 @@ import (
 //
 // A text is not looked through again. Of a file, one line end at its end is
 // dropped; it has at most 64 KiB of UTF-8, and is not outside the folder, not by
-// a symbolic link either. Keys have no references, and neither have main and
-// [build]: the shell that runs a build command has the environment itself.
+// a symbolic link either. Keys have no references, and neither have main, [assets]
+// and [build]: paths are told in errors, and the shell that runs a build command has
+// the environment itself.
 //
 // Only what the stage uses that is asked for is resolved. No error has a text
 // that a reference stands for.
@@ -70,7 +71,7 @@ func (d *decoder) resolve(res Resolver, stage string) {
 	d.hideNames()
 }
 
-func refersHere(key string) bool { return key != "main" && key != "build" }
+func refersHere(key string) bool { return key != "main" && key != "assets" && key != "build" }
 
 func (d *decoder) resolveTable(res Resolver, it item) {
 	if table(it) == nil {
