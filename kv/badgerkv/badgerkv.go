@@ -46,7 +46,8 @@ type Config struct {
 	// Default: 5 minutes.
 	CollectEvery time.Duration
 
-	idle bool // neither compacts nor collects, and takes damaged logs of recent writes
+	lost uint64 // how many revisions may have been given that the lease does not know
+	idle bool   // neither compacts nor collects, and takes damaged logs of recent writes
 }
 
 // stripes is how many writes to different keys may be under way at a time. They
@@ -97,7 +98,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, openError(cfg.Dir, err)
 	}
-	revisions, err := openRevisions(db, cfg.NoSync, cfg.After)
+	revisions, err := openRevisions(db, cfg)
 	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)

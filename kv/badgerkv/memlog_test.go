@@ -175,6 +175,10 @@ func TestMend(t *testing.T) {
 			if got := values(t, dir); got != tt.found {
 				t.Errorf("got %d values, want %d", got, tt.found)
 			}
+			s := mustOpen(t, badgerkv.Config{Dir: dir})
+			if revision := mustPut(t, s, "new", nil, kv.PutOptions{}); tt.found < 9 && revision < 1<<20 {
+				t.Errorf("got revision %d, which may have been given before", revision)
+			}
 		})
 	}
 }

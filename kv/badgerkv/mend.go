@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // verifyRecent reads the logs of recent writes before Badger does, which would drop
@@ -41,6 +42,25 @@ type Mended struct {
 // acknowledged writes from there on are lost then, and the log as it was is kept in
 // a file beside it. Nobody has the database open: it takes the lock.
 func MendLogs(dir string, acceptLoss bool) (mended []Mended, err error) {
+	mended, err = mendLogs(dir, acceptLoss)
+	if err != nil || !slices.ContainsFunc(mended, func(m Mended) bool { return m.Kept != "" }) {
+		return mended, err
+	}
+	s, err := Open(Config{Dir: dir, lost: lostRevisions})
+	if err != nil {
+		return mended, err
+	}
+	return mended, s.Close()
+}
+
+// lostRevisions is more than logs have room for: what was cut off had revisions
+// that somebody may hold, and that must not come back with other content.
+const lostRevisions = 1 << 20
+
+// There are three logs, and a commit takes 64 bytes of one at least.
+const _ = uint(lostRevisions - 4*memtableSize/64)
+
+func mendLogs(dir string, acceptLoss bool) (mended []Mended, err error) {
 	unlock, err := Lock(dir)
 	if err != nil {
 		return nil, err

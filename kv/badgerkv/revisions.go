@@ -32,16 +32,21 @@ type revisions struct {
 	snapshots map[uint64]int           // how many readers each has
 }
 
-func openRevisions(db *badger.DB, noSync bool, after uint64) (*revisions, error) {
-	leased, err := readLease(db, after)
+func openRevisions(db *badger.DB, cfg Config) (*revisions, error) {
+	leased, err := readLease(db, cfg.After)
 	if err != nil {
 		return nil, fmt.Errorf("read revision lease: %w", err)
 	}
+	leased += cfg.lost
 	db.SetDiscardTs(leased)
-	return &revisions{
-		db: db, noSync: noSync, last: leased, leased: leased,
+	r := &revisions{
+		db: db, noSync: cfg.NoSync, last: leased, leased: leased,
 		underWay: map[uint64]chan struct{}{}, snapshots: map[uint64]int{},
-	}, nil
+	}
+	if cfg.lost > 0 {
+		err = r.extend() // or the next start would not know
+	}
+	return r, err
 }
 
 // readLease returns the highest revision that may have been given; it is kept as
