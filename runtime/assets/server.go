@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
+	"sync/atomic"
 
 	"github.com/mayfly-run/mayfly/kv"
 	"golang.org/x/sync/singleflight"
@@ -168,10 +170,14 @@ type reader struct {
 	at, end int64
 	buffer  []byte // what was read and not yet handed on
 	space   []byte
+	closed  atomic.Bool
 }
 
 // Read implements io.Reader.
 func (r *reader) Read(p []byte) (int, error) {
+	if r.closed.Load() {
+		return 0, fs.ErrClosed
+	}
 	if len(r.buffer) == 0 {
 		if r.at == r.end {
 			return 0, io.EOF
@@ -191,8 +197,8 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close implements io.Closer.
+// Close implements io.Closer. It may be called during a Read.
 func (r *reader) Close() error {
-	r.at, r.buffer = r.end, nil
+	r.closed.Store(true)
 	return nil
 }

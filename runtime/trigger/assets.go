@@ -69,7 +69,7 @@ func (h *HTTP) sendAsset(ctx *fasthttp.RequestCtx, server *assets.Server, a *ass
 		ctx.SetConnectionClose()
 	}
 	r := &ctx.Response
-	if a.Content != nil && !ctx.IsHead() {
+	if a.Content != nil { // of answers to HEAD only its length is sent
 		data, whole, err := server.Bytes(h.base, a.Content)
 		if err != nil {
 			return err
@@ -85,10 +85,6 @@ func (h *HTTP) sendAsset(ctx *fasthttp.RequestCtx, server *assets.Server, a *ass
 		if !host.IsHopByHop([]byte(f.Name)) {
 			r.Header.Add(f.Name, f.Value)
 		}
-	}
-	if ctx.IsHead() {
-		r.SkipBody = true
-		r.Header.SetContentLength(int(a.Length))
 	}
 	return nil
 }

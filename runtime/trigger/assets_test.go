@@ -161,6 +161,41 @@ func TestAssetsAndFunction(t *testing.T) {
 	}
 }
 
+// TestAssetsOverHTTP2: they are the same.
+func TestAssetsOverHTTP2(t *testing.T) {
+	large := strings.Repeat("0123456789abcdef", 64<<10) // 1 MiB
+	s := start(t, host.Limits{}, nil)
+	s.deployFiles("site", nil, deploy.Assets{}, "/index.html", "start", "/large.bin", large)
+	client := h2Client(t, s.secure())
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	tests := []struct {
+		method, path, headers string
+		status                int
+		body                  string
+		length                int64
+	}{
+		{"GET", "/", "", 200, "start", 5},
+		{"HEAD", "/", "", 200, "", 5},
+		{"GET", "/index.html", "", 307, "", 0},
+		{"GET", "/large.bin", "", 200, large, 1 << 20},
+		{"HEAD", "/large.bin", "", 200, "", 1 << 20},
+		{"GET", "/large.bin", "bytes=1-300000", 206, large[1:300001], 300000},
+		{"GET", "/none", "", 404, "", 0},
+	}
+	for _, tt := range tests {
+		req := must(http.NewRequest(tt.method, "https://site.localhost"+tt.path, nil))(t)
+		if tt.headers != "" {
+			req.Header.Set("Range", tt.headers)
+		}
+		resp := must(client.Do(req))(t)
+		body := must(io.ReadAll(resp.Body))(t)
+		if resp.ProtoMajor != 2 || resp.StatusCode != tt.status || string(body) != tt.body || resp.ContentLength != tt.length {
+			t.Errorf("%s %s %s: got %d, %d bytes, length %d; want %d, %d bytes, length %d", tt.method, tt.path, tt.headers,
+				resp.StatusCode, len(body), resp.ContentLength, tt.status, len(tt.body), tt.length)
+		}
+	}
+}
+
 // TestAssetsWhileDeploying asks for two files without a pause while Versions are
 // deployed: both are always there, and whole.
 func TestAssetsWhileDeploying(t *testing.T) {

@@ -24,6 +24,9 @@ func (x *exchange) send(h *HTTP, s *stream, w http.ResponseWriter) bool {
 	}
 	s.limitWrite(h.cfg.ResponseTimeout)
 	if body := answer.BodyStream(); body != nil {
+		if n := answer.Header.ContentLength(); n >= 0 {
+			header.Set("Content-Length", strconv.Itoa(n))
+		}
 		return x.stream(s, w, body)
 	}
 	status, body := answer.StatusCode(), answer.Body()
