@@ -48,16 +48,24 @@ func (r *Registry) wanted(token, hash string, size int) error {
 	if err != nil {
 		return err
 	}
-	for path, f := range s.files {
-		if f.Hash != hash {
-			continue
-		}
-		if f.Size != int64(size) {
-			return invalid("static file %s has %d bytes, and %d were announced; perhaps it was written to meanwhile", path, size, f.Size)
-		}
-		return nil
+	announced, ok := s.sizes[hash]
+	switch {
+	case !ok:
+		return invalid("no static file with the hash %.40q was announced", hash)
+	case announced != int64(size):
+		return invalid("static file %s has %d bytes, and %d were announced; perhaps it was written to meanwhile", s.pathOf(hash), size, announced)
 	}
-	return invalid("no static file with the hash %.40q was announced", hash)
+	return nil
+}
+
+// pathOf is the path of a file with a hash.
+func (s *assetSession) pathOf(hash string) string {
+	for path, f := range s.files {
+		if f.Hash == hash {
+			return path
+		}
+	}
+	return hash
 }
 
 func (r *Registry) storeAsset(ctx context.Context, id assetID, data []byte, contentType string) error {
@@ -135,4 +143,3 @@ func (r *Registry) manifestOf(account, function, token string) (assets.Manifest,
 	}
 	return m, nil
 }
-

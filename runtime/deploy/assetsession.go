@@ -49,7 +49,8 @@ type assetSession struct {
 	token             Token
 	expires           time.Time
 	files             map[string]AssetFile // by path
-	missing           map[string]int64     // size by hash
+	sizes             map[string]int64     // by hash
+	missing           map[string]int64     // the same, of what has not arrived
 	pending           int64                // bytes that were missing at the beginning
 	manifests         []kv.Digest          // that were made of it
 }
@@ -71,7 +72,7 @@ func (r *Registry) BeginAssets(account, function string, files map[string]AssetF
 	}
 	r.mu.Lock() // what is there now is not removed before the session has it
 	defer r.mu.Unlock()
-	s := &assetSession{account: account, function: function, token: by, files: files, missing: map[string]int64{}}
+	s := &assetSession{account: account, function: function, token: by, files: files, sizes: sizes, missing: map[string]int64{}}
 	if err := r.miss(s, sizes); err != nil {
 		return "", nil, err
 	}
