@@ -6,7 +6,8 @@
 // Each line has the SHA-256 of the line before ("prev"; random in the first line)
 // and of itself ("sum"), so a change of any byte is found. Who may write the file
 // can still write all of it anew, unless there is a key, with which each sum is
-// signed ("mac", HMAC-SHA256), and can cut lines off its end: note a sum elsewhere
+// signed ("mac", HMAC-SHA256; that of the last line is checked with the key alone),
+// and can cut lines off its end: note a sum elsewhere
 // from time to time, or send the lines to another machine, where that matters.
 //
 // A log that has become long goes on in another file: PATH.1 is the first, PATH the

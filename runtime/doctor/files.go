@@ -30,12 +30,17 @@ func (r *Report) checkFiles(dir datadir.Dir) {
 	if info, err := os.Stat(dir.ACME()); err == nil && info.Mode().Perm()&0o077 != 0 {
 		r.add(Problem{Where: "acme", What: fmt.Sprintf("it has the mode %v: not only its owner has access", info.Mode()), Means: "whoever reads it can pass himself off as the node", Fix: "chmod 700 " + dir.ACME()})
 	}
-	for _, f := range []struct{ path, means string }{
+	type file struct{ path, means string }
+	private := []file{
 		{dir.AdminToken(), "whoever reads it administrates the node"},
 		{dir.NodeID(), "it need not be secret, and is written like that"},
-		{dir.AuditLog(), "whoever reads it sees who changed what"},
 		{dir.KEK(), "whoever reads it, and the database, reads all secrets"},
-	} {
+	}
+	logs, _ := audit.Files(dir.AuditLog()) // a folder that can't be read shows below
+	for _, path := range logs {
+		private = append(private, file{path, "whoever reads it sees who changed what"})
+	}
+	for _, f := range private {
 		info, err := os.Stat(f.path)
 		if err != nil {
 			continue // made when the node starts
