@@ -23,8 +23,10 @@ func assignedOf(route deploy.Route, script string) assignedJSON {
 }
 
 // listRoutes are those of an account.
-func listRoutes(r *request) error {
-	held, err := r.api.registry.Routes(r.account())
+func listRoutes(r *request) error { return r.pageRoutes(r.account()) }
+
+func (r *request) pageRoutes(account string) error {
+	held, err := r.api.registry.Routes(account)
 	if err != nil {
 		return err
 	}

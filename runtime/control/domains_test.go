@@ -134,3 +134,29 @@ func TestDomainsOfWrangler(t *testing.T) {
 	f.ok(t, records("b", `{"origins":[]}`), nil)
 	f.routesAre(t, "example.com/a/* a")
 }
+
+// Before it sets routes, wrangler looks for those of others in their zones.
+func TestZones(t *testing.T) {
+	f := newTwo(t)
+	f.account(t, "acme")
+	acme := f.scoped(t, "acme", "read")
+	var zones []struct{ ID, Name string }
+	for query, want := range map[string]int{"?name=Example.com&account.id=local": 1, "?name=example.com": 1, "": 0, "?name=a/b": 0} {
+		if f.ok(t, call{method: "GET", path: "/zones" + query}, &zones); len(zones) != want {
+			t.Errorf("%q: got %v", query, zones)
+		}
+	}
+	f.ok(t, call{method: "GET", path: "/zones?name=example.com"}, &zones)
+	for _, zone := range []string{zones[0].ID, "0123456789abcdef0123456789abcdef"} {
+		var routes []routeJSON
+		if f.ok(t, call{method: "GET", path: "/zones/" + zone + "/workers/routes"}, &routes); len(routes) != 2 || routes[1].Script != "a" {
+			t.Errorf("%s: got %+v", zone, routes)
+		}
+	}
+	f.refused(t, call{method: "GET", path: "/zones?name=example.com&account.id=local", token: acme}, 403, 9109, "Unauthorized to access requested resource")
+	f.refused(t, call{method: "GET", path: "/zones/" + zones[0].ID + "/workers/routes", token: acme}, 403, 9109, "Unauthorized to access requested resource")
+	var routes []routeJSON
+	if f.ok(t, call{method: "GET", path: "/zones/0123/workers/routes", token: acme}, &routes); len(routes) != 0 {
+		t.Errorf("another account sees %+v", routes)
+	}
+}

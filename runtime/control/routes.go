@@ -103,6 +103,8 @@ func (a *api) table() []route {
 		{"POST", script + "/domains/changeset", areaScripts, planDomains, accessDeploy},
 		{"PUT", script + "/domains/records", areaScripts, putDomainRecords, accessDeploy},
 		{"GET", "accounts/{account}/workers/routes", areaScripts, listRoutes, accessRead},
+		{"GET", "zones", areaScripts, listZones, accessRead},
+		{"GET", "zones/{zone}/workers/routes", areaScripts, listZoneRoutes, accessRead},
 		{"GET", allDomains, areaScripts, listDomains, accessRead},
 		{"PUT", allDomains, areaScripts, putDomain, accessDeploy},
 		{"GET", allDomains + "/{domain}", areaScripts, getDomain, accessRead},

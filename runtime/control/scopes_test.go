@@ -20,6 +20,8 @@ func wants(method, path string) string {
 		return "any"
 	case strings.HasPrefix(path, "user/tokens"):
 		return "node"
+	case strings.HasPrefix(path, "zones"):
+		return "read"
 	case area == path, area == "": // of no account, or only about it
 		return "any"
 	case strings.HasPrefix(area, "/tokens"):
