@@ -66,6 +66,8 @@ var steps = []step{
 	{args: "rollback {v2} -y", want: `(?s)secrets have changed.*API_KEY.*has been deployed to 100%`},
 	{args: "versions secret list", want: `Version {v2} \(100%\) secrets`},
 
+	{args: "triggers deploy --config routes.toml", want: `(?s)Deployed hello triggers.*example\.com/api/\*.*shop\.example\.com \(custom domain\)`},
+	{args: "triggers deploy --config routes.toml", want: `Deployed hello triggers`}, // looks for conflicts now
 	{args: "triggers deploy", want: `Deployed hello triggers`},
 	{args: "tail hello --format json", want: `"outcome": "ok"`}, // see tail
 	{args: "delete --force", want: `Successfully deleted hello`},
@@ -129,6 +131,7 @@ func newWrangler(t *testing.T, n *node) *wrangler {
 		"CLOUDFLARE_ACCOUNT_ID=local", "WRANGLER_SEND_METRICS=false", "WRANGLER_SEND_ERROR_REPORTS=false", "WRANGLER_LOG_PATH="+t.TempDir(), "CI=1", "NO_COLOR=1", "FORCE_COLOR=0")}
 	for name, text := range map[string]string{
 		"wrangler.toml": "name = \"hello\"\nmain = \"index.js\"\ncompatibility_date = \"2025-01-01\"\n[vars]\nMODE = \"production\"\n",
+		"routes.toml":   "name = \"hello\"\nmain = \"index.js\"\ncompatibility_date = \"2025-01-01\"\nroutes = [\"example.com/api/*\", { pattern = \"shop.example.com\", custom_domain = true }]\n",
 		"index.js":      worker,
 		"other.js":      "export const other = 'from other.js';\n",
 		"broken.js":     "nothing();\nexport default { fetch() {} }\n",
