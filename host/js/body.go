@@ -3,6 +3,7 @@ package js
 import (
 	"context"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -61,13 +62,28 @@ func bodyAll(q *query) (kind, error) {
 		return 0, err
 	}
 	b.busy = true
-	most := q.Limits.Held
-	return q.start(q.beside, func(_ context.Context, j *job) {
-		j.value, j.err = io.ReadAll(io.LimitReader(b.r, most+1))
-		if j.err == nil && int64(len(j.value)) > most {
-			j.value, j.err = nil, host.Errorf(host.CodeLimit, "the body has more than %d bytes; read it as a stream", most)
+	return q.start(q.beside, func(_ context.Context, j *job) { j.err = j.readAll(b.r) })
+}
+
+// readAll reads to the end, and holds what it reads.
+func (j *job) readAll(r io.Reader) error {
+	for {
+		if len(j.value) == cap(j.value) {
+			j.value = slices.Grow(j.value, max(chunkSize/16, len(j.value)))
 		}
-	})
+		n, err := r.Read(j.value[len(j.value):cap(j.value)])
+		j.value = j.value[:len(j.value)+n]
+		j.bytes += int64(n)
+		if holdErr := j.hold(n); holdErr != nil {
+			return holdErr
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // chunkSize is how much of a body one read gives at most, in bytes.
@@ -85,6 +101,7 @@ func bodyRead(q *query) (kind, error) {
 		for n == 0 && j.err == nil {
 			n, j.err = b.r.Read(p)
 		}
+		j.bytes = int64(n)
 		if j.value = p[:n]; n > 0 || j.err == io.EOF {
 			j.err = nil
 		}
@@ -113,7 +130,7 @@ func pipe(q *query) (kind, error) {
 	}
 	b.busy = true
 	return q.start(q.beside, func(_ context.Context, j *job) {
-		j.bytes, j.err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{b.r}, make([]byte, chunkSize))
+		j.passed, j.err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{b.r}, make([]byte, chunkSize))
 		if j.absent = j.err == nil; !j.absent && host.CodeOf(j.err) == host.CodeInternal {
 			j.err = host.Errorf(host.CodeCanceled, "the other side no longer reads this body")
 		}

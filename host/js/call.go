@@ -55,7 +55,7 @@ type query struct {
 
 // give returns text.
 func (q *query) give(s string) (kind, error) {
-	q.state.text, q.result = s, q.result[:0]
+	q.state.text, q.result = s, nil
 	return asText, nil
 }
 
@@ -77,8 +77,10 @@ func call(g abi.Guest, a abi.Args) int64 {
 	if op >= uint32(len(operations)) {
 		panic(host.Errorf(host.CodeInvalid, "the JavaScript engine called operation %d, which does not exist", op))
 	}
-	q := query{Guest: g, state: stateOf(g.Call), n: int32(a.U32(1)), text: g.Bytes(a.U32(2), a.U32(3)), data: g.Bytes(a.U32(4), a.U32(5))}
-	k, err := operations[op].do(&q)
+	s := stateOf(g.Call)
+	q := &s.query // which need not be allocated
+	*q = query{Guest: g, state: s, n: int32(a.U32(1)), text: g.Bytes(a.U32(2), a.U32(3)), data: g.Bytes(a.U32(4), a.U32(5))}
+	k, err := operations[op].do(q)
 	if err != nil {
 		k = q.throw(err)
 	}
@@ -100,7 +102,7 @@ func take(g abi.Guest, a abi.Args) int64 {
 	s := stateOf(g.Call)
 	n := copy(g.Bytes(a.U32(0), uint32(len(s.result)+len(s.text))), s.result)
 	copy(g.Bytes(a.U32(0)+uint32(n), uint32(len(s.text))), s.text)
-	s.text = ""
+	s.text, s.result = "", nil
 	return 0
 }
 

@@ -18,12 +18,17 @@ var fetchOps = []operation{
 const (
 	maxMethod = 64
 	maxURL    = 16 << 10
+	// maxFetchText is for all of it, where each byte of a header may be two.
+	maxFetchText = 2*host.MaxHeaders + maxURL + 4096
 )
 
 // fetch begins an outbound request. text is the binding that it goes to, or nothing,
 // NUL, method, NUL, URL, NUL, and the block of headers; data is the body. Redirects
 // are not followed.
 func fetch(q *query) (kind, error) {
+	if len(q.text) > maxFetchText {
+		return 0, host.Errorf(host.CodeTooLarge, "URL and headers of %d bytes exceed the limit of %d", len(q.text), maxFetchText)
+	}
 	binding, rest, _ := strings.Cut(string(q.text), "\x00")
 	method, rest, _ := strings.Cut(rest, "\x00")
 	url, block, _ := strings.Cut(rest, "\x00")
@@ -69,6 +74,9 @@ const maxRateKey = 512
 // rateLimit counts: text is a binding, NUL, and a key. It gives whether that is
 // within the limit.
 func rateLimit(q *query) (kind, error) {
+	if len(q.text) > maxOptions {
+		return 0, errLongText
+	}
 	binding, key, _ := strings.Cut(string(q.text), "\x00")
 	l, ok := q.Bindings.RateLimits[binding]
 	if !ok {

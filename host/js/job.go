@@ -14,12 +14,13 @@ type job struct {
 	value    []byte
 	metadata []byte
 	absent   bool  // there is no value
-	bytes    int64 // were passed on
+	bytes    int64 // of a body were read
+	passed   int64 // were passed on
 	err      error
 
 	call   *host.Call
 	cancel context.CancelFunc
-	held   int          // bytes, set when the task is done
+	held   int          // bytes; the task's until it is done
 	ends   atomic.Int32 // of two: the task is done, the handle is closed
 }
 
@@ -43,12 +44,18 @@ func (j *job) run(ctx context.Context, work func(ctx context.Context, j *job)) {
 	defer j.end()
 	defer j.cancel()
 	work(ctx, j)
-	size := len(j.value) + len(j.metadata)
-	if err := j.call.Hold(size); err != nil {
+	if err := j.hold(len(j.value) + len(j.metadata) - j.held); err != nil {
 		j.value, j.metadata, j.err = nil, nil, err
-		return
 	}
-	j.held = size
+}
+
+// hold counts bytes of the result.
+func (j *job) hold(n int) error {
+	if err := j.call.Hold(n); err != nil {
+		return err
+	}
+	j.held += n
+	return nil
 }
 
 // starter is how a job begins: Call.StartInStore, or something like it.
@@ -103,10 +110,10 @@ func finished(q *query) (*job, error) {
 func result(q *query) (kind, error) {
 	j, err := finished(q)
 	if j != nil {
-		q.Usage.BytesIn += j.bytes
-		q.Usage.BytesOut += j.bytes
+		q.Usage.BytesIn += j.bytes + j.passed
+		q.Usage.BytesOut += j.passed
 	}
-	defer q.Handles.Close(host.Handle(q.n))
+	defer closeHandle(q)
 	switch {
 	case err != nil:
 		return 0, err

@@ -98,15 +98,16 @@ type state struct {
 	platform string
 	broken   error // why there is no program
 
-	result  []byte // for take
+	result  []byte // for take, until the next call
 	text    string // the same where it is a string
 	failure error  // of the user's code
+	query   query  // of the call under way
 	loops
 }
 
 func (s *state) reset() {
 	waiting := s.waiting[:0]
-	*s = state{result: s.result[:0]}
+	*s = state{}
 	s.waiting = waiting
 }
 

@@ -46,8 +46,27 @@ func (q *query) namespace(binding string) (kv.Store, error) {
 	return store, nil
 }
 
+// maxOptions is for a text with names, keys and options, in bytes.
+const maxOptions = 64 << 10
+
+var errLongText = &host.Error{Code: host.CodeTooLarge, Msg: "the key or the options are too long"}
+
+// options decodes text.
+func (q *query) options(v any) error {
+	if len(q.text) > maxOptions {
+		return errLongText
+	}
+	if err := json.Unmarshal(q.text, v); err != nil {
+		return host.Errorf(host.CodeInvalid, "the options are not valid: %v", err)
+	}
+	return nil
+}
+
 // kvTarget reads text: a binding, NUL, and a key.
 func (q *query) kvTarget() (store kv.Store, key string, err error) {
+	if len(q.text) > maxOptions {
+		return nil, "", errLongText
+	}
 	binding, key, _ := strings.Cut(string(q.text), "\x00")
 	if store, err = q.namespace(binding); err != nil {
 		return nil, "", err
@@ -110,8 +129,8 @@ func (o *putOptions) options(g abi.Guest, size int) (opts kv.PutOptions, err err
 
 func kvPut(q *query) (kind, error) {
 	var o putOptions
-	if err := json.Unmarshal(q.text, &o); err != nil {
-		return 0, host.Errorf(host.CodeInvalid, "the options of put are not valid: %v", err)
+	if err := q.options(&o); err != nil {
+		return 0, err
 	}
 	store, err := q.namespace(o.Binding)
 	if err != nil {
@@ -166,8 +185,8 @@ func kvList(q *query) (kind, error) {
 		Cursor  string `json:"cursor"`
 		Limit   int    `json:"limit"`
 	}
-	if err := json.Unmarshal(q.text, &o); err != nil {
-		return 0, host.Errorf(host.CodeInvalid, "the options of list are not valid: %v", err)
+	if err := q.options(&o); err != nil {
+		return 0, err
 	}
 	store, err := q.namespace(o.Binding)
 	if err != nil {

@@ -21,6 +21,7 @@ var operations = slices.Concat(
 	requestOps,
 	miscOps,
 	textOps,
+	cryptoOps,
 	urlOps,
 	kvOps,
 	fetchOps,

@@ -17,6 +17,9 @@ var requestOps = []operation{
 
 // header gives the values of the field named text, joined, or null.
 func header(q *query) (kind, error) {
+	if len(q.text) > host.MaxHeaders {
+		return null, nil
+	}
 	value, ok := q.Request.Headers.Joined(string(q.text))
 	if !ok {
 		return null, nil
@@ -52,6 +55,9 @@ func answer(q *query) (host.Headers, error) {
 	}
 	if status := q.n &^ settledFlag; status < 200 || status > 599 {
 		return nil, host.Errorf(host.CodeInvalid, "status %d is not between 200 and 599", status)
+	}
+	if len(q.text) > 2*host.MaxHeaders {
+		return nil, host.Errorf(host.CodeTooLarge, "header block of %d bytes exceeds the limit of %d", len(q.text), host.MaxHeaders)
 	}
 	headers := host.Headers(toLatin1(q.text))
 	if err := headers.Check(); err != nil {

@@ -14,8 +14,18 @@ var urlOps = []operation{
 // parser is for the URL standard (https://url.spec.whatwg.org/).
 var parser = url.NewParser()
 
+// What a URL may have, in bytes, and what parsing one costs, in units of work.
+const (
+	maxURLText = 1 << 20
+	urlWeight  = 60
+)
+
 // parseURL gives the parts of the URL text, relative to data unless n is 0, or null.
 func parseURL(q *query) (kind, error) {
+	if len(q.text)+len(q.data) > maxURLText {
+		return null, nil
+	}
+	q.Work(urlWeight * int64(len(q.text)+len(q.data)))
 	input := string(scalars(q.text))
 	var u *url.Url
 	var err error
@@ -50,6 +60,10 @@ var setters = []func(*url.Url, string){
 // setURL sets one part, by its place among partsOf, of the URL text to data, and
 // gives all of them.
 func setURL(q *query) (kind, error) {
+	if len(q.text)+len(q.data) > maxURLText {
+		return null, nil
+	}
+	q.Work(urlWeight * int64(len(q.text)+len(q.data)))
 	u, err := parser.Parse(string(q.text))
 	if err != nil || q.n < 1 || int(q.n) >= len(setters) {
 		return null, nil
