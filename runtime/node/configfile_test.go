@@ -376,6 +376,9 @@ func checkConfig(t *testing.T, cfg node.Config) {
 			t.Errorf("got prefix %v", p)
 		}
 	}
+	if s := cfg.TLS; s.Listen == "" && !reflect.DeepEqual(s, node.TLS{}) || s.Listen != "" && len(s.Certificates) == 0 && s.ACME == nil {
+		t.Errorf("TLS without what it needs: %+v", s)
+	}
 	if cfg.ProxyProtocol && len(cfg.TrustedProxies) == 0 {
 		t.Error("the PROXY protocol with nobody to speak it")
 	}
