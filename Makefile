@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS  = -s -w -X github.com/mayfly-run/mayfly/cli.version=$(VERSION)
 
-.PHONY: all run build test check unit race sdk e2e examples fuzz cross torture bench peers clean
+.PHONY: all run build test check unit race isolated sdk e2e examples fuzz cross torture bench peers clean
 
 all: build
 
@@ -15,7 +15,7 @@ run: build
 	bin/mayfly build examples/hello
 	bin/mayfly dev examples/hello
 
-test: check unit race sdk e2e cross fuzz
+test: check unit race isolated sdk e2e cross fuzz
 
 # Formatting, vet, and that nothing generated is out of date.
 check:
@@ -29,6 +29,10 @@ unit:
 # The packages in which goroutines meet; runtime/wasm has none.
 race:
 	$(GO) test -race -short -timeout 8m ./kv/... ./host/... $$($(GO) list ./runtime/... | grep -v /runtime/wasm)
+
+# Whole packages again with guests in worker processes; see isolation in docs/node.toml.
+isolated:
+	MAYFLY_ISOLATION=process $(GO) test -short -timeout 8m ./runtime/node ./runtime/trigger
 
 sdk:
 	$(GO) -C sdk/go vet ./...

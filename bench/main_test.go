@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/mayfly-run/mayfly/runtime/compile/compiletest"
+	"github.com/mayfly-run/mayfly/runtime/worker/workertest"
 )
 
-func TestMain(m *testing.M) { os.Exit(compiletest.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(workertest.Main(m)) }

@@ -29,6 +29,8 @@ type Stdio struct {
 	// compile in a process of its own. Nil where the program is something else,
 	// as in tests that call Run; then they compile in the node.
 	Self func(ctx context.Context) *exec.Cmd
+	// Worker starts this program as a worker of a node; nil where it can't.
+	Worker func(ctx context.Context) *exec.Cmd
 }
 
 // Run runs one command line, without the program's name, and returns its exit

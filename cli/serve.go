@@ -50,7 +50,7 @@ func (s *serveCommand) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	cfg.Compile = s.stdio.Self
+	cfg.Compile, cfg.Worker = s.stdio.Self, s.stdio.Worker
 	n, err := node.Start(c.Context(), cfg)
 	if err != nil {
 		return err

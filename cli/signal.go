@@ -10,6 +10,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/mayfly-run/mayfly/runtime/doctor"
+	"github.com/mayfly-run/mayfly/runtime/worker"
 )
 
 // Main is Run for a process: the first interrupt or SIGTERM ends the context,
@@ -21,7 +22,11 @@ func Main(args []string, stdio Stdio) int {
 	if len(args) > 0 && args[0] == doctorChild {
 		return doctor.Child(os.Stdout, os.Stderr, args[1:])
 	}
+	if len(args) > 0 && args[0] == workerChild {
+		return worker.Child(os.Stderr)
+	}
 	stdio.Self = self
+	stdio.Worker = func(ctx context.Context) *exec.Cmd { return again(ctx, workerChild) }
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	// Room for both, so that none is lost however close they come.
@@ -44,13 +49,19 @@ const compileChild = "compile-child"
 // database.
 const doctorChild = "doctor-child"
 
-// self starts the program that is running, even if its file was replaced since.
-func self(ctx context.Context) *exec.Cmd {
+// workerChild is the one with which a node starts the process that runs guests.
+const workerChild = "worker-child"
+
+// self starts the program that is running as the process that compiles.
+func self(ctx context.Context) *exec.Cmd { return again(ctx, compileChild) }
+
+// again starts the program that is running, even if its file was replaced since.
+func again(ctx context.Context, role string) *exec.Cmd {
 	path := "/proc/self/exe"
 	if runtime.GOOS != "linux" {
 		path, _ = os.Executable() // an empty path fails when it is started
 	}
 	cmd := exec.CommandContext(ctx, path)
-	cmd.Args = []string{os.Args[0], compileChild}
+	cmd.Args = []string{os.Args[0], role}
 	return cmd
 }

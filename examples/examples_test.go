@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,17 @@ type exchange struct {
 }
 
 func TestExamples(t *testing.T) {
+	t.Run("shared", func(t *testing.T) { testExamples(t, "shared") })
+	t.Run("process", func(t *testing.T) {
+		if goruntime.GOOS != "linux" {
+			t.Skip("worker processes need Linux")
+		}
+		testExamples(t, "process")
+	})
+}
+
+// testExamples has guests run where isolation says.
+func testExamples(t *testing.T, isolation string) {
 	upstream := httptest.NewServer(http.HandlerFunc(echo))
 	defer upstream.Close()
 	tests := map[string][]exchange{
@@ -58,7 +70,7 @@ func TestExamples(t *testing.T) {
 	for _, status := range []int{200, 200, 200, 200, 200, 429} {
 		tests["ratelimit"] = append(tests["ratelimit"], exchange{"GET", "/", "", status, nil})
 	}
-	n := startNode(t)
+	n := startNode(t, isolation)
 	for _, dir := range projects(t) {
 		t.Run(dir, func(t *testing.T) {
 			project := checkout(t, dir, upstream.URL)
@@ -156,13 +168,13 @@ type node struct {
 	token       string
 }
 
-func startNode(t *testing.T) *node {
+func startNode(t *testing.T, isolation string) *node {
 	t.Helper()
 	dir := t.TempDir()
 	n := &node{t: t, binary: filepath.Join(dir, "mayfly")}
 	run(t, exec.Command("go", "build", "-o", n.binary, "../cli/mayfly"))
 	config := filepath.Join(dir, "node.toml")
-	if err := os.WriteFile(config, []byte("[egress]\nallow_private = true\nhigh_ports = true\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("[node]\nisolation = '"+isolation+"'\n[egress]\nallow_private = true\nhigh_ports = true\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")

@@ -190,7 +190,7 @@ const maxFaults = 8
 // Fail keeps err for the guest to ask about and returns its code. What is not
 // meant for guests goes to the node's log.
 func (c *Call) Fail(err error) Code {
-	c.LastError = publicError(err)
+	c.LastError = PublicError(err)
 	if c.LastError.Code == CodeLimit {
 		c.Usage.Refused++
 	}

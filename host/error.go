@@ -59,8 +59,8 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Msg: fmt.Sprintf(format, args...)}
 }
 
-// publicError turns any error into one that a guest may see.
-func publicError(err error) *Error {
+// PublicError turns any error into one that a guest may see.
+func PublicError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
@@ -92,4 +92,4 @@ func limitCode(status int) Code {
 }
 
 // CodeOf is the Code with which err reaches a guest.
-func CodeOf(err error) Code { return publicError(err).Code }
+func CodeOf(err error) Code { return PublicError(err).Code }

@@ -32,6 +32,17 @@ func (c *Call) FetchFrom(f Fetcher, req *FetchRequest, body []byte, streamed boo
 	return c.fetch(f, req, body, streamed)
 }
 
+// Address fills in what a guest has no say in, for those who run an exchange
+// themselves. With within, the request goes to one of Bindings.Fetchers.
+func (c *Call) Address(req *FetchRequest, within bool) {
+	if within {
+		req.Caller = c.asCaller()
+	}
+	req.Account, req.Egress = c.Bindings.Account, c.Bindings.Egress
+	req.Loop, _ = c.Request.Headers.Joined("cdn-loop")
+	c.passTrace(req)
+}
+
 func (c *Call) fetch(f Fetcher, req *FetchRequest, body []byte, streamed bool) (*Exchange, *Error) {
 	if c.Usage.Subrequests >= c.Limits.Subrequests {
 		return nil, Errorf(CodeLimit, "the limit of %d outbound requests per invocation is used up", c.Limits.Subrequests)
@@ -43,9 +54,7 @@ func (c *Call) fetch(f Fetcher, req *FetchRequest, body []byte, streamed bool) (
 	c.Usage.Subrequests++
 	c.Work(RequestWeight)
 	c.Usage.BytesOut += int64(size)
-	req.Account, req.Egress = c.Bindings.Account, c.Bindings.Egress
-	req.Loop, _ = c.Request.Headers.Joined("cdn-loop")
-	c.passTrace(req)
+	c.Address(req, false)
 	ended := c.Watch(Operation{Kind: "fetch", Fetch: req})
 	e := &Exchange{}
 	e.ctx, e.cancel = context.WithCancel(c.Context())

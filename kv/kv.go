@@ -82,6 +82,9 @@ func IfRevision(revision uint64) Condition { return Condition{compare: true, rev
 // Holds reports whether a live entry's revision (0 if there is none) satisfies c.
 func (c Condition) Holds(revision uint64) bool { return !c.compare || c.revision == revision }
 
+// Revision is what a live entry's revision is compared with, if it is.
+func (c Condition) Revision() (revision uint64, compares bool) { return c.revision, c.compare }
+
 // PutOptions qualify a write.
 type PutOptions struct {
 	Metadata []byte

@@ -101,10 +101,16 @@ func (r *Runtime) addCode(digest kv.Digest, compiled compile.Compiled) error {
 		return errors.Join(err, compiled.Module.Close(context.Background()))
 	}
 	c.stack = stackOf(c.plan)
+	if r.cfg.Isolation != nil { // it is known how to run it, elsewhere
+		c.Compiled, c.bytes = compile.Compiled{}, 0
+		if err := compiled.Module.Close(context.Background()); err != nil {
+			return err
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.codes[digest] != nil {
-		return compiled.Module.Close(context.Background())
+		return c.free()
 	}
 	r.codes[digest] = c
 	r.bytes.Add(c.bytes)
@@ -150,5 +156,12 @@ func (r *Runtime) dropCode(c *code) error {
 		return nil
 	}
 	r.bytes.Add(-c.bytes)
+	return c.free()
+}
+
+func (c *code) free() error {
+	if c.Module == nil {
+		return nil
+	}
 	return c.Module.Close(context.Background())
 }

@@ -19,6 +19,9 @@ func (s *Snapshot) Idle() int {
 	return len(s.idle)
 }
 
+// Away says whether Instances are in other processes, and not to be counted.
+func (s *Snapshot) Away() bool { return s.remote != nil }
+
 // Resettable says whether Instances can be put back.
 func (m *Module) Resettable() bool { return m.facts.Resettable() }
 

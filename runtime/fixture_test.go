@@ -12,17 +12,19 @@ import (
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/host/wagi"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/worker/workertest"
 )
 
-// bothEngines runs a test with snapshots and with the simple engine.
-func bothEngines(t *testing.T, test func(t *testing.T, r *runtime.Runtime)) {
-	for _, simple := range []bool{false, true} {
-		name := "snapshot"
-		if simple {
-			name = "simple"
-		}
-		t.Run(name, func(t *testing.T) { test(t, mustRuntime(t, runtime.Config{Simple: simple})) })
-	}
+// everyEngine runs a test with snapshots, with the simple engine, and with guests in
+// other processes.
+func everyEngine(t *testing.T, test func(t *testing.T, r *runtime.Runtime)) {
+	t.Run("snapshot", func(t *testing.T) { test(t, mustRuntime(t, runtime.Config{})) })
+	t.Run("simple", func(t *testing.T) { test(t, mustRuntime(t, runtime.Config{Simple: true})) })
+	t.Run("process", func(t *testing.T) {
+		cfg := runtime.Config{}
+		workertest.Isolate(t, &cfg)
+		test(t, mustRuntime(t, cfg))
+	})
 }
 
 func mustRuntime(t *testing.T, cfg runtime.Config) *runtime.Runtime {

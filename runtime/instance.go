@@ -35,14 +35,16 @@ var instanceConfig = wazero.NewModuleConfig().WithName("").WithStartFunctions()
 // Acquire takes an Instance in its first-ever state for a Call. The Snapshot
 // is in use, which Recycle ends. The error is ErrNoRoom if the Budget is used up.
 func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
-	c.Memory = s.Budget
+	if c.Memory == nil { // else that of the process which asked for the Invocation
+		c.Memory = s.Budget
+	}
 	if !s.runtime.cfg.Simple && !s.begin(c) {
 		return nil, context.Cause(c.Context())
 	}
 	c.Program = s.program
 	s.code.abi.Enter(c)
 	i, err := s.instance(c)
-	if err == nil && !i.region.Enter(s.Budget) {
+	if err == nil && !i.region.Enter(c.Memory) {
 		i.putBack()
 		return nil, ErrNoRoom
 	}
@@ -65,7 +67,7 @@ func (s *Snapshot) instance(c *host.Call) (*Instance, error) {
 		return i, nil
 	}
 	if need := s.Memory(); need > c.Limits.Memory {
-		return nil, host.Errorf(host.CodeTooLarge, "the module needs %d bytes of memory; its limit is %d", need, c.Limits.Memory)
+		return nil, errMemoryLimit(need, c.Limits.Memory)
 	}
 	if s.runtime.cfg.Simple {
 		return s.newInstance(c.EngineContext(), c.Limits.Memory) // the start function runs while instantiating

@@ -20,6 +20,10 @@ func (s *Snapshot) Invoke(c *host.Call) (outcome host.Outcome, spent *Instance, 
 			s.Done()
 		}
 	}()
+	if s.remote != nil {
+		outcome, err = s.invokeAway(c)
+		return outcome, nil, err
+	}
 	i, err := s.Acquire(c)
 	if c.Timed {
 		c.Acquired = time.Now()

@@ -31,7 +31,7 @@ func TestFirstEverState(t *testing.T) {
 		hosttest.I32Const(1), hosttest.MemoryGrow, hosttest.Drop,
 		answer(f, 3))
 	m.Func("fetch", nil, nil, nil, body...)
-	bothEngines(t, func(t *testing.T, r *runtime.Runtime) {
+	everyEngine(t, func(t *testing.T, r *runtime.Runtime) {
 		snapshot := mustPrepare(t, mustLoad(t, r, m.Bytes()), host.Limits{})
 		for n := range 5 {
 			got := ask(t, snapshot, "/", host.Limits{})
@@ -68,7 +68,7 @@ func TestOutcomes(t *testing.T) {
 			hosttest.If, hosttest.Unreachable, hosttest.End), host.OutcomeExceededMemory, "unreachable"},
 		{"recursion", recursive(), host.OutcomeException, "stack"}, // see TestCallDepth
 	}
-	bothEngines(t, func(t *testing.T, r *runtime.Runtime) {
+	everyEngine(t, func(t *testing.T, r *runtime.Runtime) {
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
 				limits := host.Limits{Memory: 8 << 20}
@@ -94,7 +94,7 @@ func TestEndlessStart(t *testing.T) {
 	m.Memory(1)
 	m.Start(m.Func("", nil, nil, nil, []byte{0x03, 0x40, 0x0c, 0, 0x0b}))
 	m.Func("fetch", nil, nil, nil)
-	bothEngines(t, func(t *testing.T, r *runtime.Runtime) {
+	everyEngine(t, func(t *testing.T, r *runtime.Runtime) {
 		got := invoke(t, mustLoad(t, r, m.Bytes()), host.Limits{Wall: 100 * time.Millisecond})
 		if got.outcome == host.OutcomeOK || got.err == nil || !strings.Contains(got.err.Error(), "exceeded") {
 			t.Errorf("got %v, %v", got.outcome, got.err)

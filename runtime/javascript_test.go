@@ -50,7 +50,7 @@ export default { async fetch(request, env) {
   Promise.resolve().then(() => { count++; });
   return new Response(found.join());
 } };`
-	bothEngines(t, func(t *testing.T, r *runtime.Runtime) {
+	everyEngine(t, func(t *testing.T, r *runtime.Runtime) {
 		m := mustLoad(t, r, mustProgram(t, module("index.js", source), module("shared.js", "export const shared = { n: 0 };")))
 		s := mustPrepare(t, m, host.Limits{})
 		var first string

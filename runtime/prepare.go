@@ -36,7 +36,7 @@ func (m *Module) Prepare(ctx context.Context, setup Setup) (*Snapshot, error) {
 	if m.runtime.cfg.Simple || setup.Fresh || !m.facts.Resettable() {
 		return first, nil
 	}
-	s, err := first.initialize(ctx, setup)
+	s, err := first.initializeSomewhere(ctx, setup)
 	return s, errors.Join(err, first.Close())
 }
 
@@ -59,11 +59,7 @@ func (m *Module) firstState() (*Snapshot, error) {
 	if m.program != nil {
 		state.Engine = m.runtime.interpreter.identity()
 	}
-	s, err := newSnapshot(m.runtime, m.code, m.Digest, contents, state)
-	if err == nil {
-		s.program = m.program
-	}
-	return s, err
+	return newSnapshot(m.runtime, m.code, m.Digest, contents, state, m.program)
 }
 
 // initialize runs the module's initialisation once, and requests to warm it up,
@@ -117,5 +113,5 @@ func (i *Instance) capture() (*Snapshot, error) {
 		g.Bits = i.globals[n].Get()
 		state.Globals = append(state.Globals, g)
 	}
-	return newSnapshot(s.runtime, s.code, s.Module, i.region.Bytes(), state)
+	return newSnapshot(s.runtime, s.code, s.Module, i.region.Bytes(), state, nil)
 }

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,16 @@ type Config struct {
 	Simple bool
 	// Code compiles in another process and keeps the result on disk. Nil compiles
 	// here. Not with Simple.
-	Code *compile.Cache
+	Code CodeCache
+	// Isolation runs guests in other processes. Nil runs them here. Only with Code.
+	Isolation Isolation
+}
+
+// CodeCache has machine code; see compile.Cache for what the methods promise.
+type CodeCache interface {
+	RuntimeConfig() wazero.RuntimeConfig
+	Load(ctx context.Context, engine wazero.Runtime, code []byte) (compile.Compiled, error)
+	Recall(ctx context.Context, engine wazero.Runtime, digest [sha256.Size]byte) (compile.Compiled, error)
 }
 
 func (c *Config) engine() wazero.RuntimeConfig {
@@ -99,8 +109,14 @@ func (r *Runtime) offer(ctx context.Context, a abi.ABI) error {
 // is worth to keep Snapshots.
 func (r *Runtime) Restores() bool { return r.cfg.Code != nil }
 
-// Bytes is how much memory code, images and idle Instances take, about.
-func (r *Runtime) Bytes() int64 { return r.bytes.Load() }
+// Bytes is how much memory code, images and idle Instances take, about, and other
+// processes before their first request.
+func (r *Runtime) Bytes() int64 {
+	if r.cfg.Isolation != nil {
+		return r.bytes.Load() + r.cfg.Isolation.Bytes()
+	}
+	return r.bytes.Load()
+}
 
 // Close frees all code. Invocations must have ended.
 func (r *Runtime) Close(ctx context.Context) error {

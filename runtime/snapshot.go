@@ -27,6 +27,7 @@ type Snapshot struct {
 	image   *memory.Image
 	habit   habit
 	program []byte // what is to be loaded by initialisation, unless it was
+	remote  Remote // runs the Instances; nil if that is done here
 	snapshotState
 
 	// inUse is read-locked by each Invocation, so that Close waits for them.
@@ -55,14 +56,21 @@ type snapshotState struct {
 
 // newSnapshot keeps the contents of a memory. It holds the code that the caller
 // holds, by itself.
-func newSnapshot(r *Runtime, c *code, module kv.Digest, contents []byte, state snapshotState) (*Snapshot, error) {
+func newSnapshot(r *Runtime, c *code, module kv.Digest, contents []byte, state snapshotState, program []byte) (*Snapshot, error) {
 	image, err := memory.NewImage(contents)
 	if err != nil {
 		return nil, fmt.Errorf("keep image: %w", err)
 	}
 	r.holdCode(c.digest)
 	r.bytes.Add(image.Resident())
-	return &Snapshot{Module: module, runtime: r, code: c, image: image, snapshotState: state}, nil
+	s := &Snapshot{Module: module, runtime: r, code: c, image: image, program: program, snapshotState: state}
+	if r.cfg.Isolation == nil {
+		return s, nil
+	}
+	if err := s.openRemote(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // ErrClosed: the Snapshot is being freed, because another Version serves or there
@@ -164,6 +172,9 @@ func (s *Snapshot) free() error {
 		i.discard()
 	}
 	s.runtime.bytes.Add(-s.image.Resident())
+	if s.remote != nil {
+		s.remote.Close()
+	}
 	return errors.Join(s.image.Close(), s.runtime.dropCode(s.code))
 }
 

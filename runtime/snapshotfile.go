@@ -116,6 +116,6 @@ func (r *Runtime) Restore(ctx context.Context, data []byte, module kv.Digest) (*
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStale, err)
 	}
-	s, err := newSnapshot(r, c, module, image, h.snapshotState)
+	s, err := newSnapshot(r, c, module, image, h.snapshotState, nil)
 	return s, errors.Join(err, r.dropCode(c))
 }

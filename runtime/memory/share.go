@@ -1,9 +1,11 @@
 package memory
 
-// share is what a Region has of a Budget while a guest runs in it: what the guest
+import "github.com/mayfly-run/mayfly/host"
+
+// share is what a Region has of some memory while a guest runs in it: what the guest
 // sees, of which it may have touched less.
 type share struct {
-	budget *Budget
+	budget host.Memory
 	inUse  bool
 	taken  int64
 }
@@ -21,9 +23,9 @@ func (s *share) takeFor(size int) bool {
 	return true
 }
 
-// Enter takes the Region's size from a Budget, and what the guest grows by later,
+// Enter takes the Region's size from b, such as a *Budget, and what the guest grows by later,
 // until Leave. It reports whether there is enough.
-func (r *Region) Enter(b *Budget) bool {
+func (r *Region) Enter(b host.Memory) bool {
 	r.budget, r.inUse = b, true
 	if r.takeFor(r.Size()) {
 		return true

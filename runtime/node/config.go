@@ -97,6 +97,13 @@ type Config struct {
 	// calls compile.Child; nil compiles in the node and keeps no code.
 	Compile func(ctx context.Context) *exec.Cmd
 
+	// Isolation is where guests run; default IsolationShared. Others need Compile and
+	// Worker.
+	Isolation Isolation
+	// Worker starts this program as the process that runs guests, which calls
+	// worker.Child.
+	Worker func(ctx context.Context) *exec.Cmd
+
 	// Simple runs the reference engine; see runtime.Config.
 	Simple bool
 

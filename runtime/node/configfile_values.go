@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -36,6 +37,7 @@ func (c *configFile) node() fields {
 		"drain_seconds":               numberTo(c, &c.cfg.Drain, time.Second, 1, 3600),
 		"trusted_proxies":             c.trustedProxies,
 		"access_log":                  c.accessLog,
+		"isolation":                   c.isolation,
 		"proxy_protocol": func(it item) {
 			c.proxyProtocol = it
 			c.BoolTo(&c.cfg.ProxyProtocol)(it)
@@ -180,6 +182,13 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	}
 	p, err := netip.ParsePrefix(text)
 	return p.Masked(), err
+}
+
+func (c *configFile) isolation(it item) {
+	text, _ := it.Value.(string)
+	if c.cfg.Isolation = Isolation(text); !slices.Contains(isolations, c.cfg.Isolation) || text == "" {
+		c.WantText(it, `"shared", "process" or "process-filter-only"`)
+	}
 }
 
 func (c *configFile) accessLog(it item) {

@@ -10,9 +10,17 @@ import (
 
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/native"
+	"github.com/mayfly-run/mayfly/runtime/compile/compiletest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/node"
+	"github.com/mayfly-run/mayfly/runtime/worker/workertest"
 )
+
+// isolated is a node with guests in processes of their own.
+func isolated(cfg node.Config) node.Config {
+	cfg.Isolation, cfg.Compile, cfg.Worker = node.IsolationProcess, compiletest.Command, workertest.Command
+	return cfg
+}
 
 // client gives up on a node that hangs.
 var client = &http.Client{Timeout: 30 * time.Second}
@@ -22,6 +30,9 @@ func mustStart(t *testing.T, cfg node.Config) *node.Node {
 	cfg.Listen, cfg.Admin, cfg.Logger = "127.0.0.1:0", "127.0.0.1:0", slog.New(slog.DiscardHandler)
 	if cfg.Data == "" {
 		cfg.Data = t.TempDir()
+	}
+	if workertest.Asked() {
+		cfg = isolated(cfg)
 	}
 	n, err := node.Start(t.Context(), cfg)
 	if err != nil {

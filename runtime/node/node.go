@@ -135,15 +135,10 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	n.guard = data.Guard
 	n.closers = append(n.closers, data.Close)
-	code, err := n.openCode()
+	engine, err := n.openEngine(ctx)
 	if err != nil {
 		return err
 	}
-	engine, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{js.New(), native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule, Simple: n.cfg.Simple, Code: code})
-	if err != nil {
-		return err
-	}
-	n.closers = append(n.closers, func() error { return engine.Close(context.Background()) })
 	id, err := nodeID(n.dir().NodeID(), n.cfg.Logger)
 	if err != nil {
 		return err
@@ -178,6 +173,27 @@ func (n *Node) open(ctx context.Context) error {
 		return nil
 	}
 	return n.openAdmin(ctx)
+}
+
+// openEngine makes what runs guests.
+func (n *Node) openEngine(ctx context.Context) (*runtime.Runtime, error) {
+	cfg := runtime.Config{ABIs: []abi.ABI{js.New(), native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule, Simple: n.cfg.Simple}
+	code, err := n.openCode()
+	if err != nil {
+		return nil, err
+	}
+	if code != nil {
+		cfg.Code = code
+	}
+	if cfg.Isolation, err = n.openIsolation(code); err != nil {
+		return nil, err
+	}
+	engine, err := runtime.New(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	n.closers = append(n.closers, func() error { return engine.Close(context.Background()) })
+	return engine, nil
 }
 
 // openServices makes what guests reach the outside by.

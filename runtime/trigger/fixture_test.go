@@ -29,6 +29,7 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
+	"github.com/mayfly-run/mayfly/runtime/worker/workertest"
 )
 
 // server is a front end with Functions behind it, and its log.
@@ -72,7 +73,11 @@ func startWith(t testing.TB, registry deploy.Config, guests map[string][]byte, e
 	t.Helper()
 	s := &server{t: t, guestLog: new(hosttest.Log), log: new(syncBuffer)}
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	engine := must(runtime.New(t.Context(), runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}}))(t)
+	config := runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}}
+	if workertest.Asked() {
+		workertest.Isolate(t, &config)
+	}
+	engine := must(runtime.New(t.Context(), config))(t)
 	fetcher := must(fetch.New(fetch.Config{NodeID: "test", Policy: func(string) fetch.Policy {
 		return fetch.Policy{AllowPrivate: true, HighPorts: true}
 	}, OwnAddrs: func() ([]netip.Addr, error) { return nil, nil }}))(t)

@@ -13,6 +13,7 @@ import (
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
+	"github.com/mayfly-run/mayfly/runtime/worker/workertest"
 )
 
 // impatient is a front end that gives up soon.
@@ -171,6 +172,9 @@ func (s *server) ask(function string) (*conn, int) {
 // Answers that clients do not take count as memory of the node until the time for
 // them is over: too many are refused instead of kept.
 func TestSlowReaders(t *testing.T) {
+	if workertest.Asked() {
+		t.Skip("answers go through the node's memory twice: another number fits, at other moments")
+	}
 	leavesNothing(t, func(t *testing.T) {
 		s := startLarge(t, func(c *trigger.HTTPConfig) { c.ResponseTimeout = time.Second })
 		counts := map[int]int{}
