@@ -247,3 +247,20 @@ func TestRefuses(t *testing.T) {
 		t.Error("an empty directory is no error")
 	}
 }
+
+// Whoever can read what an authority has issued can pass himself off as the node.
+func TestCertificatesThatStrangersRead(t *testing.T) {
+	dir := mustData(t)
+	if err := os.Mkdir(dir.ACME(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if r := mustRun(t, dir, false); len(r.Problems) > 0 {
+		t.Errorf("mode 0700: %+v", r.Problems)
+	}
+	if err := os.Chmod(dir.ACME(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if r := mustRun(t, dir, false); len(r.Problems) != 1 || r.Problems[0].Where != "acme" || r.Problems[0].Fix != "chmod 700 "+dir.ACME() {
+		t.Errorf("mode 0755: %+v", r.Problems)
+	}
+}
