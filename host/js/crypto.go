@@ -1,7 +1,6 @@
 package js
 
 import (
-	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -13,7 +12,6 @@ import (
 
 var cryptoOps = []operation{
 	{"opDigest", digest},
-	{"opHMAC", sign},
 	{"opEqual", func(q *query) (kind, error) { return boolean(subtle.ConstantTimeCompare(q.text, q.data) == 1), nil }},
 }
 
@@ -53,16 +51,4 @@ func (q *query) hash(h hash.Hash, data []byte) {
 		q.Work(hashWeight * int64(len(piece)))
 		h.Write(piece)
 	}
-}
-
-// sign gives the HMAC of data. n is the length of the key, which stands before the
-// message in data; text is the hash.
-func sign(q *query) (kind, error) {
-	h := hashOf(string(q.text))
-	if h == nil || q.n < 0 || int(q.n) > len(q.data) {
-		return null, nil
-	}
-	mac := hmac.New(h, q.data[:q.n])
-	q.hash(mac, q.data[q.n:])
-	return q.giveBytes(mac.Sum(nil))
 }

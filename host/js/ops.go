@@ -22,6 +22,7 @@ var operations = slices.Concat(
 	miscOps,
 	textOps,
 	cryptoOps,
+	subtleOps,
 	urlOps,
 	kvOps,
 	fetchOps,

@@ -32,6 +32,7 @@ function cloneValue(v, seen, transferred) {
   if (v instanceof Date) return keep(new Date(v.getTime()));
   if (v instanceof RegExp) return keep(new RegExp(v.source, v.flags));
   if (v instanceof Boolean || v instanceof Number || v instanceof String || v instanceof BigInt) return keep(Object(v.valueOf()));
+  if (v instanceof CryptoKey) return keep(cloneKey(v));
   if (v instanceof File) return keep(new File([blobBytes(v)], v.name, { type: v.type, lastModified: v.lastModified }));
   if (v instanceof Blob) return keep(new Blob([blobBytes(v)], { type: v.type }));
   if (v instanceof Map) {

@@ -5,7 +5,7 @@ const navigator = Object.freeze({ userAgent: "Mayfly", hardwareConcurrency: 1, l
 tag(Event, CustomEvent, ErrorEvent, EventTarget, AbortSignal, AbortController, TextEncoder, TextDecoder, URL, URLSearchParams, Headers, Blob, File,
   FormData, ReadableStream, ReadableStreamDefaultController, ReadableByteStreamController, WritableStream, WritableStreamDefaultController,
   WritableStreamDefaultWriter, TransformStream, TransformStreamDefaultController, ReadableStreamDefaultReader, ReadableStreamBYOBReader,
-  TextEncoderStream, TextDecoderStream, Request, Response, Crypto, SubtleCrypto, CryptoKey);
+  TextEncoderStream, TextDecoderStream, Request, Response, Crypto, SubtleCrypto, CryptoKey, DigestStream);
 
 for (const [name, value] of Object.entries({
   Event, CustomEvent, ErrorEvent, EventTarget, AbortSignal, AbortController, TextEncoder, TextDecoder, URL, URLSearchParams, Headers, Blob, File,
