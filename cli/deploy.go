@@ -203,6 +203,9 @@ func (d *deployCommand) send(ctx context.Context, client *api.Client, file strin
 		return fmt.Errorf("read module: %w", err)
 	} else {
 		metadata.MainModule = m.Name + filepath.Ext(file)
+		if build.IsScript(file) {
+			metadata.SourceMap = build.ReadMap(file)
+		}
 	}
 	if d.assets != "" {
 		if metadata.Assets, err = d.sendAssets(ctx, client, m); err != nil {

@@ -167,6 +167,7 @@ func (i *Instance) Finish(c *host.Call, err error) (host.Outcome, error) {
 	if err = i.snapshot.code.abi.Leave(c, err); err != nil {
 		outcome = judge(c, i.region.Refused, err)
 		i.spoiled = true
+		i.snapshot.explain(c.Context(), err)
 	}
 	c.Usage.PeakMemory = int64(i.region.Size())
 	i.snapshot.habit.note(c, outcome)

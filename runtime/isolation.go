@@ -128,7 +128,8 @@ func (s *Snapshot) initialized(done Initialized, limit int64) (*Snapshot, error)
 	if size%pageSize != 0 || size < s.Memory() || size > max(limit, s.Memory()) || len(done.Globals) != len(s.Globals) {
 		return nil, fmt.Errorf("initialise in another process: %d bytes and %d globals came back", size, len(done.Globals))
 	}
-	state := snapshotState{Initialized: true, Overhead: s.Overhead, Engine: s.Engine, Globals: slices.Clone(s.Globals)}
+	state := s.snapshotState
+	state.Initialized, state.Globals = true, slices.Clone(s.Globals)
 	for n := range state.Globals {
 		state.Globals[n].Bits = done.Globals[n]
 	}
@@ -148,7 +149,9 @@ func (s *Snapshot) invokeAway(c *host.Call) (outcome host.Outcome, err error) {
 	}
 	defer s.Budget.Give(need)
 	c.Memory = s.Budget
-	return s.remote.Invoke(c)
+	outcome, err = s.remote.Invoke(c)
+	s.explain(c.Context(), err)
+	return outcome, err
 }
 
 func errMemoryLimit(need, limit int64) error {

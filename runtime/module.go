@@ -27,6 +27,7 @@ type Module struct {
 	program []byte     // what the code interprets; nil if nothing
 
 	detaches bool // the program does, where the code need not
+	mapped   bool // the program has source maps
 }
 
 // Load validates and compiles a module, or the Program of a JavaScript Worker; the same code is compiled once, however

@@ -54,7 +54,7 @@ func (m *Module) firstState() (*Snapshot, error) {
 	state := snapshotState{
 		Globals:  m.image.Globals,
 		Overhead: instanceOverhead + elementOverhead*int64(m.facts.Elements),
-		Detaches: m.detaches,
+		Detaches: m.detaches, Mapped: m.mapped,
 	}
 	if m.program != nil {
 		state.Engine = m.runtime.interpreter.identity()
@@ -84,6 +84,7 @@ func (s *Snapshot) initialize(ctx context.Context, setup Setup) (*Snapshot, erro
 // initializationError says to the author of a module what is wrong with it.
 func (s *Snapshot) initializationError(err error) error {
 	if failure, ok := errors.AsType[*js.Failure](err); ok {
+		failure.Stack = js.MapStack(s.program, failure.Stack)
 		return host.Errorf(host.CodeInvalid, "%v", failure)
 	}
 	return host.Errorf(host.CodeInvalid, "the module's initialisation failed: %v", err)
@@ -108,7 +109,7 @@ func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request
 // capture makes a Snapshot of an Instance as it stands.
 func (i *Instance) capture() (*Snapshot, error) {
 	s := i.snapshot
-	state := snapshotState{Initialized: true, Overhead: s.Overhead, Engine: s.Engine, Detaches: s.Detaches}
+	state := snapshotState{Initialized: true, Overhead: s.Overhead, Engine: s.Engine, Detaches: s.Detaches, Mapped: s.Mapped}
 	for n, g := range s.Globals {
 		g.Bits = i.globals[n].Get()
 		state.Globals = append(state.Globals, g)

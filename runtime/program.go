@@ -69,5 +69,5 @@ func (r *Runtime) loadProgram(ctx context.Context, data []byte) (*Module, error)
 		return nil, err
 	}
 	return &Module{Digest: kv.DigestOf(data), MinMemory: int64(i.facts.Memory.Min) * pageSize,
-		runtime: r, code: c, facts: i.facts, image: i.image, program: data, detaches: p.Detaches()}, nil
+		runtime: r, code: c, facts: i.facts, image: i.image, program: data, detaches: p.Detaches(), mapped: p.HasMaps()}, nil
 }

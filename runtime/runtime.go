@@ -30,6 +30,9 @@ type Config struct {
 	Code CodeCache
 	// Isolation runs guests in other processes. Nil runs them here. Only with Code.
 	Isolation Isolation
+	// Programs finds the source maps of JavaScript Workers that fail; nil if stack
+	// traces are to stay as they are.
+	Programs Programs
 }
 
 // CodeCache has machine code; see compile.Cache for what the methods promise.

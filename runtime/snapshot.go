@@ -28,6 +28,7 @@ type Snapshot struct {
 	habit   habit
 	program []byte // what is to be loaded by initialisation, unless it was
 	remote  Remote // runs the Instances; nil if that is done here
+	explained
 	snapshotState
 
 	// inUse is read-locked by each Invocation, so that Close waits for them.
@@ -50,6 +51,8 @@ type snapshotState struct {
 	Engine string `json:",omitempty"`
 	// Detaches is Detached for what the code interprets.
 	Detaches bool `json:",omitempty"`
+	// Mapped: there are source maps for what the code interprets.
+	Mapped bool `json:",omitempty"`
 	// Overhead is what an Instance takes beside its memory, in bytes, about.
 	Overhead int64
 }

@@ -40,6 +40,9 @@ type Metadata struct {
 	CompatibilityDate string    `json:"compatibility_date,omitempty"`
 	Bindings          []Binding `json:"bindings"`
 	Mayfly            any       `json:"mayfly,omitempty"` // what Cloudflare has no field for
+	// SourceMap is that of a main module in JavaScript; nil without. It is sent beside
+	// the metadata.
+	SourceMap []byte `json:"-"`
 	// Annotations are what is said about the Version.
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
@@ -83,6 +86,11 @@ func uploadBody(module []byte, m Metadata) (body []byte, contentType string, err
 	}
 	if m.MainModule != "" {
 		if err := addPart(w, m.MainModule, m.MainModule, moduleType(m.MainModule), module); err != nil {
+			return nil, "", err
+		}
+	}
+	if m.SourceMap != nil {
+		if err := addPart(w, m.MainModule+".map", m.MainModule+".map", "application/source-map", m.SourceMap); err != nil {
 			return nil, "", err
 		}
 	}

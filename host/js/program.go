@@ -28,6 +28,8 @@ type Source struct {
 	Name string     `json:"name"` // as import finds it, relative to the main module
 	Type ModuleType `json:"type"`
 	Data []byte     `json:"data"`
+	// Map is a source map (https://tc39.es/ecma426/), or nil.
+	Map []byte `json:"map,omitempty"`
 
 	loaded bool // its source was given to the engine
 }

@@ -16,7 +16,8 @@ import (
 type form struct {
 	metadata *metadata
 	parts    []formPart
-	left     int64 // bytes that the modules may still have
+	maps     []formPart // of modules, by the module's name and ".map"
+	left     int64      // bytes that the modules may still have
 }
 
 type formPart struct {
@@ -50,7 +51,6 @@ func (r *request) readPart(f *form, part *multipart.Part) error {
 	case given == "":
 		kind = typeOfName(p.name)
 	case kind == sourceMap:
-		return nil
 	case err != nil || !known && kind != wasmType:
 		return host.Errorf(host.CodeUnsupported, "part %q has the type %q, which is not offered; modules are %s, %s, text/plain, application/json or %s",
 			p.name, given, wasmType, moduleJS, anyType)
@@ -60,6 +60,10 @@ func (r *request) readPart(f *form, part *multipart.Part) error {
 		return r.tooLarge()
 	}
 	f.left -= int64(len(p.data))
+	if kind == sourceMap {
+		f.maps = append(f.maps, p)
+		return r.moduleError(err)
+	}
 	f.parts = append(f.parts, p)
 	return r.moduleError(err)
 }
@@ -151,9 +155,19 @@ func (f *form) program(main string, script bool) ([]byte, error) {
 		if !ok {
 			return nil, host.Errorf(host.CodeUnsupported, "module %q is WebAssembly, which JavaScript Workers can't run here; deploy it as a Function of its own", part.name)
 		}
-		p.Modules = append(p.Modules, js.Source{Name: part.name, Type: kind, Data: part.data})
+		p.Modules = append(p.Modules, js.Source{Name: part.name, Type: kind, Data: part.data, Map: f.mapOf(part.name)})
 	}
 	return p.Encode()
+}
+
+// mapOf is the source map of a module, or nil.
+func (f *form) mapOf(name string) []byte {
+	for _, m := range f.maps {
+		if m.name == name+".map" {
+			return m.data
+		}
+	}
+	return nil
 }
 
 // readBareScript reads a body that is a JavaScript Worker of one module.

@@ -135,7 +135,7 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	n.guard = data.Guard
 	n.closers = append(n.closers, data.Close)
-	engine, err := n.openEngine(ctx)
+	engine, err := n.openEngine(ctx, data.Blobs.Get)
 	if err != nil {
 		return err
 	}
@@ -175,9 +175,9 @@ func (n *Node) open(ctx context.Context) error {
 	return n.openAdmin(ctx)
 }
 
-// openEngine makes what runs guests.
-func (n *Node) openEngine(ctx context.Context) (*runtime.Runtime, error) {
-	cfg := runtime.Config{ABIs: []abi.ABI{js.New(), native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule, Simple: n.cfg.Simple}
+// openEngine makes what runs guests. programs finds the source maps of those in JavaScript.
+func (n *Node) openEngine(ctx context.Context, programs runtime.Programs) (*runtime.Runtime, error) {
+	cfg := runtime.Config{ABIs: []abi.ABI{js.New(), native.New(), wagi.New()}, MaxModule: n.cfg.MaxModule, Simple: n.cfg.Simple, Programs: programs}
 	code, err := n.openCode()
 	if err != nil {
 		return nil, err

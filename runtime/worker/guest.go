@@ -15,6 +15,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/runtime"
 )
 
@@ -183,6 +184,7 @@ func (g *guest) invoke(m *invoke) {
 	e := end{Outcome: outcome, Usage: usageOf(&c.Usage), Answer: g.body}
 	if err != nil {
 		e.Err = text(err.Error())
+		_, e.Thrown = errors.AsType[*js.Failure](err)
 	}
 	_ = g.send(kindEnd, &e) // a node that is gone is found out by serve
 	if spent != nil {

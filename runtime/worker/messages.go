@@ -142,6 +142,7 @@ type end struct {
 	Outcome host.Outcome
 	Code    host.Code // of the error that an initialisation failed with; 0 if it isn't the module's
 	Err     text
+	Thrown  bool // Err is a *js.Failure
 	Usage   usage
 	Answer  *answer  // that was not sent yet
 	Memory  int64    // bytes that follow in parts, after an initialisation

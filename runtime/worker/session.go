@@ -13,6 +13,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/runtime"
 )
 
@@ -103,6 +104,8 @@ func (s *session) judge(e *end) (host.Outcome, error) {
 		err = s.respond(e.Answer)
 	}
 	switch {
+	case e.Outcome != host.OutcomeOK && e.Thrown:
+		return e.Outcome, &js.Failure{Stack: string(e.Err[:min(len(e.Err), maxErr)])}
 	case e.Outcome != host.OutcomeOK:
 		return e.Outcome, errors.New(string(e.Err[:min(len(e.Err), maxErr)]))
 	case err != nil:

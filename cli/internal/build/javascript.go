@@ -43,20 +43,23 @@ func (p *Project) buildScript(_ context.Context, log io.Writer) error {
 // (https://developers.cloudflare.com/workers/wrangler/bundling/).
 func Bundle(dir, main, file string, log io.Writer) error {
 	result := api.Build(api.BuildOptions{
-		EntryPoints:   []string{main},
-		Outfile:       file,
-		Bundle:        true,
-		Write:         true,
-		Format:        api.FormatESModule,
-		Target:        api.ES2023,
-		MainFields:    []string{"browser", "module", "main"},
-		Conditions:    []string{"workerd", "worker", "browser"},
-		Platform:      api.PlatformNeutral,
-		Sourcemap:     api.SourceMapLinked,
-		KeepNames:     true,
-		External:      []string{"cloudflare:*"},
-		AbsWorkingDir: dir,
-		Define:        map[string]string{"process.env.NODE_ENV": `"production"`},
+		EntryPoints: []string{main},
+		// Nothing is written there: the map's sources are relative to it.
+		Outfile:        filepath.Join(dir, filepath.Base(file)),
+		AllowOverwrite: true,
+		Bundle:         true,
+		Format:         api.FormatESModule,
+		Target:         api.ES2023,
+		MainFields:     []string{"browser", "module", "main"},
+		Conditions:     []string{"workerd", "worker", "browser"},
+		Platform:       api.PlatformNeutral,
+		Sourcemap:      api.SourceMapLinked,
+		// Stack traces need places only.
+		SourcesContent: api.SourcesContentExclude,
+		KeepNames:      true,
+		External:       []string{"cloudflare:*"},
+		AbsWorkingDir:  dir,
+		Define:         map[string]string{"process.env.NODE_ENV": `"production"`},
 		Loader: map[string]api.Loader{
 			".txt": api.LoaderText, ".html": api.LoaderText, ".sql": api.LoaderText, ".md": api.LoaderText, ".bin": api.LoaderBinary,
 		},
@@ -65,11 +68,28 @@ func Bundle(dir, main, file string, log io.Writer) error {
 	warnings := api.FormatMessages(result.Warnings, api.FormatMessagesOptions{Kind: api.WarningMessage})
 	io.WriteString(log, strings.Join(warnings, ""))
 	if len(result.Errors) == 0 {
-		return nil
+		return writeBundle(file, result.OutputFiles)
 	}
 	text := strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage}), "")
 	io.WriteString(log, text)
 	return &Failed{"esbuild", []byte(text), errors.New(count(len(result.Errors), "error"))}
+}
+
+// writeBundle writes the module and its map, each under file's name with its own end.
+func writeBundle(file string, outputs []api.OutputFile) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	for _, o := range outputs {
+		name := file
+		if filepath.Ext(o.Path) == ".map" {
+			name += ".map"
+		}
+		if err := os.WriteFile(name, o.Contents, 0o644); err != nil {
+			return fmt.Errorf("write module: %w", err)
+		}
+	}
+	return nil
 }
 
 func count(n int, what string) string {

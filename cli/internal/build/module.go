@@ -18,6 +18,15 @@ func ReadModule(file string) ([]byte, error) {
 		return data, nil
 	}
 	name := filepath.Base(file)
-	p := js.Program{Main: name, Modules: []js.Source{{Name: name, Type: js.TypeModule, Data: data}}}
+	p := js.Program{Main: name, Modules: []js.Source{{Name: name, Type: js.TypeModule, Data: data, Map: ReadMap(file)}}}
 	return p.Encode()
+}
+
+// ReadMap reads the source map of a module that Build made; nil if it has none.
+func ReadMap(file string) []byte {
+	data, err := os.ReadFile(file + ".map")
+	if err != nil {
+		return nil
+	}
+	return data
 }
