@@ -23,9 +23,9 @@ import (
 // Blobs is a kv.Blobs in files.
 type Blobs struct {
 	dir string
-	// mu is held by Put and Delete, so that a Put that finds its blob there also
-	// finds it durable.
-	mu sync.Mutex
+	// mu, by the first byte of a digest, is held by Put and Delete, so that a Put that
+	// finds its blob there also finds it durable.
+	mu [256]sync.Mutex
 }
 
 // Open uses or makes the directory, and removes what interrupted writes left.
@@ -61,8 +61,8 @@ func (s *Blobs) settle() error {
 // Put implements kv.Blobs.
 func (s *Blobs) Put(ctx context.Context, data []byte) (kv.Digest, error) {
 	d := kv.DigestOf(data)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.mu[d[0]].Lock()
+	defer s.mu[d[0]].Unlock()
 	if err := ctx.Err(); err != nil {
 		return kv.Digest{}, err
 	}
@@ -163,8 +163,8 @@ func (s *Blobs) ReadPart(ctx context.Context, d kv.Digest, p []byte, offset int6
 
 // Delete implements kv.Blobs.
 func (s *Blobs) Delete(ctx context.Context, d kv.Digest) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.mu[d[0]].Lock()
+	defer s.mu[d[0]].Unlock()
 	if err := ctx.Err(); err != nil {
 		return err
 	}

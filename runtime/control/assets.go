@@ -9,6 +9,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"golang.org/x/sync/errgroup"
 )
 
 // maxAssetManifest is how long the list of an upload's static files may be, in bytes.
@@ -79,41 +80,59 @@ func uploadAssets(r *request) error {
 	if err != nil {
 		return badRequest("the form cannot be read: %v", err)
 	}
-	for {
-		part, err := parts.NextPart()
-		if err == io.EOF {
-			return r.assetsAnswer()
-		}
-		if err != nil {
-			return bodyError(err)
-		}
-		if err := r.readAsset(part, encoded); err != nil {
-			return err
-		}
+	if err := r.storeAssets(parts, encoded); err != nil {
+		return err
 	}
+	return r.assetsAnswer()
 }
 
-func (r *request) readAsset(part *multipart.Part, encoded bool) error {
+// assetWrites is how many files of a request are compressed and stored at the same
+// time: each waits for the disk.
+const assetWrites = 8
+
+// storeAssets stores the files as they come.
+func (r *request) storeAssets(parts *multipart.Reader, encoded bool) error {
+	writes, ctx := errgroup.WithContext(r.Context())
+	writes.SetLimit(assetWrites)
+	for ctx.Err() == nil { // until one can't be stored
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			writes.Wait() //nolint:errcheck // the client's mistake came first
+			return bodyError(err)
+		}
+		hash, kind, data, err := r.readAsset(part, encoded)
+		if err != nil {
+			writes.Wait() //nolint:errcheck // the same
+			return err
+		}
+		writes.Go(func() error { return r.api.registry.PutAsset(ctx, r.session, hash, data, kind) })
+	}
+	return writes.Wait()
+}
+
+func (r *request) readAsset(part *multipart.Part, encoded bool) (hash, kind string, data []byte, err error) {
 	var from io.Reader = part
 	if encoded {
 		from = base64.NewDecoder(base64.StdEncoding, part)
 	}
-	most := r.api.registry.AssetLimits().FileSize
-	data, err := io.ReadAll(io.LimitReader(from, most+1))
+	hash, most := part.FormName(), r.api.registry.AssetLimits().FileSize
+	data, err = io.ReadAll(io.LimitReader(from, most+1))
 	if _, bad := err.(base64.CorruptInputError); bad {
-		return badRequest("the static file %.40q is not base64: %v", part.FormName(), err)
+		return "", "", nil, badRequest("the static file %.40q is not base64: %v", hash, err)
 	}
 	if err != nil {
-		return bodyError(err)
+		return "", "", nil, bodyError(err)
 	}
 	if int64(len(data)) > most {
-		return host.Errorf(host.CodeTooLarge, "a static file has at most %d bytes", most)
+		return "", "", nil, host.Errorf(host.CodeTooLarge, "a static file has at most %d bytes", most)
 	}
-	kind := part.Header.Get("Content-Type")
-	if kind == noType {
+	if kind = part.Header.Get("Content-Type"); kind == noType {
 		kind = ""
 	}
-	return r.api.registry.PutAsset(r.Context(), r.session, part.FormName(), data, kind)
+	return hash, kind, data, nil
 }
 
 // assetsAnswer has the token that an upload of the Function needs, once all files are

@@ -33,8 +33,10 @@ func (r *Registry) PutAsset(ctx context.Context, token, hash string, data []byte
 	}
 	r.files.mu.Lock()
 	defer r.files.mu.Unlock()
-	if s := r.files.sessions[sha256.Sum256([]byte(token))]; s != nil {
-		delete(s.missing, hash)
+	if now := r.files.sessions[sha256.Sum256([]byte(token))]; now != nil {
+		delete(now.missing, hash)
+	} else { // it ended meanwhile, and nobody has the file
+		r.files.unswept[s.Account] = true
 	}
 	return nil
 }
@@ -84,12 +86,21 @@ func (r *Registry) storeAsset(ctx context.Context, id assetID, data []byte, cont
 	return r.storeFile(ctx, assetRecords, id, f, blobs)
 }
 
-// takeSession makes the manifest of a session whose files have all arrived.
+// takeSession makes the manifest of a session whose files have all arrived. If it
+// succeeds, assetStore.finish follows.
 func (r *Registry) takeSession(ctx context.Context, account, function, token string, a *Assets) error {
 	m, err := r.manifestOf(account, function, token)
 	if err != nil {
 		return err
 	}
+	if err := r.storeManifest(ctx, account, token, m, a); err != nil {
+		r.files.finish(&UploadAssets{Session: token}, false)
+		return err
+	}
+	return nil
+}
+
+func (r *Registry) storeManifest(ctx context.Context, account, token string, m assets.Manifest, a *Assets) error {
 	a.Files, a.Bytes = len(m), 0
 	for _, f := range m {
 		a.Bytes += f.Size
@@ -121,6 +132,8 @@ func (r *Registry) keepForSession(token string, manifest kv.Digest) error {
 	return nil
 }
 
+// manifestOf makes the list of a session's files, and keeps the session until
+// assetStore.finish.
 func (r *Registry) manifestOf(account, function, token string) (assets.Manifest, error) {
 	r.files.mu.Lock()
 	defer r.files.mu.Unlock()
@@ -141,5 +154,6 @@ func (r *Registry) manifestOf(account, function, token string) (assets.Manifest,
 		}
 		m[path] = file
 	}
+	s.using++
 	return m, nil
 }

@@ -138,9 +138,10 @@ func (r *Registry) bindAssets(b *host.Bindings, v Version) {
 	b.Fetchers[v.Settings.Assets.Binding] = r.assetHandle(v)
 }
 
-// checkAssets refuses a Version whose files were removed meanwhile.
+// checkAssets refuses a Version whose files were removed meanwhile. What is being
+// removed now is looked at again.
 func (r *Registry) checkAssets(account string, v Version) error {
-	if a := v.Settings.Assets; a != nil && !r.files.has(account, a.Manifest) {
+	if a := v.Settings.Assets; a != nil && !r.files.use(account, a.Manifest) {
 		return host.Errorf(host.CodeConflict, "the static files of this version are not there any more; upload them again")
 	}
 	return nil

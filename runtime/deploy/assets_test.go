@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -228,4 +229,37 @@ func TestCheckAssets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAssetsTogether has several deploy and delete Functions that share files, with
+// nothing missing for those that are there.
+func TestAssetsTogether(t *testing.T) {
+	n := newNode(t)
+	r := n.open(t)
+	var all sync.WaitGroup
+	for g := range 4 {
+		all.Go(func() {
+			name := fmt.Sprint("site", g)
+			for i := range 15 {
+				own := fmt.Sprint(g, " ", i)
+				if err := deployFiles(t.Context(), r, deploy.Local, name, "/own.txt", own, "/shared.txt", fmt.Sprint(i%3), "/long.txt", long); err != nil {
+					t.Error(err)
+					return
+				}
+				host := name + ".localhost"
+				if a, b, c := read(t, r, host, "/own.txt"), read(t, r, host, "/shared.txt"), read(t, r, host, "/long.txt"); a != own || b != fmt.Sprint(i%3) || c != long {
+					t.Errorf("%s: got %q, %q, %.20q", host, a, b, c)
+				}
+				if i%2 == 0 {
+					if err := r.Delete(t.Context(), deploy.Local, name, false); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			if err := r.Delete(t.Context(), deploy.Local, name, false); err != nil && !strings.Contains(err.Error(), "does not exist") {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }

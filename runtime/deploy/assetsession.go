@@ -53,6 +53,8 @@ type assetSession struct {
 	missing           map[string]int64     // the same, of what has not arrived
 	pending           int64                // bytes that were missing at the beginning
 	manifests         []kv.Digest          // that were made of it
+	using             int                  // deploys under way, during which it does not end
+	number            int                  // sessions are numbered as they begin
 }
 
 // BeginAssets begins to upload the files of a Function, given by their path. It
@@ -150,10 +152,12 @@ func (r *Registry) openSession(s *assetSession) string {
 	st := r.files
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.begun++
+	s.number = st.begun
 	pending, count := s.pending, 1
-	for _, key := range slices.SortedFunc(maps.Keys(st.sessions), func(a, b sessionKey) int { return st.sessions[b].expires.Compare(st.sessions[a].expires) }) {
+	for _, key := range slices.SortedFunc(maps.Keys(st.sessions), func(a, b sessionKey) int { return st.sessions[b].number - st.sessions[a].number }) {
 		other := st.sessions[key]
-		if other.account != s.account {
+		if other.account != s.account || other.using > 0 {
 			continue
 		}
 		if pending, count = pending+other.pending, count+1; pending > r.cfg.AssetLimits.Pending || count > maxSessions {
@@ -234,3 +238,21 @@ func sizeText(n int64) string {
 
 // AssetBytes is how much of static files is in memory.
 func (r *Registry) AssetBytes() int64 { return r.cfg.Assets.Memory() }
+
+// finish ends what takeSession began. A session that was deployed is over: its files
+// are the Version's now.
+func (s *assetStore) finish(up *UploadAssets, deployed bool) {
+	if up == nil || up.Session == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := sha256.Sum256([]byte(up.Session))
+	session := s.sessions[key]
+	if session == nil {
+		return
+	}
+	if session.using--; deployed && session.using <= 0 {
+		s.end(key)
+	}
+}

@@ -32,6 +32,9 @@ type assetStore struct {
 	sessions  map[sessionKey]*assetSession
 	known     map[string]bool // accounts that have, or had, any
 	unswept   map[string]bool // accounts
+	begun     int             // sessions
+	// generation changes with all that may have become used.
+	generation int
 
 	wake chan struct{} // capacity 1: something is unswept
 }
@@ -49,9 +52,11 @@ func (s *assetStore) of(records string) map[assetID]assets.File {
 	return s.files
 }
 
-func (s *assetStore) has(account string, manifest kv.Digest) bool {
+// use reports whether a manifest is there, for a Version that is about to have it.
+func (s *assetStore) use(account string, manifest kv.Digest) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.generation++
 	_, ok := s.manifests[assetID{account, manifest.String()}]
 	return ok
 }

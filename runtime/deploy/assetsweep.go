@@ -57,7 +57,7 @@ func (s *assetStore) due(now time.Time) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, session := range s.sessions {
-		if now.After(session.expires) {
+		if now.After(session.expires) && session.using == 0 {
 			s.end(key)
 		}
 	}
@@ -66,30 +66,97 @@ func (s *assetStore) due(now time.Time) []string {
 	return accounts
 }
 
+// sweepBatch is how many records are removed before others may change something.
+const sweepBatch = 50
+
 // sweepAssets removes what an account has of static files that no Version and no
-// session has. It holds r.mu, so that no Version is made of them meanwhile.
+// session has: lists before files, so that a Version whose list is there has its files.
 func (r *Registry) sweepAssets(ctx context.Context, account string) error {
+	found, err := r.unusedAssets(ctx, account)
+	for err == nil && len(found.ids) > 0 && ctx.Err() == nil {
+		err = r.removeBatch(ctx, found)
+	}
+	return err
+}
+
+// unused is what can be removed, while nothing was deployed since.
+type unused struct {
+	generation int
+	ids        []unusedAsset
+}
+
+type unusedAsset struct {
+	records string
+	id      assetID
+}
+
+// unusedAssets looks for what can be removed.
+func (r *Registry) unusedAssets(ctx context.Context, account string) (*unused, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	used, err := r.usedManifests(ctx, account)
+	manifests, err := r.usedManifests(ctx, account)
 	if err != nil {
-		return err
-	}
-	if err := r.removeUnused(ctx, manifestRecords, account, func(_ string, f assets.File) bool { return used[f.Digest] }); err != nil {
-		return err
+		return nil, err
 	}
 	files := map[kv.Digest]bool{}
-	for d := range used {
+	for d := range manifests {
 		m, err := r.cfg.Assets.Manifest(ctx, d)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, f := range m {
 			files[f.Digest] = true
 		}
 	}
-	announced := r.files.announced(account)
-	return r.removeUnused(ctx, assetRecords, account, func(hash string, f assets.File) bool { return files[f.Digest] || announced[hash] })
+	st := r.files
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	found := &unused{generation: st.generation}
+	for id, f := range st.manifests {
+		if id.account == account && !manifests[f.Digest] {
+			found.ids = append(found.ids, unusedAsset{manifestRecords, id})
+		}
+	}
+	for id, f := range st.files {
+		if id.account == account && !files[f.Digest] && !st.announced(id) {
+			found.ids = append(found.ids, unusedAsset{assetRecords, id})
+		}
+	}
+	return found, nil
+}
+
+// removeBatch removes some of what was found. A Version may have been deployed since
+// with files that were unused then; all is looked at again in that case.
+func (r *Registry) removeBatch(ctx context.Context, found *unused) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	batch := found.ids[:min(sweepBatch, len(found.ids))]
+	found.ids = found.ids[len(batch):]
+	for _, u := range batch {
+		f, remove := r.files.stillUnused(found.generation, u)
+		if !remove {
+			continue
+		}
+		if err := r.removeAsset(ctx, u, f); err != nil {
+			return fmt.Errorf("remove %s%s: %w", strings.TrimPrefix(u.records, "node/"), u.id.key(), err)
+		}
+	}
+	return nil
+}
+
+// stillUnused says whether nobody has begun to use what was found.
+func (s *assetStore) stillUnused(generation int, u unusedAsset) (f assets.File, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.generation != generation {
+		s.unswept[u.id.account] = true
+		return f, false
+	}
+	f, ok = s.of(u.records)[u.id]
+	if u.records == manifestRecords {
+		return f, ok && !s.kept(u.id.account, f.Digest)
+	}
+	return f, ok && !s.announced(u.id)
 }
 
 // usedManifests are those of Versions and of sessions. It needs r.mu.
@@ -125,47 +192,33 @@ func (r *Registry) usedManifests(ctx context.Context, account string) (map[kv.Di
 	return used, nil
 }
 
-// announced are the hashes of the files of an account's sessions.
-func (s *assetStore) announced(account string) map[string]bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	hashes := map[string]bool{}
+// announced says whether a session has a file. It needs s.mu.
+func (s *assetStore) announced(id assetID) bool {
 	for _, session := range s.sessions {
-		if session.account != account {
-			continue
-		}
-		for _, f := range session.files {
-			hashes[f.Hash] = true
+		if _, ok := session.sizes[id.name]; ok && session.account == id.account {
+			return true
 		}
 	}
-	return hashes
+	return false
 }
 
-// removeUnused needs r.mu.
-func (r *Registry) removeUnused(ctx context.Context, records, account string, used func(name string, f assets.File) bool) error {
-	r.files.mu.Lock()
-	var unused []assetID
-	for id, f := range r.files.of(records) {
-		if id.account == account && !used(id.name, f) {
-			unused = append(unused, id)
+// kept says whether a session has a manifest. It needs s.mu.
+func (s *assetStore) kept(account string, manifest kv.Digest) bool {
+	for _, session := range s.sessions {
+		if session.account == account && slices.Contains(session.manifests, manifest) {
+			return true
 		}
 	}
-	r.files.mu.Unlock()
-	for _, id := range unused {
-		if err := r.removeAsset(ctx, records, id); err != nil {
-			return fmt.Errorf("remove %s%s: %w", strings.TrimPrefix(records, "node/"), id.key(), err)
-		}
-	}
-	return nil
+	return false
 }
 
-func (r *Registry) removeAsset(ctx context.Context, records string, id assetID) error {
-	if err := r.cfg.Store.Delete(ctx, records+id.key(), kv.DeleteOptions{}); err != nil {
+// removeAsset needs r.mu.
+func (r *Registry) removeAsset(ctx context.Context, u unusedAsset, f assets.File) error {
+	if err := r.cfg.Store.Delete(ctx, u.records+u.id.key(), kv.DeleteOptions{}); err != nil {
 		return err
 	}
 	r.files.mu.Lock()
-	f := r.files.of(records)[id]
-	delete(r.files.of(records), id)
+	delete(r.files.of(u.records), u.id)
 	r.files.mu.Unlock()
 	return r.releaseEach(ctx, blobsOf(f))
 }

@@ -48,6 +48,12 @@ func (r *Registry) Deploy(ctx context.Context, account, name string, up Upload) 
 	if err := r.resolveAssets(ctx, account, name, &up); err != nil {
 		return Version{}, err
 	}
+	v, err := r.deploy(ctx, account, name, up)
+	r.files.finish(up.Assets, err == nil)
+	return v, err
+}
+
+func (r *Registry) deploy(ctx context.Context, account, name string, up Upload) (Version, error) {
 	if err := r.cfg.Room(deployFactor * int64(len(up.Module))); err != nil {
 		return Version{}, err
 	}
