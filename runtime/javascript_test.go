@@ -1,6 +1,8 @@
 package runtime_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -278,5 +280,38 @@ export default { async fetch(request, env, ctx) {
 		if got := ask(t, s, "/", host.Limits{}); string(got.Body) != "3" {
 			t.Errorf("got %q, %v, want 3", got.Body, got.err)
 		}
+	}
+}
+
+// A Snapshot on disk has what a Worker has beside the engine, and another process
+// makes the same of it.
+func TestWorkerSnapshotFile(t *testing.T) {
+	first, second := mustRuntime(t, runtime.Config{}), mustRuntime(t, runtime.Config{})
+	program := mustProgram(t, module("index.js", `
+const made = "x".repeat(5), when = [1, 2, { made }];
+let n = 0;
+export default { fetch() { return new Response(JSON.stringify([made, when, ++n])); } };`))
+	m := mustLoad(t, first, program)
+	data, err := mustPrepare(t, m, host.Limits{}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(data) > 20<<10 {
+		t.Errorf("a small Worker takes %d bytes on disk, want at most 20 KiB", len(data))
+	}
+	other := mustLoad(t, second, mustProgram(t, worker(`return new Response("another")`))) // holds the code
+	defer other.Close()
+	s, err := second.Restore(t.Context(), data, m.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 2 {
+		if got := ask(t, s, "/", host.Limits{}); string(got.Body) != `["xxxxx",[1,2,{"made":"xxxxx"}],1]` {
+			t.Errorf("got %q, %v", got.Body, got.err)
+		}
+	}
+	if _, err := second.Restore(t.Context(), bytes.Replace(data, []byte(`"base":"`), []byte(`"base":"0`), 1), m.Digest); !errors.Is(err, runtime.ErrStale) {
+		t.Errorf("got %v of another base, want ErrStale", err)
 	}
 }

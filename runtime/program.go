@@ -20,6 +20,7 @@ type interpreter struct {
 	facts    wasm.Facts
 	err      error
 	identity func() string
+	base     base
 }
 
 func newInterpreter() *interpreter {

@@ -19,10 +19,11 @@ import (
 const snapshotMagic = "mayfly snapshot 1\n"
 
 type snapshotHeader struct {
-	Rewrite int    `json:"rewrite"` // rewriteVersion
-	Module  string `json:"module"`  // digest of the module as it was uploaded
-	Code    string `json:"code"`    // digest of the rewritten module
-	Memory  int64  `json:"memory"`  // bytes
+	Rewrite int    `json:"rewrite"`        // rewriteVersion
+	Module  string `json:"module"`         // digest of the module as it was uploaded
+	Code    string `json:"code"`           // digest of the rewritten module
+	Memory  int64  `json:"memory"`         // bytes
+	Base    string `json:"base,omitempty"` // digest of the base that the memory is a difference to
 	snapshotState
 }
 
@@ -32,12 +33,20 @@ var ErrStale = errors.New("snapshot is stale")
 
 // Encode makes bytes of the Snapshot, for Restore.
 func (s *Snapshot) Encode() ([]byte, error) {
-	header, err := json.Marshal(snapshotHeader{
-		Rewrite: rewriteVersion, Module: s.Module.String(), Code: s.code.digest.String(), Memory: s.Memory(), snapshotState: s.snapshotState})
+	h := snapshotHeader{Rewrite: rewriteVersion, Module: s.Module.String(), Code: s.code.digest.String(), Memory: s.Memory(), snapshotState: s.snapshotState}
+	memory, err := s.image.Contents()
 	if err != nil {
 		return nil, fmt.Errorf("encode snapshot: %w", err)
 	}
-	memory, err := s.image.Contents()
+	if s.Engine != "" {
+		b, err := s.runtime.base()
+		if err != nil {
+			return nil, fmt.Errorf("encode snapshot: %w", err)
+		}
+		b.difference(memory)
+		h.Base = b.digest.String()
+	}
+	header, err := json.Marshal(h)
 	if err != nil {
 		return nil, fmt.Errorf("encode snapshot: %w", err)
 	}
@@ -105,6 +114,9 @@ func (r *Runtime) Restore(ctx context.Context, data []byte, module kv.Digest) (*
 	if h.Engine != "" && h.Engine != r.interpreter.identity() {
 		return nil, fmt.Errorf("%w: it is of another JavaScript engine", ErrStale)
 	}
+	if err := r.addBase(h, image); err != nil {
+		return nil, err
+	}
 	if h.Module != module.String() {
 		return nil, fmt.Errorf("%w: it is of module %s", ErrStale, h.Module)
 	}
@@ -118,4 +130,20 @@ func (r *Runtime) Restore(ctx context.Context, data []byte, module kv.Digest) (*
 	}
 	s, err := newSnapshot(r, c, module, image, h.snapshotState, nil)
 	return s, errors.Join(err, r.dropCode(c))
+}
+
+// addBase makes a memory of what it has beside the base.
+func (r *Runtime) addBase(h snapshotHeader, image []byte) error {
+	if h.Base == "" {
+		return nil
+	}
+	b, err := r.base()
+	if err != nil {
+		return err
+	}
+	if h.Base != b.digest.String() {
+		return fmt.Errorf("%w: its JavaScript engine was initialised otherwise", ErrStale)
+	}
+	b.difference(image)
+	return nil
 }
