@@ -23,6 +23,7 @@ var operations = slices.Concat(
 	textOps,
 	cryptoOps,
 	subtleOps,
+	compressOps,
 	urlOps,
 	kvOps,
 	fetchOps,

@@ -489,7 +489,8 @@ class WritableState {
       this.busy = false;
       this.queue.shift();
       item.done.reject(e);
-      this.fail(e);
+      if (this.phase === "erroring") this.finishFailing();
+      else this.fail(e);
       return;
     }
     this.busy = false;
