@@ -117,15 +117,27 @@ func TestUploadMemory(t *testing.T) {
 
 // Uploads of all accounts together are bounded in number.
 func TestUploadsOfNode(t *testing.T) {
-	f := newFixture(t, options{uploadTime: 5 * time.Second, uploadWait: 50 * time.Millisecond})
+	f := newFixture(t, options{uploadTime: 30 * time.Second, uploadWait: 50 * time.Millisecond})
 	for i := range 9 {
 		account := fmt.Sprintf("a%d", i)
 		f.account(t, account)
-		first := f.beginAt(t, "/accounts/"+account+"/workers/scripts/x", "Content-Length: 1000", "a")
-		second := f.beginAt(t, "/accounts/"+account+"/workers/scripts/x", "Content-Length: 1000", "a")
-		if i == 8 {
-			wantAnswer(t, first, 503, "try again in a moment")
-			wantAnswer(t, second, 503, "try again in a moment")
+		for range 2 {
+			c := f.beginAt(t, "/accounts/"+account+"/workers/scripts/x", "Content-Length: 1000\r\nExpect: 100-continue", "")
+			if i == 8 {
+				wantAnswer(t, c, 503, "try again in a moment")
+				continue
+			}
+			wantContinue(t, c) // it has its place
 		}
+	}
+}
+
+// wantContinue waits until the body is asked for.
+func wantContinue(t *testing.T, c net.Conn) {
+	t.Helper()
+	const want = "HTTP/1.1 100 Continue\r\n\r\n"
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(c, got); err != nil || string(got) != want {
+		t.Fatalf("got %q, %v; want %q", got, err, want)
 	}
 }
