@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -58,15 +59,8 @@ func testExamples(t *testing.T, isolation string) {
 			{"POST", "/sum", "[", 400, nil}, {"GET", "/sum", "", 405, nil}, {"GET", "/ticks", "", 200, []string{"tick 1\n", "tick 5\n"}}},
 		"auth":    {{"GET", "/whoami", "", 401, nil}},
 		"gateway": {{"GET", "/", "", 401, []string{"show a token"}}}, // which auth said, deployed before
-		"worker-router": {{"GET", "/hello/ada%20l", "", 200, []string{`{"greeting":"Hello, ada l!"}`}}, {"POST", "/sum", "[1,2.5]", 200, []string{`{"sum":3.5}`}},
-			{"POST", "/sum", "[", 400, []string{"not JSON"}}, {"GET", "/sum", "", 405, nil}, {"GET", "/none", "", 404, []string{"nothing at /none"}}},
-		"worker-notes": {{"GET", "/notes", "", 200, []string{`"notes":[]`}}, {"POST", "/notes", `{"title":" "}`, 400, []string{"needs a title"}},
-			{"PUT", "/notes/x", `{"title":"Milk","text":"é"}`, 204, nil}, {"GET", "/notes/x", "", 200, []string{`{"title":"Milk","text":"é"}`}},
-			{"GET", "/notes", "", 200, []string{`[{"id":"x","title":"Milk"}]`}}, {"POST", "/notes", `{"title":"Tea"}`, 201, []string{`{"id":"`}},
-			{"DELETE", "/notes/x", "", 204, nil}, {"GET", "/notes/x", "", 404, nil}, {"PATCH", "/notes", "", 405, nil}},
-		"worker-ab":  {{"GET", "/", "", 200, []string{"<h1>The page as it "}}},
-		"worker-jwt": {{"GET", "/", "", 503, []string{"JWT_KEY is missing"}}},
 	}
+	maps.Copy(tests, workers())
 	for _, status := range []int{200, 200, 200, 200, 200, 429} {
 		tests["ratelimit"] = append(tests["ratelimit"], exchange{"GET", "/", "", status, nil})
 	}
@@ -74,6 +68,7 @@ func testExamples(t *testing.T, isolation string) {
 	for _, dir := range projects(t) {
 		t.Run(dir, func(t *testing.T) {
 			project := checkout(t, dir, upstream.URL)
+			install(t, project)
 			url := n.deploy(t, project)
 			if len(tests[dir]) == 0 {
 				t.Fatal("this example has no request to test it with")
@@ -86,18 +81,17 @@ func testExamples(t *testing.T, isolation string) {
 	t.Run("gateway asks auth", func(t *testing.T) {
 		n.ask(t, n.url("gateway"), exchange{"GET", "/", "", 200, []string{"Hello, bob\n"}}, "Authorization", "Bearer bob-token")
 	})
-	t.Run("A/B by cookie", func(t *testing.T) {
-		for variant, want := range map[string]string{"a": "as it was", "b": "as it may be"} {
-			n.ask(t, n.url("worker-ab"), exchange{"GET", "/", "", 200, []string{want}}, "Cookie", "x=y; variant="+variant)
-		}
-	})
-	t.Run("JWT", func(t *testing.T) { checkTokens(t, n) })
+	askWorkers(t, n)
 	t.Run("counter under concurrent requests", func(t *testing.T) { countTogether(t, n) })
 }
 
 func echo(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/missing" {
+	w.Header().Set("content-type", "text/plain")
+	switch r.URL.Path {
+	case "/missing":
 		w.WriteHeader(404)
+	case "/moved":
+		http.Redirect(w, r, "/p", http.StatusFound)
 	}
 	body, _ := io.ReadAll(r.Body)
 	fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.RequestURI(), body)
@@ -243,13 +237,39 @@ func checkout(t *testing.T, dir, upstream string) string {
 		t.Fatal(err)
 	}
 	project := filepath.Join(root, "examples", dir)
-	if err := os.CopyFS(project, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
+	copySources(t, project, dir)
 	edit(t, filepath.Join(project, "mayfly.toml"), func(text string) string {
 		return strings.Replace(text, `UPSTREAM = "https://example.com"`, fmt.Sprintf("UPSTREAM = %q", upstream), 1)
 	})
 	return project
+}
+
+// copySources leaves behind what npm and mayfly dev made.
+func copySources(t *testing.T, to, from string) {
+	t.Helper()
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		source, target := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
+		switch {
+		case e.Name() == "node_modules" || e.Name() == ".mayfly":
+		case e.IsDir():
+			err = os.CopyFS(target, os.DirFS(source))
+		default:
+			var data []byte
+			if data, err = os.ReadFile(source); err == nil {
+				err = os.WriteFile(target, data, 0o600)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func edit(t *testing.T, file string, change func(string) string) {
@@ -288,7 +308,11 @@ func (n *node) ask(t *testing.T, url string, e exchange, headers ...string) stri
 		req.Header.Set(headers[i], headers[i+1])
 	}
 	req.URL.Host = n.http
-	resp, err := http.DefaultClient.Do(req)
+	send := http.DefaultClient.Do
+	if e.status/100 == 3 {
+		send = http.DefaultTransport.RoundTrip // which follows no redirect
+	}
+	resp, err := send(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func (e *Exchange) TakeBody(c *Call) (io.ReadCloser, error) {
 		return nil, Errorf(CodeState, "this response's body has been taken already")
 	}
 	e.taken = true
-	return &exchangeBody{response.Body, e.cancel}, nil
+	return &exchangeBody{Reader: response.Body, cancel: e.cancel}, nil
 }
 
 // Close cancels the exchange unless the guest holds the response's body.
@@ -154,11 +154,18 @@ func (e *Exchange) Close() error {
 type exchangeBody struct {
 	io.Reader
 	cancel context.CancelFunc
+	ended  error // what ended it, once that is known
 }
 
+// Read ends the exchange with the last bytes where the real one ends with them;
+// reading on is then that end again, and not what ending did to the real one.
 func (b *exchangeBody) Read(p []byte) (int, error) {
+	if b.ended != nil {
+		return 0, b.ended
+	}
 	n, err := b.Reader.Read(p)
 	if err != nil {
+		b.ended = err
 		b.cancel()
 	}
 	return n, err

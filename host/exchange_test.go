@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -193,4 +194,43 @@ func TestFetchPassesLoopOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A body that ends together with its last bytes ended well, however often that is
+// asked; closing it frees the connection all the same.
+func TestBodyEndsWithItsLastBytes(t *testing.T) {
+	var open atomic.Int32
+	c := begin(t, host.Limits{})
+	c.Services.Fetcher = hosttest.Fetcher(func(ctx context.Context, _ *host.FetchRequest) (*host.FetchResponse, error) {
+		b := newBody(&open, "text")
+		b.Reader = &untilCanceled{ctx, iotest.DataErrReader(b.Reader)}
+		return &host.FetchResponse{Status: 200, Body: b}, nil
+	})
+	b, err := fetch(t, c, "a").TakeBody(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := make([]byte, 10)
+	for i, want := range []int{4, 0, 0} {
+		if n, err := b.Read(p); n != want || err != io.EOF {
+			t.Errorf("read %d gives %d, %v; want %d and the end", i, n, err, want)
+		}
+	}
+	c.End(nil)
+	if n := open.Load(); n != 0 {
+		t.Errorf("%d bodies are open", n)
+	}
+}
+
+// untilCanceled reads as a connection does, which its context closes.
+type untilCanceled struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r *untilCanceled) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }

@@ -102,7 +102,7 @@ func kvMetadata(q *query) (kind, error) {
 type putOptions struct {
 	Binding    string          `json:"binding"`
 	Key        string          `json:"key"`
-	Expiration int64           `json:"expiration"`
+	Expiration *int64          `json:"expiration"`
 	TTL        *int64          `json:"expirationTtl"`
 	Metadata   json.RawMessage `json:"metadata"`
 }
@@ -121,8 +121,8 @@ func (o *putOptions) options(g abi.Guest, size int) (opts kv.PutOptions, err err
 	switch now := g.Services.Now(); {
 	case o.TTL != nil:
 		opts.Expires, err = kv.ExpireIn(*o.TTL, now, kv.MinTTL)
-	case o.Expiration != 0:
-		opts.Expires, err = kv.ExpireAt(o.Expiration, now, kv.MinTTL)
+	case o.Expiration != nil:
+		opts.Expires, err = kv.ExpireAt(*o.Expiration, now, kv.MinTTL)
 	}
 	return opts, err
 }

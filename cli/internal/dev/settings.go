@@ -34,7 +34,7 @@ func (s *Session) upload(ctx context.Context, r *deploy.Registry, p *build.Proje
 	if up.Settings.Vars == nil {
 		up.Settings.Vars = map[string]deploy.Var{}
 	}
-	texts, err := devVars(p.Dir, m.Stage)
+	texts, err := Variables(p.Dir, m.Stage)
 	if err != nil {
 		return up, err
 	}
@@ -79,9 +79,9 @@ func forgotten(r *deploy.Registry, name string) map[string]*string {
 	return texts
 }
 
-// devVars reads .dev.vars.STAGE, or .dev.vars if there is none, as wrangler does;
+// Variables reads .dev.vars.STAGE, or .dev.vars if there is none, as wrangler does;
 // without either there are no variables.
-func devVars(dir, stage string) (map[string]string, error) {
+func Variables(dir, stage string) (map[string]string, error) {
 	names := []string{".dev.vars"}
 	if stage != "" && filepath.Base(stage) == stage {
 		names = []string{".dev.vars." + stage, ".dev.vars"}

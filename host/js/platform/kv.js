@@ -68,6 +68,9 @@ class KVNamespace {
   }
 }
 
+// whole is a number as Web IDL makes one: 0 of what is none.
 function whole(n) {
-  return n === undefined || n === null ? undefined : Math.trunc(Number(n));
+  if (n === undefined || n === null) return undefined;
+  n = Math.trunc(Number(n));
+  return Number.isFinite(n) ? n : 0;
 }

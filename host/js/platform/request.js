@@ -28,6 +28,7 @@ class Request extends Body {
       this.#url = null;
       this.#headers = null;
       this.#cf = {};
+      this.#redirect = "manual"; // so that what is passed on lets the client follow
       return;
     }
     if (arguments.length === 0) throw new TypeError("Request needs a URL or a Request");

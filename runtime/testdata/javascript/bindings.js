@@ -40,7 +40,8 @@ test("metadata and expiration", async (_, env) => {
   equal(plain.metadata, null);
   equal(plain.value.a, "é");
   equal((await env.STORE.getWithMetadata("none")).value, null);
-  await rejects(env.STORE.put("m", "x", { expirationTtl: -1 }), "TypeError");
+  for (const expirationTtl of [-1, 0, NaN, "soon", Infinity]) await rejects(env.STORE.put("m", "x", { expirationTtl }), "TypeError");
+  for (const expiration of [1, NaN]) await rejects(env.STORE.put("m", "x", { expiration }), "TypeError");
 });
 
 test("list and delete", async (_, env) => {
@@ -81,6 +82,12 @@ test("fetch of a Request, its clone and its stream", async () => {
   equal(await copy.text(), "from a blob");
 });
 
+test("a request that is passed on", async request => {
+  equal(request.redirect, "manual");
+  const on = new Request("https://upstream.example/redirect?/echo", new Request("https://b/", { redirect: request.redirect }));
+  equal((await fetch(on)).status, 302);
+});
+
 test("several at the same time", async () => {
   // Each answers once all three have come in.
   const answers = await Promise.all([1, 2, 3].map(async n => (await fetch("https://upstream.example/barrier?" + n)).text()));
@@ -96,6 +103,15 @@ test("reads a body in pieces", async () => {
   }
   equal(size, 1 << 20);
   equal(chunks > 4, true);
+});
+
+test("a body through pipes", async () => {
+  const response = await fetch("https://upstream.example/long");
+  const shouting = new TransformStream({ transform(text, c) { c.enqueue(text.toUpperCase()); }, flush(c) { c.enqueue("!"); } });
+  const body = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(shouting).pipeThrough(new TextEncoderStream());
+  const text = await new Response(body).text();
+  equal(text.length, (1 << 20) + 1);
+  equal(text.endsWith("X!"), true);
 });
 
 test("redirects", async () => {
