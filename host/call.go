@@ -73,6 +73,8 @@ type Call struct {
 	// more they may use then. Both are the engine's.
 	Deep      bool
 	MoreStack int64
+	// Share is how many metered units are one unit of work; the engine's.
+	Share int64
 
 	// Timed asks the engine to note Acquired, when the guest began to run.
 	Timed    bool

@@ -20,6 +20,7 @@ type code struct {
 	abi     abi.ABI
 	plan    abi.Plan
 	stack   abi.Stack
+	share   int64 // metered units in one unit of work
 	bytes   int64 // of memory, about
 	holders int   // guarded by Runtime.mu
 }
@@ -100,7 +101,7 @@ func (r *Runtime) addCode(digest kv.Digest, compiled compile.Compiled) error {
 	if c.abi, c.plan, err = r.match(guestShape(compiled.Module)); err != nil {
 		return errors.Join(err, compiled.Module.Close(context.Background()))
 	}
-	c.stack = stackOf(c.plan)
+	c.stack, c.share = stackOf(c.plan), max(c.plan.Share, 1)
 	if r.cfg.Isolation != nil { // it is known how to run it, elsewhere
 		c.Compiled, c.bytes = compile.Compiled{}, 0
 		if err := compiled.Module.Close(context.Background()); err != nil {

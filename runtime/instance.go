@@ -149,12 +149,13 @@ func (i *Instance) call(c *host.Call, f api.Function) error {
 	if i.fuel == nil {
 		return f.CallWithStack(c.EngineContext(), nil)
 	}
-	i.fuel.Set(uint64(quantum))
-	stack := i.snapshot.code.stack
+	stack, share := i.snapshot.code.stack, i.snapshot.code.share
+	c.Share = share
+	i.fuel.Set(uint64(quantum * share))
 	i.room.Set(uint64(stack.Kept))
 	c.Deep, c.MoreStack = false, stack.Most-stack.Kept
 	err := f.CallWithStack(c, nil)
-	c.Usage.Units += quantum - int64(i.fuel.Get())
+	c.Usage.Units += (quantum*share - int64(i.fuel.Get())) / share
 	i.deep = i.deep || c.Deep
 	return err
 }

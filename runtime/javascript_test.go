@@ -321,3 +321,16 @@ export default { fetch() { return new Response(JSON.stringify([made, when, ++n])
 		t.Errorf("got %v of another base, want ErrStale", err)
 	}
 }
+
+// What a request of JavaScript costs is in proportion to the time it takes: a small
+// one stays within a fraction of the first quantum.
+func TestWorkerUnits(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	s := mustPrepare(t, mustLoad(t, r, mustProgram(t, worker(`return new Response("hello")`))), host.Limits{})
+	first := ask(t, s, "/", host.Limits{}).usage.Units
+	for range 3 {
+		if got := ask(t, s, "/", host.Limits{}).usage.Units; got != first || got < 10_000 || got > 150_000 {
+			t.Errorf("got %d units, the first time %d; want the same, about 90,000", got, first)
+		}
+	}
+}

@@ -22,11 +22,12 @@ func engineModule(t *turns) *abi.Module {
 // tick is where a running guest meets its limits, and where Go's scheduler and
 // garbage collector get hold of its thread. It grants the next quantum.
 func (t *turns) tick(g abi.Guest, a abi.Args) int64 {
-	if cause := g.Spend(quantum - a.I64(0)); cause != nil {
+	share := max(g.Share, 1)
+	if cause := g.Spend((quantum*share - a.I64(0)) / share); cause != nil {
 		panic(cause)
 	}
 	t.turn(g.Call)
-	return quantum
+	return quantum * share
 }
 
 // Pace implements host.Pacer.

@@ -31,6 +31,9 @@ type Plan struct {
 	// Once: the entry point is a program from its beginning to its end, and can't
 	// run a second time in an instance. So it can't be warmed up.
 	Once bool
+	// Share is how many metered units of the code are one unit of work: more than
+	// 1 where metering counts paths of which few are taken; 0 is 1.
+	Share int64
 	// Stack bounds nested calls.
 	Stack Stack
 }

@@ -35,6 +35,10 @@ var (
 	i64 = []abi.Type{abi.I64}
 )
 
+// share: of what metering counts in the engine's interpreter, a third to a tenth is
+// work, by what it takes in time. Its cases have slow paths that are hardly taken.
+const share = 4
+
 // stack is for the engine's interpreter, one call of which is taken for 48 KB where
 // it uses 8 at most. The engine itself throws a RangeError before that is used up.
 var stack = abi.Stack{Kept: 2 << 20, Most: 128 << 20}
@@ -57,7 +61,7 @@ func (c *convention) Match(s *abi.Shape) (abi.Plan, bool, error) {
 			return abi.Plan{}, true, fmt.Errorf("module imports from %q, which is for the node's own JavaScript engine", Name)
 		}
 	}
-	return abi.Plan{Initialize: InitializeExport, Entry: EntryExport, Stack: stack}, true, nil
+	return abi.Plan{Initialize: InitializeExport, Entry: EntryExport, Stack: stack, Share: share}, true, nil
 }
 
 // Enter prepares the state of an Invocation.
