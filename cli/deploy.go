@@ -39,7 +39,8 @@ func newDeploy(stdio Stdio) *cobra.Command {
 		Example: "  mayfly deploy\n  mayfly deploy --env staging\n  mayfly deploy --dry-run\n  mayfly deploy hello.wasm --name hello --secrets-file secrets.json",
 		Short:   "Upload a Function and print where it serves",
 		Long: `Deploy builds the project in DIR (default: here) and uploads its module with what
-mayfly.toml says: routes, variables, KV namespaces, static files, limits. Of the
+mayfly.toml says: routes, variables, KV namespaces, static files, limits, and cron
+triggers if there are [triggers]; without, those stay that it has. Of the
 files, only those are sent that the node does not have. A KV binding without
 an id gets a namespace of its own, named after the Function and the binding. A
 FILE.wasm is uploaded as it is, without a manifest; a FILE.js or FILE.ts with what
@@ -87,6 +88,11 @@ func (d *deployCommand) run(c *cobra.Command, path string) error {
 	made, err := d.upload(c.Context(), client, file, m)
 	if err != nil {
 		return err
+	}
+	if crons := m.Triggers.Crons; crons != nil {
+		if _, err := client.SetSchedules(c.Context(), m.Name, crons); err != nil {
+			return fmt.Errorf("the Function is deployed, but its cron triggers are as they were: %w", err)
+		}
 	}
 	d.tell(made.Mayfly.Wants)
 	if d.json {

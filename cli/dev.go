@@ -50,6 +50,9 @@ configured otherwise.
 A Function that this one calls by a service binding is served beside it, and
 built again as well, if --service has the folder of its project.
 
+Cron triggers don't run by themselves: GET /__scheduled?cron=0+5+*+*+* sends the
+Function a scheduled event.
+
 All folders are watched but hidden ones and node_modules. With a build command:
 those in watch_dir of [build], or src.`,
 		Args: atMost(1),
@@ -87,7 +90,7 @@ func (d *devCommand) run(c *cobra.Command, dir string) error {
 	}
 	tasks, ctx := errgroup.WithContext(c.Context())
 	for _, s := range append(services, session) {
-		tasks.Go(func() error { return s.Run(ctx, n.Registry()) })
+		tasks.Go(func() error { return s.Run(ctx, n) })
 	}
 	tasks.Go(func() error { return d.announce(ctx, session, n) })
 	return errors.Join(tasks.Wait(), drain(n))

@@ -230,3 +230,42 @@ directory = "public"
 		t.Errorf("the build command wrote %q, %v; want it to run once", builds, err)
 	}
 }
+
+const scheduledWorker = `export default {
+  fetch() { return new Response("one"); },
+  scheduled(controller) {
+    if (controller.cron === "0 0 1 1 *") throw new Error("not on New Year");
+    console.log("ran", controller.cron);
+  },
+};`
+
+// As wrangler dev --test-scheduled.
+func TestDevScheduled(t *testing.T) {
+	s := mustDev(t, "", "main = \"app.wasm\"\n")
+	s.mustWrite(t, "app.js", []byte(scheduledWorker))
+	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.js\"\n[triggers]\ncrons = [\"* * * * *\"]\n"))
+	s.mustBecome(t, 200, "one", "")
+	for _, tt := range []struct {
+		query  string
+		status int
+		want   string
+	}{
+		{"?cron=0+5+*+*+*", 200, "Ran scheduled event"},
+		{"", 200, "Ran scheduled event"},
+		{"?cron=0+0+1+1+*", 500, "Scheduled event failed: exception: not on New Year"},
+		{"?cron=0+5", 400, "it has 2 fields"},
+	} {
+		resp, err := http.Get(s.url + "/__scheduled" + tt.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != tt.status || !strings.Contains(string(body), tt.want) {
+			t.Errorf("%q: got %d %q, %v", tt.query, resp.StatusCode, body, err)
+		}
+	}
+	if log := s.log.String(); !strings.Contains(log, "ran 0 5 * * *") || !strings.Contains(log, "ran * * * * *") {
+		t.Errorf("log %s", log)
+	}
+}

@@ -16,6 +16,7 @@ type plan struct {
 	Module   string        `json:"module"` // file
 	Bytes    int64         `json:"bytes"`
 	Routes   []string      `json:"routes"`
+	Crons    []string      `json:"crons"`
 	Bindings []api.Binding `json:"bindings"` // name and type
 }
 
@@ -33,6 +34,7 @@ func (d *deployCommand) dryRun(c *cobra.Command, path string) error {
 	for _, r := range m.Routes {
 		p.Routes = append(p.Routes, r.Pattern.String())
 	}
+	p.Crons = append([]string{}, m.Triggers.Crons...)
 	for _, b := range metadataOf(m).Bindings {
 		p.Bindings = append(p.Bindings, api.Binding{Type: b.Type, Name: b.Name})
 	}
@@ -46,9 +48,12 @@ func (p plan) print(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "would deploy %s: %s, %d KiB\n", p.Name, p.Module, (p.Bytes+1023)>>10); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}
-	rows := make([]string, 0, len(p.Routes)+len(p.Bindings))
+	rows := make([]string, 0, len(p.Routes)+len(p.Crons)+len(p.Bindings))
 	for _, r := range p.Routes {
 		rows = append(rows, "route\t"+r)
+	}
+	for _, text := range p.Crons {
+		rows = append(rows, "cron\t"+text)
 	}
 	for _, b := range p.Bindings {
 		rows = append(rows, b.Type+"\t"+b.Name)

@@ -155,6 +155,7 @@ type tailEvent struct {
 		Response struct {
 			Status int `json:"status"`
 		} `json:"response"`
+		Cron    string `json:"cron"`    // of a cron trigger
 		Message string `json:"message"` // about the tail itself
 	} `json:"event"`
 	Logs []struct {
@@ -176,9 +177,13 @@ func (t *tailCommand) pretty(text json.RawMessage) error {
 		return fmt.Errorf("read event: %w", err)
 	}
 	var b strings.Builder
-	if e.Event.Request == nil {
+	switch {
+	case e.Event.Cron != "":
+		fmt.Fprintf(&b, "%q - %s @ %s (cpu %.1f ms, wall %.1f ms, request %s)\n", printable(e.Event.Cron),
+			e.Outcome, time.UnixMilli(e.EventTimestamp).Format(time.DateTime), e.CPUTime, e.WallTime, e.RequestID)
+	case e.Event.Request == nil:
 		fmt.Fprintln(&b, printable(e.Event.Message))
-	} else {
+	default:
 		fmt.Fprintf(&b, "%s %s - %s %d @ %s (cpu %.1f ms, wall %.1f ms, request %s)\n", printable(e.Event.Request.Method), printable(e.Event.Request.URL),
 			e.Outcome, e.Event.Response.Status, time.UnixMilli(e.EventTimestamp).Format(time.DateTime), e.CPUTime, e.WallTime, e.RequestID)
 	}

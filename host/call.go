@@ -22,6 +22,11 @@ type Call struct {
 	Limits    Limits
 	Request   Request
 	Responder Responder
+	// Trigger is what started the Invocation. With TriggerCron, Scheduled is the
+	// event; Request stands for it where a guest knows requests only, and there is
+	// nobody to answer.
+	Trigger   Trigger
+	Scheduled *Scheduled
 	// Caller is the Invocation that waits for this one; nil where none does.
 	Caller *Caller
 
@@ -131,6 +136,7 @@ func (c *Call) Reset() {
 	}
 	c.ID, c.Services, c.Bindings, c.Limits = "", nil, nil, Limits{}
 	c.Request, c.Responder, c.Caller, c.self = Request{}, nil, nil, nil
+	c.Trigger, c.Scheduled = TriggerHTTP, nil
 	c.Args, c.Env, c.Stdin, c.Stdout, c.Stderr = nil, nil, nil, nil, nil
 	c.WASI.reset()
 	c.Program = nil

@@ -141,7 +141,20 @@ func (i *Instance) Initialize(c *host.Call) error {
 }
 
 // Run runs the entry point.
-func (i *Instance) Run(c *host.Call) error { return i.call(c, i.entry) }
+func (i *Instance) Run(c *host.Call) error {
+	if c.Scheduled != nil {
+		return i.runScheduled(c)
+	}
+	return i.call(c, i.entry)
+}
+
+func (i *Instance) runScheduled(c *host.Call) error {
+	name := i.snapshot.code.plan.Scheduled
+	if name == "" {
+		return host.Errorf(host.CodeUnsupported, "the module has no handler of scheduled events: export a function \"scheduled\"")
+	}
+	return i.call(c, i.mod.ExportedFunction(name))
+}
 
 // call grants the first quantum and the call stack, and accounts for what is left
 // of the last quantum.

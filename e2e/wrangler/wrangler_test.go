@@ -69,6 +69,8 @@ var steps = []step{
 	{args: "triggers deploy --config routes.toml", want: `(?s)Deployed hello triggers.*example\.com/api/\*.*shop\.example\.com \(custom domain\)`},
 	{args: "triggers deploy --config routes.toml", want: `Deployed hello triggers`}, // looks for conflicts now
 	{args: "triggers deploy", want: `Deployed hello triggers`},
+	{args: "triggers deploy --config crons.toml", want: `schedule: \*/30 \* \* \* 2-6\s+schedule: 59 23 LW \* \*`},
+	{args: "triggers deploy --config wrong.toml", want: `cron expression "0 0 31 2 \*": there is no such day`, fails: true},
 	{args: "tail hello --format json", want: `"outcome": "ok"`}, // see tail
 	{args: "delete --force", want: `Successfully deleted hello`},
 
@@ -132,6 +134,8 @@ func newWrangler(t *testing.T, n *node) *wrangler {
 	for name, text := range map[string]string{
 		"wrangler.toml": "name = \"hello\"\nmain = \"index.js\"\ncompatibility_date = \"2025-01-01\"\n[vars]\nMODE = \"production\"\n",
 		"routes.toml":   "name = \"hello\"\nmain = \"index.js\"\ncompatibility_date = \"2025-01-01\"\nroutes = [\"example.com/api/*\", { pattern = \"shop.example.com\", custom_domain = true }]\n",
+		"crons.toml":    "name = \"hello\"\nmain = \"index.js\"\ncompatibility_date = \"2025-01-01\"\n[triggers]\ncrons = [\"*/30 * * * 2-6\", \"59 23 LW * *\"]\n",
+		"wrong.toml":    "name = \"hello\"\nmain = \"index.js\"\ncompatibility_date = \"2025-01-01\"\n[triggers]\ncrons = [\"0 0 31 2 *\"]\n",
 		"index.js":      worker,
 		"other.js":      "export const other = 'from other.js';\n",
 		"broken.js":     "nothing();\nexport default { fetch() {} }\n",

@@ -18,6 +18,8 @@ type Invocation struct {
 	Limits   host.Limits     // host.DefaultLimits where unset
 	Parent   context.Context // t.Context() if nil
 	Recorder *Recorder       // a new one if nil
+	// Scheduled is a scheduled event, for which Request stands; nil if there is none.
+	Scheduled *host.Scheduled
 }
 
 // Result is what became of an Invocation.
@@ -68,7 +70,11 @@ func (i *Instance) run() error {
 		}
 		i.initialized = true
 	}
-	_, err := i.Do(i.guest.plan.Entry)
+	entry := i.guest.plan.Entry
+	if i.call.Scheduled != nil {
+		entry = i.guest.plan.Scheduled
+	}
+	_, err := i.Do(entry)
 	return err
 }
 
@@ -77,7 +83,7 @@ func (i *Instance) run() error {
 func (i *Instance) Begin(t testing.TB, inv Invocation) *host.Call {
 	c := &i.call
 	c.Reset()
-	c.ID, c.Request = "test-request", inv.Request
+	c.ID, c.Request, c.Scheduled = "test-request", inv.Request, inv.Scheduled
 	if c.Services = inv.Services; c.Services == nil {
 		c.Services = Services(t)
 	}

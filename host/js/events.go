@@ -9,7 +9,7 @@ import (
 
 // Events, as the handler of the platform gets them. From EventOperation on it is
 // the handle of an operation that has finished, plus EventOperation; from
-// EventRequest on a request, with flags.
+// EventRequest on a request, and from EventScheduled on a scheduled event, with flags.
 const (
 	EventLoad      = 1 // begin to load the program
 	EventLoaded    = 2 // fail if that did not work
@@ -18,9 +18,10 @@ const (
 	EventTimer     = 5
 	EventOperation = 16
 	EventRequest   = 1 << 24
+	EventScheduled = 1 << 25
 )
 
-// Flags of EventRequest.
+// Flags of EventRequest and EventScheduled.
 const (
 	flagGet     = 1
 	flagBody    = 2
@@ -50,6 +51,9 @@ func next(g abi.Guest, _ abi.Args) int64 {
 	switch {
 	case !s.begun:
 		s.begun = true
+		if g.Scheduled != nil {
+			return EventScheduled | request(g.Call)
+		}
 		return EventRequest | request(g.Call)
 	case s.settled, len(s.waiting) == 0 && s.timer.IsZero():
 		return nothing

@@ -61,7 +61,7 @@ func (c *convention) Match(s *abi.Shape) (abi.Plan, bool, error) {
 			return abi.Plan{}, true, fmt.Errorf("module imports from %q, which is for the node's own JavaScript engine", Name)
 		}
 	}
-	return abi.Plan{Initialize: InitializeExport, Entry: EntryExport, Stack: stack, Share: share}, true, nil
+	return abi.Plan{Initialize: InitializeExport, Entry: EntryExport, Scheduled: EntryExport, Stack: stack, Share: share}, true, nil
 }
 
 // Enter prepares the state of an Invocation.
@@ -90,7 +90,9 @@ func (c *convention) Leave(call *host.Call, err error) error {
 		return err
 	case s.failure != nil:
 		return s.failure
-	case s.begun && !call.Responded:
+	case call.Scheduled != nil && !s.settled:
+		return host.Errorf(host.CodeState, "the Worker's code had hung: what its scheduled handler waits for never comes")
+	case s.begun && !call.Responded && call.Scheduled == nil:
 		return host.Errorf(host.CodeState, "the Worker's code had hung and would never generate a response")
 	}
 	return nil

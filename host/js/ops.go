@@ -28,6 +28,7 @@ var operations = slices.Concat(
 	kvOps,
 	fetchOps,
 	bodyOps,
+	scheduledOps,
 )
 
 var programOps = []operation{

@@ -26,7 +26,7 @@ func (c *convention) Match(s *abi.Shape) (abi.Plan, bool, error) {
 	if !exported && !importsOurs(s) {
 		return abi.Plan{}, false, nil
 	}
-	plan := abi.Plan{Entry: "fetch", Detached: s.ImportsFrom(Name, "respond_stream", "wait_until")}
+	plan := abi.Plan{Entry: "fetch", Scheduled: scheduledExport(s), Detached: s.ImportsFrom(Name, "respond_stream", "wait_until")}
 	if _, ok := s.Export("_initialize"); ok {
 		plan.Initialize = "_initialize"
 	}
@@ -50,8 +50,10 @@ func complaint(s *abi.Shape, entry abi.Signature, exported bool) error {
 	if len(entry.Params)+len(entry.Results) > 0 {
 		return fmt.Errorf("export \"fetch\" must have no parameters and no results")
 	}
-	if init, ok := s.Export("_initialize"); ok && len(init.Params)+len(init.Results) > 0 {
-		return fmt.Errorf("export \"_initialize\" must have no parameters and no results")
+	for _, name := range []string{"_initialize", "scheduled"} {
+		if f, ok := s.Export(name); ok && len(f.Params)+len(f.Results) > 0 {
+			return fmt.Errorf("export %q must have no parameters and no results", name)
+		}
 	}
 	if !s.Memory {
 		return fmt.Errorf("module does not export its memory as \"memory\"")
@@ -73,7 +75,7 @@ func (c *convention) Leave(call *host.Call, err error) error {
 	if err != nil {
 		return err
 	}
-	if !call.Responded {
+	if !call.Responded && call.Scheduled == nil {
 		return host.Errorf(host.CodeState, "the guest returned without an answer: call respond or respond_stream before fetch returns")
 	}
 	return nil

@@ -19,7 +19,7 @@ const (
 // table joins the areas into the host module.
 func table() *abi.Module {
 	return &abi.Module{Name: Name, Version: Version, Funcs: slices.Concat(
-		requestFuncs, responseFuncs, bodyFuncs, fetchFuncs, fetcherFuncs, rateLimitFuncs, kvFuncs, envFuncs, logFuncs, timeFuncs, waitFuncs)}
+		requestFuncs, responseFuncs, bodyFuncs, fetchFuncs, fetcherFuncs, rateLimitFuncs, kvFuncs, envFuncs, logFuncs, timeFuncs, scheduledFuncs, waitFuncs)}
 }
 
 // failed turns an error into the negative result that guests see.
@@ -30,6 +30,7 @@ var (
 	errNoField    = &host.Error{Code: host.CodeNotFound, Msg: "the request has no such header field"}
 	errNoBody     = &host.Error{Code: host.CodeNotFound, Msg: "the request has no body"}
 	errNoVariable = &host.Error{Code: host.CodeNotFound, Msg: "no variable or secret has that name"}
+	errNoSchedule = &host.Error{Code: host.CodeNotFound, Msg: "this invocation is not one of a schedule"}
 	errWaited     = &host.Error{Code: host.CodeTimeout, Msg: "the timeout passed before any handle was ready"}
 )
 

@@ -47,6 +47,9 @@ func respondStream(g abi.Guest, a abi.Args) int64 {
 }
 
 func waitUntil(g abi.Guest, _ abi.Args) int64 {
+	if g.Scheduled != nil {
+		return 0 // nobody waits for it
+	}
 	if !g.Responded {
 		return failed(g, host.Errorf(host.CodeState, "wait_until needs an answer first"))
 	}
@@ -62,7 +65,10 @@ func waitUntil(g abi.Guest, _ abi.Args) int64 {
 }
 
 func checkAnswer(g abi.Guest, status uint32, headers host.Headers) error {
-	if g.Responded {
+	switch {
+	case g.Scheduled != nil:
+		return host.Errorf(host.CodeState, "a scheduled event has no answer")
+	case g.Responded:
 		return host.Errorf(host.CodeState, "this request has been answered already")
 	}
 	if status < 200 || status > 599 {

@@ -13,6 +13,9 @@
 //     with EFBIG, and there is no answer. To HEAD it is passed on as it was
 //     written; leaving out the body is up to the Responder, as for any guest.
 //   - Standard error goes to the log, line by line.
+//   - A scheduled event is a run with POST and the path /__scheduled, and the
+//     variables MAYFLY_CRON and MAYFLY_SCHEDULED_TIME, which no request can set; see
+//     scheduled.go. What the program writes is not sent to anybody.
 //   - Exit code 0, or the return of main, is success. With any other code an
 //     answer that was written is still sent, and a warning logged; without one,
 //     as after a trap, the Invocation has failed. A program that ends well but

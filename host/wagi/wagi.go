@@ -29,7 +29,7 @@ func (c *convention) Match(s *abi.Shape) (abi.Plan, bool, error) {
 	if !ok || importsNative(s) {
 		return abi.Plan{}, false, nil
 	}
-	return abi.Plan{Entry: entry, Once: true}, true, complaint(s, start)
+	return abi.Plan{Entry: entry, Scheduled: entry, Once: true}, true, complaint(s, start)
 }
 
 func importsNative(s *abi.Shape) bool {
@@ -71,6 +71,9 @@ func (c *convention) Leave(call *host.Call, err error) error {
 		return err
 	}
 	p := call.Stdout.(*program)
+	if call.Scheduled != nil {
+		return p.judgeScheduled(exit)
+	}
 	switch {
 	case p.refused != nil:
 		return p.refused

@@ -28,6 +28,8 @@ type Config struct {
 	Registry *deploy.Registry
 	// Observer has tails and failures. Default: one that is told of nothing.
 	Observer *telemetry.Observer
+	// Cron runs schedules; nil: nothing does.
+	Cron Schedules
 	// Ledger knows what was used; nil if that is not kept.
 	Ledger *telemetry.Ledger
 	// Audit records what is changed, and what is refused. While it can't be written,

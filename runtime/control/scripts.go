@@ -74,6 +74,11 @@ func deleteScript(r *request) error {
 		return err
 	}
 	r.api.cfg.Observer.Forget(r.account(), name)
+	if r.api.cfg.Cron != nil {
+		if err := r.api.cfg.Cron.Forget(r.Context(), r.account(), name); err != nil {
+			return err
+		}
+	}
 	return r.ok(map[string]string{"id": name})
 }
 

@@ -29,6 +29,8 @@ type Function struct {
 	Hidden bool `json:"hidden,omitempty"`
 	// NoPreviews: Versions that don't serve have no hosts.
 	NoPreviews bool `json:"no_previews,omitempty"`
+	// Schedules are its cron triggers.
+	Schedules []Schedule `json:"schedules,omitempty"`
 	// Versions are the ids of the newest ones and of those that serve, oldest first.
 	Versions []string `json:"versions"`
 	// Values are the ids of the sealed secrets of each Version that has any.

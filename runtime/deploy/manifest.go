@@ -45,6 +45,7 @@ type Manifest struct {
 	VersionMetadata   VersionMetadata `json:"version_metadata,omitzero"`
 	Assets            *AssetsFolder   `json:"assets,omitempty"` // nil: there are no static files
 	Limits            Limits          `json:"limits,omitzero"`
+	Triggers          Triggers        `json:"triggers,omitzero"`
 	Build             Build           `json:"build,omitzero"`
 	Dev               Dev             `json:"dev,omitzero"`
 	Egress            *Egress         `json:"egress,omitempty"` // nil: nothing is narrowed

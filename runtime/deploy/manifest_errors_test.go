@@ -28,7 +28,7 @@ func manifestErrors() map[string]struct {
 			`2:1: unknown key "memory" in [limits]: did you mean "memory_mb"?`,
 		}},
 		"unknown, nothing near": {"frobnicate = 1\n[build]\nupload = 1", []string{
-			`1:1: unknown key "frobnicate" at the top level, which may have account_id, assets, build, compatibility_date, dev, egress, env, kv_namespaces, limits, main, name, ratelimits, route, routes, services, snapshot, vars, version_metadata`,
+			`1:1: unknown key "frobnicate" at the top level, which may have account_id, assets, build, compatibility_date, dev, egress, env, kv_namespaces, limits, main, name, ratelimits, route, routes, services, snapshot, triggers, vars, version_metadata`,
 			`3:1: unknown key "upload" in [build], which may have command, cwd, watch_dir`,
 		}},
 		"unknown in the second element": {"[[kv_namespaces]]\nbinding = 'A'\n\n[[kv_namespaces]]\nbinding = 'B'\n  idd = 'x'", []string{
@@ -41,12 +41,19 @@ func manifestErrors() map[string]struct {
 		"unknown in a stage that is not asked for": {"[env.a.limits]\ncpu_msec = 1", []string{
 			`2:1: unknown key "cpu_msec" in [env.a.limits]: did you mean "cpu_ms"?`,
 		}},
-		"Cloudflare's": {"d1_databases = []\n[[r2_buckets]]\nbinding = 'x'\n[triggers]\ncrons = []\n[env.a.cache]\nenabled = true\n[dev]\nlocal_protocol = 'https'", []string{
+		"Cloudflare's": {"d1_databases = []\n[[r2_buckets]]\nbinding = 'x'\n[[workflows]]\n\n[env.a.cache]\nenabled = true\n[dev]\nlocal_protocol = 'https'", []string{
 			`1:1: "d1_databases" is Cloudflare's, not offered by Mayfly yet`,
 			`2:3: "r2_buckets" is Cloudflare's, not offered by Mayfly yet`,
-			`4:2: "triggers" is Cloudflare's, not offered by Mayfly yet`,
+			`4:3: "workflows" is Cloudflare's, not offered by Mayfly yet`,
 			`6:8: "cache" is Cloudflare's, not offered by Mayfly yet`,
 			`9:1: "local_protocol" is Cloudflare's, not offered by Mayfly yet`,
+		}},
+		"cron triggers": {"[triggers]\ncrons = [\n'* * * * *',\n'0 0 31 2 *',\n'*  * * * *', 5]\n[env.a.triggers]\ncron = ['* * * * *']\n[env.b.triggers]\ncrons = '* * * * *'", []string{
+			`4:1: cron expression "0 0 31 2 *": there is no such day`,
+			`5:1: cron expression "*  * * * *" is already on line 3`,
+			`5:15: entry 4 of "crons" wants a string, not 5`,
+			`7:1: unknown key "cron" in [env.a.triggers]: did you mean "crons"?`,
+			`9:9: "crons" wants a list of cron expressions, not a string`,
 		}},
 		"static files": {"[assets]\nbinding = 'A'\nhtml_handling = 'auto'\nnot_found_handling = 404\nrun_worker_first = ['api/*']\n[vars]\nA = 'b'\n[env.a.assets]\ndirectory = ''\nrun_worker_first = 'all'", []string{
 			`1:1: "directory" is missing in [assets]`,

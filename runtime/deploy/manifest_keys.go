@@ -27,6 +27,7 @@ func newDecoder(f *tomlfile.File) *decoder {
 	d.Belongs("", d.topFields(&Manifest{}, nil))
 	d.Belongs("assets", d.assetsFolder(&AssetsFolder{}, nil))
 	d.Belongs("limits", d.limits(&Limits{}))
+	d.Belongs("triggers", d.triggers(&Triggers{}))
 	d.Belongs("build", d.build(&Build{}))
 	d.Belongs("dev", d.dev(&Dev{}))
 	d.Belongs("egress", d.egress(&Egress{}))
@@ -131,6 +132,10 @@ func (d *decoder) stageFields(m *Manifest) fields {
 		"limits": func(it item) {
 			m.Limits = Limits{}
 			d.Table(it, d.limits(&m.Limits))
+		},
+		"triggers": func(it item) {
+			m.Triggers = Triggers{}
+			d.Table(it, d.triggers(&m.Triggers))
 		},
 		"build": func(it item) {
 			m.Build = Build{}

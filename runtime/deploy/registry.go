@@ -58,8 +58,10 @@ type Config struct {
 	// Assets has the bytes of static files; default: with assets.DefaultMemory.
 	Assets      *assets.Server
 	AssetLimits AssetLimits
-	Now         func() time.Time // default: time.Now
-	Logger      *slog.Logger     // default: discard
+	// Schedules is how many an account may have; default DefaultSchedules.
+	Schedules int
+	Now       func() time.Time // default: time.Now
+	Logger    *slog.Logger     // default: discard
 }
 
 // DefaultCodeMemory is Config.CodeMemory where nothing is said.
@@ -132,6 +134,9 @@ func setDefaults(cfg *Config) error {
 	}
 	if cfg.KeepVersions == 0 {
 		cfg.KeepVersions = KeepVersions
+	}
+	if cfg.Schedules == 0 {
+		cfg.Schedules = DefaultSchedules
 	}
 	if cfg.Room == nil {
 		cfg.Room = func(int64) error { return nil }

@@ -60,6 +60,9 @@ type Config struct {
 	// AccountConcurrency is how many requests of one account may run at the same
 	// time; default 1000.
 	AccountConcurrency int
+	// AccountSchedules is how many cron triggers an account may have; default
+	// deploy.DefaultSchedules.
+	AccountSchedules int
 
 	// AuthFailures are how many requests without a good token the control API
 	// answers as such in a minute, for each address; default 30.

@@ -40,6 +40,7 @@ type Node struct {
 	registry *deploy.Registry
 	front    *trigger.HTTP
 	runner   *trigger.Runner
+	cron     *trigger.Cron
 	frontLn  *patientListener
 	tlsLn    *patientListener // nil without TLS
 	certs    *certs.Certs     // nil without TLS
@@ -101,7 +102,9 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Drain)
 	defer cancel()
 	n.draining.Store(true)
+	n.cron.Stop()
 	err := n.front.Shutdown(ctx)
+	n.cron.Shutdown(ctx)
 	n.runner.Shutdown(ctx)
 	if n.admin != nil {
 		err = errors.Join(err, n.admin.Shutdown(ctx))
@@ -160,11 +163,15 @@ func (n *Node) open(ctx context.Context) error {
 		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory, KeepVersions: n.cfg.KeepVersions,
 		Assets: assets.NewServer(data.Blobs, n.cfg.AssetMemory), AssetLimits: n.cfg.AssetLimits,
 		Memory: n.cfg.Memory, AccountMemory: n.cfg.AccountMemory, AccountConcurrency: n.cfg.AccountConcurrency,
-		Secrets: keyring, Call: n.runner.Call, Logger: n.cfg.Logger})
+		Schedules: n.cfg.AccountSchedules,
+		Secrets:   keyring, Call: n.runner.Call, Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
 	n.closers = append(n.closers, n.registry.Close)
+	if err := n.openCron(ctx, data.Store, id); err != nil {
+		return err
+	}
 	if err := n.openCerts(); err != nil {
 		return err
 	}
@@ -279,7 +286,7 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	}
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
-			Registry: n.registry, Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
+			Registry: n.registry, Cron: n.cron, Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
 			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, URL: n.url, Metrics: n.openMetrics(),
 			Failures: control.FailureLimits{PerAddress: n.cfg.AuthFailures}}),
 		ReadHeaderTimeout: 10 * time.Second,

@@ -48,6 +48,12 @@ type httpResponse struct {
 	Status int `json:"status"`
 }
 
+// scheduledEvent is what a scheduled event adds to an Event.
+type scheduledEvent struct {
+	Cron          string `json:"cron"`
+	ScheduledTime int64  `json:"scheduledTime"` // milliseconds since 1970
+}
+
 // LogEntry is what a guest logged.
 type LogEntry struct {
 	Level     string   `json:"level"`
@@ -88,6 +94,9 @@ func newEvent(c *host.Call, e Ended, logs []LogEntry) *Event {
 		request.Response = &httpResponse{e.Status}
 	}
 	event.Event = request
+	if s := c.Scheduled; s != nil {
+		event.Event = scheduledEvent{s.Cron, s.Time.UnixMilli()}
+	}
 	event.size = eventOverhead + len(c.Request.URL) + len(c.Request.Headers) + int(c.Usage.LogBytes)
 	return event
 }
@@ -158,4 +167,19 @@ func clip(s string, most int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:most], "") + "..."
+}
+
+// Reason is why an Invocation failed, in a line for its Function's owner; empty if
+// it did not.
+func (e Ended) Reason() string {
+	x, ok := exceptionOf(e)
+	switch {
+	case !ok && e.Outcome == host.OutcomeOK && e.Err != nil:
+		return clip(e.Err.Error(), maxMessage)
+	case !ok:
+		return ""
+	case x.Name == "Error":
+		return x.Message
+	}
+	return x.Name + ": " + x.Message
 }

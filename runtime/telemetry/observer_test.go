@@ -24,6 +24,7 @@ type invocation struct {
 	logs                       []string
 	ended                      telemetry.Ended
 	usage                      host.Usage
+	scheduled                  *host.Scheduled
 }
 
 // run tells o of an Invocation as triggers do.
@@ -33,6 +34,7 @@ func (i invocation) run(t testing.TB, o *telemetry.Observer, at *telemetry.Obser
 		Bindings: &host.Bindings{Account: or(i.account, "local"), Function: or(i.function, "shop"), Version: or(i.version, "v1")}}
 	c.Request = host.Request{Method: []byte(or(i.method, "GET")), URL: []byte(or(i.url, "http://shop.localhost/")),
 		Headers: host.Headers(i.headers), Client: netip.MustParseAddr(or(i.client, "192.0.2.7"))}
+	c.Scheduled = i.scheduled
 	c.Begin(context.Background())
 	o.Begin(at, c)
 	for _, text := range i.logs {

@@ -82,6 +82,8 @@ type shown struct {
 		}
 		Response      struct{ Status int }
 		Type, Message string
+		Cron          string
+		ScheduledTime int64
 	}
 	CPUTime, WallTime float64
 }
@@ -345,4 +347,14 @@ func (hijacked) WriteHeader(int)               {}
 func (h hijacked) Write(p []byte) (int, error) { return h.Conn.Write(p) }
 func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.Conn, bufio.NewReadWriter(bufio.NewReader(h.Conn), bufio.NewWriter(h.Conn)), nil
+}
+
+func TestTailOfScheduled(t *testing.T) {
+	o := telemetry.NewObserver(telemetry.ObserverConfig{})
+	r := mustTail(t, o, tailServer(t, o), "", nil)
+	at := new(telemetry.Observed)
+	invocation{scheduled: &host.Scheduled{Cron: "0 5 * * *", Time: time.UnixMilli(1_795_669_200_000)}}.run(t, o, at)
+	if e := r.next().Event; e.Cron != "0 5 * * *" || e.ScheduledTime != 1_795_669_200_000 || e.Request.Method != "" {
+		t.Errorf("got %+v", e)
+	}
 }

@@ -37,6 +37,7 @@ type server struct {
 	t        testing.TB
 	addr     string
 	registry *deploy.Registry
+	runner   *trigger.Runner
 	front    *trigger.HTTP
 	metrics  *telemetry.Metrics
 	services *host.Services
@@ -85,7 +86,7 @@ func startWith(t testing.TB, registry deploy.Config, guests map[string][]byte, e
 	registry.Store, registry.Blobs, registry.Runtime = memkv.New(memkv.Config{}), memkv.NewBlobs(), engine
 	s.metrics, s.services, s.observer = new(telemetry.Metrics), services, telemetry.NewObserver(telemetry.ObserverConfig{})
 	runner := trigger.NewRunner(trigger.RunnerConfig{Services: services, Logger: logger, Metrics: s.metrics, Observer: s.observer})
-	registry.Call = runner.Call
+	registry.Call, s.runner = runner.Call, runner
 	registry.Services, registry.Domain, registry.Logger = services, "localhost", logger
 	s.registry = must(deploy.NewRegistry(t.Context(), registry))(t)
 	for name, wasm := range guests {

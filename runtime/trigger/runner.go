@@ -54,10 +54,15 @@ func (r *Runner) Shutdown(ctx context.Context) {
 
 // event is what a guest is run for, and where its answer goes.
 type event struct {
-	request host.Request
-	body    *givenBody // Request.Body; nil for none
-	caller  *host.Caller
-	answer  *answer
+	request   host.Request
+	body      *givenBody // Request.Body; nil for none
+	caller    *host.Caller
+	answer    *answer
+	trigger   host.Trigger
+	scheduled *host.Scheduled // of a schedule
+	limits    host.Limits
+	leave     func()                            // ends what let the event in
+	ended     func(*host.Call, telemetry.Ended) // told at the end; nil for nobody
 }
 
 // use takes a Version's Snapshot into use. It is nil where a deploy has just replaced
@@ -75,13 +80,13 @@ func (r *Runner) use(active *deploy.Active) (*runtime.Snapshot, error) {
 	return snapshot, nil
 }
 
-// begin runs a guest on a goroutine of its own. Active.EnterCalled let it in, and the
-// Snapshot is in use; both end with it. ctx is watched until the answer is whole.
+// begin runs a guest on a goroutine of its own. It was let in, and the Snapshot is
+// in use; both end with it. ctx is watched until the answer is whole.
 func (r *Runner) begin(ctx context.Context, active *deploy.Active, snapshot *runtime.Snapshot, e *event) {
 	own, cancel := context.WithCancelCause(r.base)
 	c := &host.Call{
-		ID: newID(), Services: r.cfg.Services, Bindings: active.Bindings, Limits: active.Limits,
-		Request: e.request, Caller: e.caller, Responder: e.answer,
+		ID: newID(), Services: r.cfg.Services, Bindings: active.Bindings, Limits: e.limits,
+		Request: e.request, Caller: e.caller, Responder: e.answer, Trigger: e.trigger, Scheduled: e.scheduled,
 	}
 	e.answer.call = c
 	e.answer.unwatch = context.AfterFunc(ctx, func() { cancel(host.ErrClientGone) })
@@ -93,7 +98,7 @@ func (r *Runner) begin(ctx context.Context, active *deploy.Active, snapshot *run
 	r.told.begin(active, c)
 	r.live.Go(func() {
 		defer cancel(nil)
-		defer active.LeaveCalled()
+		defer e.leave()
 		defer r.survive(c, e)
 		r.run(c, active, snapshot, e)
 	})
@@ -104,6 +109,7 @@ func (r *Runner) run(c *host.Call, active *deploy.Active, snapshot *runtime.Snap
 	ended := telemetry.Ended{Outcome: outcome, Err: err, Status: e.answer.status()}
 	r.told.end(active, c, ended)
 	e.answer.end(outcome, e.body)
+	e.tell(c, ended)
 	if spent != nil {
 		spent.Recycle()
 	}
@@ -115,5 +121,16 @@ func (r *Runner) survive(c *host.Call, e *event) {
 	if v := recover(); v != nil {
 		r.cfg.Logger.Error("panic while serving", "request", c.ID, "panic", v, "stack", string(debug.Stack()))
 		e.answer.end(host.OutcomeInternalError, e.body)
+		e.tell(c, telemetry.Ended{Outcome: host.OutcomeInternalError, Err: errPanic})
+	}
+}
+
+var errPanic = errors.New("a fault of the node")
+
+// tell tells once how it went.
+func (e *event) tell(c *host.Call, ended telemetry.Ended) {
+	if tell := e.ended; tell != nil {
+		e.ended = nil
+		tell(c, ended)
 	}
 }

@@ -48,7 +48,8 @@ func (r *Runner) invoke(ctx context.Context, active *deploy.Active, snapshot *ru
 		snapshot.Done()
 		return nil, err
 	}
-	e := &event{request: t.request(req), caller: req.Caller, answer: newAnswer(active.Function, req.Method)}
+	e := &event{request: t.request(req), caller: req.Caller, answer: newAnswer(active.Function, req.Method),
+		trigger: host.TriggerService, limits: active.Limits, leave: active.LeaveCalled}
 	if req.Body != nil && req.BodySize != 0 {
 		e.body = &givenBody{source: req.Body, left: active.Limits.RequestBody}
 	}

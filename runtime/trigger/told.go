@@ -43,7 +43,7 @@ func (t *told) log(active *deploy.Active, c *host.Call, e telemetry.Ended, now t
 		return
 	}
 	fields := []any{"request", c.ID, "account", c.Bindings.Account, "function", c.Bindings.Function,
-		"version", c.Bindings.Version, "outcome", e.Outcome.String(), "err", e.Err, "more_before", skipped}
+		"version", c.Bindings.Version, "trigger", c.Trigger.String(), "outcome", e.Outcome.String(), "err", e.Err, "more_before", skipped}
 	if c.Caller != nil {
 		fields = append(fields, "caller", c.Caller.Function, "caller_request", c.Caller.ID)
 	}

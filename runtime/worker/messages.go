@@ -118,10 +118,32 @@ func (r *request) host() host.Request {
 
 // invoke begins an Invocation.
 type invoke struct {
-	_       struct{} `cbor:",toarray"`
-	ID      text
-	Version *version // nil: that of the Invocation before
-	Request request
+	_         struct{} `cbor:",toarray"`
+	ID        text
+	Version   *version // nil: that of the Invocation before
+	Request   request
+	Scheduled *scheduled // nil: the event is the request
+}
+
+// scheduled is host.Scheduled.
+type scheduled struct {
+	_      struct{} `cbor:",toarray"`
+	Cron   text
+	Millis int64 // since 1970
+}
+
+func scheduledOf(s *host.Scheduled) *scheduled {
+	if s == nil {
+		return nil
+	}
+	return &scheduled{Cron: text(s.Cron), Millis: s.Time.UnixMilli()}
+}
+
+func (s *scheduled) host() *host.Scheduled {
+	if s == nil {
+		return nil
+	}
+	return &host.Scheduled{Cron: string(s.Cron), Time: time.UnixMilli(s.Millis)}
 }
 
 // initialize begins an initialisation.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/cli/internal/build"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/trigger"
 	"github.com/valyala/fasthttp"
 )
 
@@ -38,7 +39,9 @@ type Session struct {
 	callers  []*Session    // whose services this is one of
 	again    chan struct{} // capacity 1: a service was deployed
 
-	built   chan struct{}          // closed after the first build, good or bad
+	built     chan struct{}                                                         // closed after the first build, good or bad
+	scheduled func(ctx context.Context, function, cron string) (trigger.Run, error) // set before built is closed
+
 	failure atomic.Pointer[string] // why the sources can't be served; nil: they are
 	left    stamps                 // how the last build left the folder
 	sources stamps                 // of which module was built; nil if it could not be
@@ -78,15 +81,24 @@ func (s *Session) Intercept(ctx *fasthttp.RequestCtx) bool {
 	}
 	failure := s.failure.Load()
 	if failure == nil {
-		return false
+		return s.interceptScheduled(ctx)
 	}
 	s.page.answer(ctx, s.name, *failure)
 	return true
 }
 
+// Node is what a Session runs on.
+type Node interface {
+	Registry() *deploy.Registry
+	// RunScheduled sends a Function a scheduled event.
+	RunScheduled(ctx context.Context, function, cron string) (trigger.Run, error)
+}
+
 // Run builds and deploys the project, now and after each change, until ctx
 // ends.
-func (s *Session) Run(ctx context.Context, r *deploy.Registry) error {
+func (s *Session) Run(ctx context.Context, n Node) error {
+	r := n.Registry()
+	s.scheduled = n.RunScheduled
 	p, err := build.Open(s.dir, s.stage)
 	if err != nil {
 		return err

@@ -1,10 +1,10 @@
-// How the host calls JavaScript: handle. Its first event in a request is the
-// request, and the others are operations that have finished.
+// How the host calls JavaScript: handle. Its first event in an invocation is the
+// request or the scheduled event, and the others are operations that have finished.
 
 const env = {};
 const flagGet = 1, flagBody = 2, flagSecrets = 4;
 const eventLoad = 1, eventLoaded = 2, eventRejected = 3, eventHandled = 4, eventTimer = 5;
-const firstOperation = 16, firstRequest = 1 << 24;
+const firstOperation = 16, firstRequest = 1 << 24, firstScheduled = 1 << 25;
 const settledFlag = 1 << 16;
 
 let onFetch = null; // (request, env, context) => Response or a promise of one
@@ -22,7 +22,10 @@ class ExecutionContext {
 
 function waitFor(promise) {
   waitingFor++;
-  Promise.resolve(promise).catch(e => host(opFailed, 1, "Uncaught (in promise) " + describeError(e))).then(() => {
+  Promise.resolve(promise).catch(e => {
+    if (scheduling) scheduleFailure ??= { e };
+    else host(opFailed, 1, "Uncaught (in promise) " + describeError(e));
+  }).then(() => {
     waitingFor--;
     settleIfDone();
   });
@@ -30,6 +33,7 @@ function waitFor(promise) {
 
 function settleIfDone() {
   if (answered && waitingFor === 0) {
+    if (scheduleFailure) return failed(scheduleFailure.e);
     reportRejections();
     host(opSettled);
   }
@@ -61,6 +65,8 @@ function begin(flags) {
   if (serving) forget();
   serving = true;
   if (flags & flagSecrets) addSecrets();
+  if (flags >= firstScheduled) return beginScheduled();
+  if (!onFetch) return failed(new TypeError("Handler does not export a fetch() function."));
   let result;
   try {
     result = onFetch(incoming(flags), env, new ExecutionContext(internal));
@@ -160,11 +166,14 @@ function makeEnv() {
 
 function use(namespace) {
   const main = namespace.default;
+  if (main && typeof main.scheduled === "function") {
+    onScheduled = (controller, env, context) => main.scheduled(controller, env, context);
+  }
   if (main && typeof main.fetch === "function") {
     onFetch = (request, env, context) => main.fetch(request, env, context);
     return;
   }
-  if (!onFetch) throw new TypeError("Handler does not export a fetch() function.");
+  if (!onFetch && !onScheduled) throw new TypeError("Handler does not export a fetch() function.");
 }
 
 // loadOthers is for modules that are imported later, when their source is not there.
@@ -207,6 +216,7 @@ delete FetchEvent.response;
 
 const globalTarget = new EventTarget();
 function addEventListener(type, callback, options) {
+  if (type === "scheduled") return addScheduledListener(callback);
   if (type !== "fetch") return globalTarget.addEventListener(type, callback, options);
   onFetch ??= request => {
     const event = new FetchEvent(internal, request);
@@ -224,7 +234,7 @@ const fetchListeners = [];
 function runScript(name) {
   (0, eval)(ask(opSource, 0, name)); // eslint-disable-line no-eval
   for (const [key, value] of Object.entries(env)) globalThis[key] = value;
-  if (!onFetch) throw new TypeError("No event handlers were registered. This script does nothing.");
+  if (!onFetch && !onScheduled) throw new TypeError("No event handlers were registered. This script does nothing.");
 }
 
 define(globalThis, "addEventListener", addEventListener);

@@ -25,6 +25,8 @@ func main() {
 		fmt.Printf("Status: 201 Created\r\nContent-Type: %s\r\nX-Length: %s\r\n\r\n",
 			os.Getenv("CONTENT_TYPE"), os.Getenv("CONTENT_LENGTH"))
 		io.Copy(os.Stdout, os.Stdin)
+	case "/schedule":
+		fmt.Fprintln(os.Stderr, os.Getenv("MAYFLY_CRON"), "at", os.Getenv("MAYFLY_SCHEDULED_TIME"))
 	case "/exit":
 		fmt.Print(os.Getenv("HTTP_X_OUTPUT"))
 		code, _ := strconv.Atoi(query)

@@ -9,8 +9,16 @@ import (
 //go:wasmexport fetch
 func fetch() { run() }
 
+// What only scheduled events need is linked into programs that handle them.
+//
+//go:wasmexport scheduled
+func scheduledEvent() { runScheduled() }
+
 // Invoke is there so that tests can be vetted for WebAssembly too.
 func Invoke(Node) { panic("mayflytest is for go test without GOOS=wasip1") }
+
+// InvokeScheduled is there for the same reason.
+func InvokeScheduled(Node) { Invoke(nil) }
 
 // value calls get, a function that fills a buffer, until the buffer is large enough.
 func value(get func(buf *byte, size uint32) int32) ([]byte, error) {

@@ -37,6 +37,13 @@ func requestHeader(name string, buf *byte, size uint32) int32
 //go:wasmimport mayfly request_body
 func requestBody() int32
 
+//go:wasmimport mayfly scheduled_cron
+//go:noescape
+func scheduledCron(buf *byte, size uint32) int32
+
+//go:wasmimport mayfly scheduled_time
+func scheduledTime() int64
+
 //go:wasmimport mayfly respond
 //go:noescape
 func respond(status uint32, fields, body string) int32

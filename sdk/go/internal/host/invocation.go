@@ -22,6 +22,24 @@ func run() {
 	}
 }
 
+// scheduled is what a scheduled event runs.
+var scheduled func()
+
+// HandleScheduled registers what handles scheduled events. The last call counts.
+func HandleScheduled(f func()) { scheduled = f }
+
+// runScheduled handles one scheduled event, what WaitUntil was given included.
+func runScheduled() {
+	background.reset()
+	if scheduled == nil {
+		Abort("no handler of scheduled events: call mayfly.HandleScheduled from func init")
+	}
+	scheduled()
+	if finish := background.finisher(); finish != nil {
+		finish()
+	}
+}
+
 // background is the work that WaitUntil was given in this invocation.
 var background tasks
 

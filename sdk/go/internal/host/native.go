@@ -14,7 +14,12 @@ var (
 
 // Invoke runs one invocation on n. Others wait until it is over, because in
 // WebAssembly each has a world of its own, package variables included.
-func Invoke(n Node) {
+func Invoke(n Node) { invoke(n, run) }
+
+// InvokeScheduled is Invoke for a scheduled event.
+func InvokeScheduled(n Node) { invoke(n, runScheduled) }
+
+func invoke(n Node, run func()) {
 	invoking.Lock()
 	defer invoking.Unlock()
 	node.Store(&n)

@@ -14,6 +14,7 @@ func RequestURL() string                          { return current().RequestURL(
 func RequestClient() string                       { return current().RequestClient() }
 func RequestFields() []Field                      { return current().RequestFields() }
 func RequestBody() (io.ReadCloser, error)         { return current().RequestBody(), nil }
+func Scheduled() (string, int64)                  { return current().Scheduled() }
 func Detach() error                               { return current().Detach() }
 func Abort(reason string)                         { current().Abort(reason) }
 func OpenKV(name string) (Namespace, error)       { return current().OpenKV(name) }

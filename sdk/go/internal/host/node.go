@@ -13,6 +13,7 @@ type Node interface {
 	RequestClient() string
 	RequestFields() []Field
 	RequestBody() io.ReadCloser
+	Scheduled() (cron string, millis int64)
 	Respond(status int, fields []Field, body []byte) error
 	RespondStream(status int, fields []Field) (io.WriteCloser, error)
 	Detach() error

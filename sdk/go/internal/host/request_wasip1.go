@@ -25,6 +25,10 @@ func RequestBody() (io.ReadCloser, error) {
 	return &reader{handle: h, await: awaitUnlessAlone}, nil
 }
 
+// Scheduled is the scheduled event: its expression, and when it was due, in
+// milliseconds since 1970.
+func Scheduled() (cron string, millis int64) { return text(scheduledCron), scheduledTime() }
+
 // Respond sets the whole answer.
 func Respond(status int, fields []Field, body []byte) error {
 	block, err := AppendFields(nil, fields)

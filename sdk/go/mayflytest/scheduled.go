@@ -1,0 +1,44 @@
+package mayflytest
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/mayfly-run/mayfly/sdk/go/internal/host"
+)
+
+// ErrScheduled is what RunScheduled returns when the handler failed. The log says why.
+var ErrScheduled = errors.New("the scheduled event failed")
+
+// scheduled is a scheduled event, as host.Node shows it to the SDK.
+type scheduled struct {
+	*invocation
+	cron string
+	at   time.Time
+}
+
+func (s *scheduled) Scheduled() (string, int64) { return s.cron, s.at.UnixMilli() }
+
+// Detach has nothing to send.
+func (s *scheduled) Detach() error { return nil }
+
+// RunScheduled runs the handler that mayfly.HandleScheduled registered last, as a
+// cron trigger does, and then what it gave to mayfly.WaitUntil.
+func (n *Node) RunScheduled(cron string, at time.Time) (err error) {
+	r := httptest.NewRequest(http.MethodPost, "/__scheduled", nil)
+	inv := &invocation{node: n, w: httptest.NewRecorder(), r: r, start: time.Now(), state: sent}
+	defer inv.end()
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			err = ErrScheduled
+		default:
+			panic(v)
+		}
+	}()
+	host.InvokeScheduled(&scheduled{inv, cron, at})
+	return nil
+}
