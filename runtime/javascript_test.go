@@ -268,6 +268,19 @@ func TestWorkerStreams(t *testing.T) {
 	}
 }
 
+// A client that goes away is no fault of the Worker's.
+func TestWorkerClientGone(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	m := mustLoad(t, r, mustProgram(t, worker(`return new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(10)); } }))`)))
+	s := mustPrepare(t, m, host.Limits{})
+	got := result{Recorder: &hosttest.Recorder{Gone: true}}
+	c := begin(t, got.Recorder, "/", host.Limits{})
+	s.Use()
+	if got.invoke(s, c); got.outcome != host.OutcomeCanceled {
+		t.Errorf("got %v, %v, want canceled", got.outcome, got.err)
+	}
+}
+
 // A Worker that was warmed up begins each request as the first one.
 func TestWorkerWarmup(t *testing.T) {
 	r := mustRuntime(t, runtime.Config{})

@@ -130,11 +130,33 @@ func pipe(q *query) (kind, error) {
 	}
 	b.busy = true
 	return q.start(q.beside, func(_ context.Context, j *job) {
-		j.passed, j.err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{b.r}, make([]byte, chunkSize))
-		if j.absent = j.err == nil; !j.absent && host.CodeOf(j.err) == host.CodeInternal {
-			j.err = host.Errorf(host.CodeCanceled, "the other side no longer reads this body")
+		to := &toClient{Writer: w}
+		j.passed, j.err = io.CopyBuffer(to, struct{ io.Reader }{b.r}, make([]byte, chunkSize))
+		if to.gone {
+			j.err = errGone
 		}
+		j.absent = j.err == nil
 	})
+}
+
+// errGone: the client went away before it had all of the answer.
+var errGone = host.Errorf(host.CodeCanceled, "the client no longer reads the answer")
+
+// toClient notes whether it was the writing that failed.
+type toClient struct {
+	io.Writer
+	gone bool
+}
+
+func (w *toClient) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.gone = w.gone || isGone(err)
+	return n, err
+}
+
+// isGone: a pipe whose reader is gone has no error of ours.
+func isGone(err error) bool {
+	return err != nil && (host.CodeOf(err) == host.CodeInternal || host.CodeOf(err) == host.CodeCanceled)
 }
 
 // write writes data to the body that the handle n names.
@@ -147,8 +169,9 @@ func write(q *query) (kind, error) {
 	n, writeErr := w.Write(q.data)
 	q.Resume()
 	q.Usage.BytesOut += int64(n)
-	if writeErr != nil && host.CodeOf(writeErr) == host.CodeInternal {
-		return 0, host.Errorf(host.CodeCanceled, "the other side no longer reads this body")
+	if isGone(writeErr) {
+		q.gone = true
+		return 0, errGone
 	}
 	return noValue, writeErr
 }

@@ -113,6 +113,7 @@ func result(q *query) (kind, error) {
 		q.Usage.BytesIn += j.bytes + j.passed
 		q.Usage.BytesOut += j.passed
 	}
+	q.gone = q.gone || err == errGone
 	defer closeHandle(q)
 	switch {
 	case err != nil:

@@ -1,6 +1,7 @@
 package js
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -88,6 +89,8 @@ func (c *convention) Leave(call *host.Call, err error) error {
 	switch {
 	case err != nil:
 		return err
+	case s.gone:
+		return fmt.Errorf("%w: the client went away", context.Canceled)
 	case s.failure != nil:
 		return s.failure
 	case call.Scheduled != nil && !s.settled:
@@ -106,6 +109,7 @@ type state struct {
 
 	result  []byte // for take, until the next call
 	text    string // the same where it is a string
+	gone    bool   // the client, before it had all of the answer
 	failure error  // of the user's code
 	query   query  // of the call under way
 	loops

@@ -146,10 +146,19 @@ async function answerStream(status, block, content) {
 // Loading: once, before any request.
 
 function load() {
+  keepShapes();
   makeEnv();
   const program = JSON.parse(ask(opProgram));
   const started = program.script ? runScript(program.main) : import(program.main).then(use);
   Promise.resolve(started).then(loadOthers).then(() => { loaded = true; }, e => { loadFailure = { e }; });
+}
+
+// keepShapes keeps one object of each kind that nearly every request makes: the engine
+// then need not find out anew what they look like.
+const kept = [];
+function keepShapes() {
+  kept.push(incoming(flagGet), new Response("x"), new Response(null, { headers: { a: "b" } }), new Headers({ a: "b" }),
+    new ExecutionContext(internal), new URL("http://a/?b=c"), new URLSearchParams("a=b"));
 }
 
 function makeEnv() {
