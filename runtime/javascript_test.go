@@ -248,6 +248,7 @@ func TestWorkerStreams(t *testing.T) {
 			func(r result) bool {
 				return string(r.Body) == "n1n2" && r.Header("content-type") == "text/event-stream" && r.Closed
 			}},
+		{"large", `return new Response("x".repeat(40 << 20))`, func(r result) bool { return r.Streamed && len(r.Body) == 40<<20 && len(r.Writes) == 40 }},
 		{"fails in between", `return new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array([65])); throw new Error("broken off"); } }))`,
 			func(r result) bool {
 				return r.outcome == host.OutcomeException && string(r.Body) == "A" && r.CloseErr != nil && strings.Contains(fmt.Sprint(r.err), "broken off")

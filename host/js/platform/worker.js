@@ -104,7 +104,8 @@ function answer(response) {
     const status = response.status, block = headersBlock(response.headers);
     if (status === 0) throw new TypeError("Response.error() can't be returned as an answer");
     const content = useBody(response);
-    if (content === null || typeof content === "string" || content instanceof Uint8Array) return respond(status, block, content);
+    const whole = content === null || typeof content === "string" || content instanceof Uint8Array;
+    if (whole && !(content?.length > largeAnswer)) return respond(status, block, content);
     return answerStream(status, block, content).catch(failed);
   } catch (e) {
     return failed(e);
@@ -122,6 +123,14 @@ function respond(status, block, content) {
   settleIfDone();
 }
 
+// A longer answer, in characters or bytes, is sent in pieces, where that can be: there
+// is a limit for what is sent as a whole.
+const largeAnswer = 16 << 20, largePiece = 1 << 20;
+
+function* pieces(bytes) {
+  for (let i = 0; i < bytes.length; i += largePiece) yield bytes.subarray(i, i + largePiece);
+}
+
 // answerStream sends each chunk as it comes, or all together where that can't be.
 async function answerStream(status, block, content) {
   const out = ask(opStream, status, block);
@@ -134,6 +143,8 @@ async function answerStream(status, block, content) {
     ask(opClose, out);
     return settleIfDone();
   }
+  if (typeof content === "string") content = utf8(content);
+  if (content instanceof Uint8Array) content = pieces(content);
   for await (const chunk of content) {
     const bytes = typeof chunk === "string" ? utf8(chunk) : bytesOf(chunk);
     if (!bytes) throw new TypeError("A body must consist of bytes");
