@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -87,7 +88,6 @@ func (zeros) Read(p []byte) (int, error) {
 
 // difference changes memory to what it has beside the base, and back.
 func (b *base) difference(memory []byte) {
-	for i := range memory[:min(len(memory), len(b.memory))] {
-		memory[i] ^= b.memory[i]
-	}
+	n := min(len(memory), len(b.memory))
+	subtle.XORBytes(memory[:n], memory[:n], b.memory[:n])
 }
