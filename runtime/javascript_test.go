@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -347,4 +348,27 @@ func TestWorkerUnits(t *testing.T) {
 			t.Errorf("got %d units, the first time %d; want the same, about 90,000", got, first)
 		}
 	}
+}
+
+// Many requests at the same time share code and the Snapshot, and nothing else.
+func TestWorkersTogether(t *testing.T) {
+	r := mustRuntime(t, runtime.Config{})
+	s := mustPrepare(t, mustLoad(t, r, mustProgram(t, worker(`
+    globalThis.seen = (globalThis.seen ?? 0) + 1;
+    const { pathname } = new URL(request.url);
+    await new Promise(r => setTimeout(r, 1 + Math.random()));
+    await Promise.all([1, 2, 3].map(async n => { await null; globalThis.seen += n * 0; }));
+    return new Response(pathname + " " + globalThis.seen);`))), host.Limits{})
+	var all sync.WaitGroup
+	for g := range 8 {
+		all.Go(func() {
+			for n := range 20 {
+				path := fmt.Sprintf("/%d/%d", g, n)
+				if got := ask(t, s, path, host.Limits{}); got.outcome != host.OutcomeOK || string(got.Body) != path+" 1" {
+					t.Errorf("%s: got %q, %v", path, got.Body, got.err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
