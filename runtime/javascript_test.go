@@ -224,7 +224,7 @@ func TestWorkersShareCode(t *testing.T) {
 	for i := range 5 {
 		mustPrepare(t, mustLoad(t, r, mustProgram(t, worker(fmt.Sprintf(`return new Response("%d")`, i)))), host.Limits{})
 	}
-	if each := (r.Bytes() - before) / 5; each > 1500<<10 {
+	if each := (r.Bytes() - before) / 5; each > 5<<19 {
 		t.Errorf("a Worker takes %d bytes, want no code of its own", each)
 	}
 }

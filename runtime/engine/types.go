@@ -53,6 +53,7 @@ const (
 	opDrop        = 0x1a
 	opI32Eqz      = 0x45
 	opI32Eq       = 0x46
+	opI32Ne       = 0x47
 	opI32LtS      = 0x48
 	opI32LtU      = 0x49
 	opI32GeS      = 0x4e
