@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -51,6 +52,9 @@ func (r *Runtime) Load(ctx context.Context, data []byte) (*Module, error) {
 	c, err := r.acquireCode(ctx, rewritten.Code)
 	if err != nil {
 		return nil, err
+	}
+	if c.plan.Entry == js.EntryExport { // its operations trust their caller, which is ours alone
+		return nil, errors.Join(host.Errorf(host.CodeInvalid, "the module imports from %q, which is for the node's own JavaScript engine", js.Name), r.dropCode(c))
 	}
 	facts := parsed.Facts()
 	return &Module{Digest: kv.DigestOf(data), MinMemory: int64(facts.Memory.Min) * pageSize,

@@ -1,6 +1,7 @@
 package js
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -133,6 +134,16 @@ func stateOf(c *host.Call) *state {
 // Failure is an exception of the user's code that nobody caught, as the log shows it.
 type Failure struct{ Stack string }
 
+// maxFailure is how much is kept of the text of a Failure, in bytes.
+const maxFailure = 16 << 10
+
+func failureOf(text []byte) *Failure {
+	if len(text) > maxFailure {
+		text = append(bytes.ToValidUTF8(text[:maxFailure], nil), "..."...)
+	}
+	return &Failure{Stack: string(text)}
+}
+
 func (f *Failure) Error() string { return strings.TrimRight(f.Stack, "\n") }
 
 // Parts are the exception's name, its message and its stack.
@@ -148,5 +159,5 @@ func (f *Failure) Parts() (name, message, stack string) {
 // fail ends a guest whose engine can't go on: an exception in the platform, or one
 // that can't be caught.
 func fail(g abi.Guest, a abi.Args) int64 {
-	panic(&Failure{Stack: string(g.Bytes(a.U32(0), a.U32(1)))})
+	panic(failureOf(g.Bytes(a.U32(0), a.U32(1))))
 }

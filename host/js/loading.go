@@ -98,7 +98,7 @@ func failed(q *query) (kind, error) {
 		q.Log(host.LogError, q.text)
 		return noValue, nil
 	}
-	q.failure = &Failure{Stack: string(q.text)}
+	q.failure = failureOf(q.text)
 	if !q.begun {
 		panic(q.failure)
 	}

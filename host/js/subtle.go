@@ -66,7 +66,7 @@ const (
 func subtleCost(p *webcrypto.Params) int64 {
 	switch {
 	case p.Name == "PBKDF2":
-		blocks := int64(max(p.Length, 0))/256 + 1
+		blocks := int64(max(0, min(p.Length, 8*webcrypto.MaxDerived)))/256 + 1
 		return 2 * 64 * hashWeight * int64(max(0, min(p.Iterations, webcrypto.MaxIterations))) * blocks
 	case strings.HasPrefix(p.Name, "RSA") && p.ModulusLength > 0: // is generated
 		bits := int64(min(p.ModulusLength, 4096))

@@ -155,15 +155,16 @@ func (f Function) deployedAs(d Deployment) Function {
 }
 
 // keeping returns f without its oldest Versions, down to most. Those that serve
-// stay.
+// stay, and the newest one.
 func (f Function) keeping(most int) Function {
 	excess := len(f.Versions) - most
 	if excess <= 0 {
 		return f
 	}
+	newest := f.newest()
 	f.Values, f.Aliases = maps.Clone(f.Values), maps.Clone(f.Aliases)
 	f.Versions = slices.DeleteFunc(slices.Clone(f.Versions), func(id string) bool {
-		if excess <= 0 || f.serves(id) {
+		if excess <= 0 || f.serves(id) || id == newest {
 			return false
 		}
 		excess--

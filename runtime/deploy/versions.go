@@ -74,10 +74,9 @@ func (r *Registry) CreateDeployment(ctx context.Context, account, name string, n
 		return Deployment{}, err
 	}
 	fresh, err := r.loadVersions(ctx, functionID{account, name}, d.Versions)
-	if err != nil {
-		return Deployment{}, err
+	if err == nil {
+		_, err = r.redeploy(ctx, account, name, d, "", fresh)
 	}
-	_, err = r.redeploy(ctx, account, name, d, "", fresh)
 	if err != nil {
 		for _, a := range fresh {
 			a.retire()

@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/secret"
+	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
@@ -345,4 +347,64 @@ func TestSwitchUnderLoad(t *testing.T) {
 	if used.Load() == 0 {
 		t.Error("no request was answered")
 	}
+}
+
+// A Deployment that can't be made gives back what was loaded for it.
+func TestDeploymentOfDamagedVersions(t *testing.T) {
+	n := newNode(t)
+	r := n.open(t)
+	a := mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(1)})
+	b := mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(2), Idle: true})
+	c := mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(3), Idle: true})
+	removeCode(t, n, c)
+	_, err := r.CreateDeployment(t.Context(), deploy.Local, "hello", deploy.NewDeployment{Versions: []deploy.Share{{b.ID, 60}, {c.ID, 40}}})
+	if err == nil {
+		t.Fatal("a version without a module serves")
+	}
+	if got := lookup(r, "hello.localhost", "/"); got != a.ID {
+		t.Errorf("version %s serves, want %s still", got, a.ID)
+	}
+	r.Close() // waits for what is given back
+	if n := r.CodeBytes(); n != 0 {
+		t.Errorf("%d bytes of code are still held", n)
+	}
+}
+
+// removeCode removes the module of a Version and its Snapshot.
+func removeCode(t *testing.T, n node, v deploy.Version) {
+	t.Helper()
+	key := "node/snapshots/local/hello/" + v.ID
+	e, err := n.store.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := kv.ParseDigest(v.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := kv.ParseDigest(string(e.Metadata))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(n.blobs.Delete(t.Context(), module), n.blobs.Delete(t.Context(), snapshot), n.store.Delete(t.Context(), key, kv.DeleteOptions{})); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// However few are kept, a Version that was just uploaded is one of them.
+func TestNewestVersionIsKept(t *testing.T) {
+	r, err := newNode(t).tryOpen(t, deploy.Config{KeepVersions: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(1)})
+	b := mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(2), Idle: true})
+	if _, err := r.PruneVersions(t.Context(), deploy.Local, "hello", 1); err != nil {
+		t.Fatal(err)
+	}
+	f, _, err := r.Function(deploy.Local, "hello")
+	if err != nil || !slices.Equal(f.Versions, []string{a.ID, b.ID}) {
+		t.Errorf("got versions %v, %v; want %s, which serves, and %s, which is the newest", f.Versions, err, a.ID, b.ID)
+	}
+	mustServe(t, r, deploy.Share{Version: b.ID, Percentage: 100})
 }

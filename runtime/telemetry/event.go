@@ -112,6 +112,7 @@ func isFailure(o host.Outcome) bool {
 
 // Bounds of an Exception's texts, in bytes.
 const (
+	maxName    = 256
 	maxMessage = 2 << 10
 	maxStack   = 8 << 10
 )
@@ -127,7 +128,7 @@ func exceptionOf(e Ended) (Exception, bool) {
 	}
 	if f, ok := errors.AsType[*js.Failure](e.Err); ok {
 		name, message, stack := f.Parts()
-		return Exception{Name: name, Message: clip(message, maxMessage), Stack: clip(stack, maxStack)}, true
+		return Exception{Name: clip(name, maxName), Message: clip(message, maxMessage), Stack: clip(stack, maxStack)}, true
 	}
 	text, stack, _ := strings.Cut(e.Err.Error(), "\n")
 	x := Exception{Name: "Error", Message: clip(strings.TrimSuffix(text, " (recovered by wazero)"), maxMessage), Stack: guestStack(stack)}
@@ -162,9 +163,10 @@ func guestStack(trace string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// clip copies the beginning of s, so that what is kept is not all that it is part of.
 func clip(s string, most int) string {
 	if len(s) <= most {
-		return s
+		return strings.Clone(s)
 	}
 	return strings.ToValidUTF8(s[:most], "") + "..."
 }

@@ -35,7 +35,7 @@ type Failure struct {
 
 func (f *Failure) size() int64 {
 	const fields = 256
-	return int64(fields + len(f.Method) + len(f.URL) + len(f.Message) + len(f.Stack) + len(f.Log))
+	return int64(fields + len(f.Method) + len(f.URL) + len(f.Name) + len(f.Message) + len(f.Stack) + len(f.Log))
 }
 
 // fail keeps what is known of an Invocation that failed.

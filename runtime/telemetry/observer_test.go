@@ -13,6 +13,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
@@ -151,6 +152,22 @@ func TestFailuresAreBounded(t *testing.T) {
 	}
 	if n := len(o.Failures("small", "shop")); n != 1 {
 		t.Errorf("%d of an account that has one", n)
+	}
+}
+
+// Also the name of an exception is the guest's, and any length.
+func TestLongNamesOfExceptions(t *testing.T) {
+	now := time.Unix(1000, 0)
+	o := telemetry.NewObserver(telemetry.ObserverConfig{Now: func() time.Time { now = now.Add(time.Second); return now }})
+	thrown := telemetry.Ended{Outcome: host.OutcomeException, Err: &js.Failure{Stack: "Uncaught " + strings.Repeat("x", 100_000) + ": m"}}
+	invocation{ended: thrown}.run(t, o, new(telemetry.Observed))
+	for _, f := range o.Failures("local", "shop") {
+		if len(f.Name) < 100 || len(f.Name) > 300 {
+			t.Errorf("a name of %d bytes is kept", len(f.Name))
+		}
+	}
+	if n := len(o.Failures("local", "shop")); n != 1 {
+		t.Errorf("%d failures are kept, want 1", n)
 	}
 }
 

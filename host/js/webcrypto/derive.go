@@ -72,7 +72,7 @@ func (p *Params) generate() (private, public any, err error) {
 // bytes it gives.
 const (
 	MaxIterations = 100_000
-	maxDerived    = 1024
+	MaxDerived    = 1024
 )
 
 // Derive gives Length bits; if that is negative, all that there are. Lengths of
@@ -115,8 +115,8 @@ func (p *Params) pbkdf2(n int) ([]byte, error) {
 		return nil, operationError("PBKDF2 needs at least one iteration")
 	case p.Iterations > MaxIterations:
 		return nil, notSupported("Pbkdf2 failed: iteration counts above %d are not supported (requested %d).", MaxIterations, p.Iterations)
-	case n > maxDerived:
-		return nil, notSupported("PBKDF2 gives %d bytes at most, not %d", maxDerived, n)
+	case n > MaxDerived:
+		return nil, notSupported("PBKDF2 gives %d bytes at most, not %d", MaxDerived, n)
 	case n == 0:
 		return []byte{}, nil
 	}
