@@ -24,6 +24,7 @@ var operations = slices.Concat(
 	cryptoOps,
 	subtleOps,
 	compressOps,
+	rewriteOps,
 	urlOps,
 	kvOps,
 	fetchOps,

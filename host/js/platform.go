@@ -16,7 +16,7 @@ const platformName = "mayfly:platform"
 // scope. The last one is the value of the whole: the handler of events.
 var parts = []string{
 	"host", "events", "encoding", "url", "headers", "streams", "blob", "body", "request", "response", "fetch", "timers",
-	"algorithms", "keys", "subtle", "crypto", "clone", "globals", "compression", "patternparse", "urlpattern", "kv", "console", "scheduled", "worker",
+	"algorithms", "keys", "subtle", "crypto", "clone", "globals", "compression", "patternparse", "urlpattern", "htmlrewriter", "kv", "console", "scheduled", "worker",
 }
 
 // Platform is the source of the platform: a function of those of the
