@@ -43,6 +43,12 @@ e2e:
 	$(GO) -C e2e/cloudflare-go vet .
 	$(GO) -C e2e/cloudflare-go test -count=1 . # the cache knows nothing of the node
 
+# web-platform-tests, whose checkout WPT_DIR names, against what e2e/wpt/expected has of
+# each. WPT_UPDATE=1 writes that anew.
+wpt:
+	@test -n "$(WPT_DIR)" || { echo "WPT_DIR must name a checkout of https://github.com/web-platform-tests/wpt"; exit 1; }
+	cd e2e/wpt && WPT_DIR='$(abspath $(WPT_DIR))' WPT_UPDATE='$(WPT_UPDATE)' $(GO) test -count=1 -timeout 60m
+
 # Every platform must at least build; see the README for what needs Linux.
 cross:
 	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \

@@ -21,6 +21,7 @@ var operations = slices.Concat(
 	requestOps,
 	miscOps,
 	textOps,
+	encodingOps,
 	cryptoOps,
 	subtleOps,
 	compressOps,

@@ -15,7 +15,9 @@ const platformName = "mayfly:platform"
 // parts are the platform's sources in the order in which they stand in its one
 // scope. The last one is the value of the whole: the handler of events.
 var parts = []string{
-	"host", "events", "encoding", "url", "headers", "streams", "blob", "body", "request", "response", "fetch", "timers",
+	"host", "events", "encoding", "url", "headers",
+	"streams", "writable", "pipe", "transform",
+	"blob", "body", "request", "response", "fetch", "timers",
 	"algorithms", "keys", "subtle", "crypto", "clone", "globals", "compression", "patternparse", "urlpattern", "htmlrewriter", "kv", "console", "scheduled", "worker",
 }
 

@@ -1,6 +1,6 @@
 // https://w3c.github.io/FileAPI/ and https://xhr.spec.whatwg.org/#interface-formdata
 
-let blobBytes;
+let blobBytes, entriesOfForm;
 
 class Blob {
   #bytes; #type;
@@ -66,7 +66,7 @@ class FormData {
       return [name, String(value).toWellFormed()];
     }
     if (value instanceof File && filename === undefined) return [name, value];
-    return [name, new File([value], filename ?? "blob", { type: value.type })];
+    return [name, new File([value], filename ?? "blob", { type: value.type, lastModified: value.lastModified })];
   }
 
   append(name, value, filename) { this.#entries.push(this.#entry(name, value, filename)); }
@@ -83,12 +83,9 @@ class FormData {
     this.#entries[at] = entry;
   }
 
-  *entries() { for (const [name, value] of this.#entries) yield [name, value]; }
-  *keys() { for (const [name] of this.#entries) yield name; }
-  *values() { for (const [, value] of this.#entries) yield value; }
-  forEach(callback, self) { for (const [name, value] of this) callback.call(self, value, name, this); }
+  static { entriesOfForm = f => f.#entries; }
 }
-define(FormData.prototype, Symbol.iterator, FormData.prototype.entries);
+iterable(FormData, f => entriesOfForm(f));
 
 // multipart writes a form (RFC 7578).
 function multipart(form, boundary) {

@@ -97,13 +97,29 @@ async function allBytes(content) {
   if (typeof content === "string") return utf8(content);
   if (typeof content === "number") return readHandle(content);
   if (content instanceof Uint8Array) return content;
-  const chunks = [];
-  for await (const chunk of content) {
-    const bytes = typeof chunk === "string" ? utf8(chunk) : bytesOf(chunk);
-    if (!bytes) throw new TypeError("A body must consist of bytes");
-    chunks.push(bytes);
-  }
-  return chunks.length === 1 ? chunks[0] : join(chunks);
+  return drain(content);
+}
+
+// drain reads a stream to its end, past what users may have changed of it.
+function drain(stream) {
+  new ReadableStreamDefaultReader(stream);
+  const state = streamState(stream), chunks = [];
+  return new Promise((resolve, reject) => {
+    const next = () => state.read({
+      reject,
+      resolve({ value, done }) {
+        if (done) return resolve(chunks.length === 1 ? chunks[0] : join(chunks));
+        if (value instanceof Uint8Array) {
+          chunks.push(value);
+          return void upon(Promise.resolve(), next);
+        }
+        const e = new TypeError("A body must consist of Uint8Arrays");
+        reject(e);
+        handled(state.cancel(e));
+      },
+    });
+    next();
+  });
 }
 
 // readHandle reads a body that the host has, as bytes or as text.

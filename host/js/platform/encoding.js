@@ -1,5 +1,4 @@
-// https://encoding.spec.whatwg.org/ for UTF-8, which the host converts, and the
-// encodings that are quick to write.
+// https://encoding.spec.whatwg.org/. The host converts UTF-8 and all older encodings.
 
 class TextEncoder {
   get encoding() { return "utf-8"; }
@@ -19,22 +18,16 @@ class TextEncoder {
   }
 }
 
-const encodingNames = new Map();
-for (const [name, labels] of [
-  ["utf-8", "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf-8 utf8 x-unicode20utf8"],
-  ["utf-16le", "csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff utf-16 utf-16le"],
-  ["utf-16be", "unicodefffe utf-16be"],
-  ["windows-1252", "ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 iso-ir-100 iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 l1 latin1 us-ascii windows-1252 x-cp1252"],
-]) for (const label of labels.split(" ")) encodingNames.set(label, name);
-
-const windows1252 = "€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ";
+const nameOfEncoding = label => /^utf-?8$/i.test(label) ? "utf-8" : host(opEncodingName, 0, label);
 
 class TextDecoder {
   #encoding; #fatal; #ignoreBOM; #rest = null; #started = false;
+  #given = 0; // of the text of #rest, of an encoding whose bytes have their meaning by those before
 
   constructor(label = "utf-8", options = {}) {
-    const name = encodingNames.get(String(label).trim().toLowerCase());
-    if (!name) throw new RangeError(`The encoding "${label}" is not offered`);
+    label = String(label);
+    const name = nameOfEncoding(label);
+    if (name === null) throw new RangeError(`The encoding "${label}" is not offered`);
     this.#encoding = name;
     this.#fatal = Boolean(options?.fatal);
     this.#ignoreBOM = Boolean(options?.ignoreBOM);
@@ -55,14 +48,7 @@ class TextDecoder {
       bytes = joined;
     }
     this.#rest = null;
-    if (stream) {
-      const keep = this.#unfinished(bytes);
-      if (keep > 0) {
-        this.#rest = bytes.slice(bytes.length - keep);
-        bytes = bytes.subarray(0, bytes.length - keep);
-      }
-    }
-    let text = this.#decode(bytes);
+    let text = this.#encoding.startsWith("utf-") ? this.#decodeUnicode(bytes, stream) : this.#decodeOther(bytes, stream);
     if (!this.#started && text.length > 0) {
       this.#started = true;
       if (!this.#ignoreBOM && this.#encoding.startsWith("utf") && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
@@ -71,21 +57,34 @@ class TextDecoder {
     return text;
   }
 
-  #decode(bytes) {
-    switch (this.#encoding) {
-      case "utf-8": {
-        const text = host(opDecode, this.#fatal ? 1 : 0, undefined, bytes);
-        if (text === null) throw new TypeError("The encoded data was not valid for encoding utf-8");
-        return text;
-      }
-      case "windows-1252": {
-        const out = [];
-        for (const b of bytes) out.push(b >= 0x80 && b < 0xa0 ? windows1252[b - 0x80] : String.fromCharCode(b));
-        return out.join("");
-      }
-      default:
-        return this.#utf16(bytes);
+  #malformed() {
+    return new TypeError(`The encoded data was not valid for encoding ${this.#encoding}`);
+  }
+
+  #decodeUnicode(bytes, stream) {
+    const keep = stream ? this.#unfinished(bytes) : 0;
+    if (keep > 0) {
+      this.#rest = bytes.slice(bytes.length - keep);
+      bytes = bytes.subarray(0, bytes.length - keep);
     }
+    if (this.#encoding !== "utf-8") return this.#utf16(bytes);
+    const text = host(opDecode, this.#fatal ? 1 : 0, undefined, bytes);
+    if (text === null) throw this.#malformed();
+    return text;
+  }
+
+  #decodeOther(bytes, stream) {
+    const out = host(opDecodeFrom, (this.#fatal ? 1 : 0) | (stream ? 2 : 0), this.#encoding, bytes);
+    if (out === null) {
+      this.#given = 0;
+      throw this.#malformed();
+    }
+    const text = out.slice(1 + this.#given);
+    if (this.#encoding === "iso-2022-jp") {
+      this.#given = stream ? out.length - 1 : 0;
+      if (stream) this.#rest = bytes.slice();
+    } else if (stream) this.#rest = bytes.slice(bytes.length - (out.charCodeAt(0) - 48));
+    return text;
   }
 
   #utf16(bytes) {
@@ -95,7 +94,7 @@ class TextDecoder {
     let text = units.join("");
     if (bytes.length % 2) text += "\ud800"; // becomes U+FFFD below
     if (!text.isWellFormed()) {
-      if (this.#fatal) throw new TypeError(`The encoded data was not valid for encoding ${this.#encoding}`);
+      if (this.#fatal) throw this.#malformed();
       text = text.toWellFormed();
     }
     return text;
@@ -110,12 +109,16 @@ class TextDecoder {
       const high = this.#encoding === "utf-16le" ? bytes[n - odd - 1] : bytes[n - odd - 2];
       return (high & 0xfc) === 0xd8 ? odd + 2 : odd;
     }
-    if (this.#encoding !== "utf-8") return 0;
     for (let i = 1; i <= Math.min(3, n); i++) {
       const b = bytes[n - i];
-      if (b >= 0xc0) return (b >= 0xf0 ? 4 : b >= 0xe0 ? 3 : 2) > i ? i : 0;
-      if (b < 0x80) return 0;
+      if (b >= 0xc2 && b <= 0xf4) return length8(b) > i && (i === 1 || second8(b, bytes[n - i + 1])) ? i : 0;
+      if (b < 0x80 || b >= 0xc0) return 0;
     }
     return 0;
   }
 }
+
+// How many bytes a character of UTF-8 has that begins with b, and whether a byte may
+// follow that: https://encoding.spec.whatwg.org/#utf-8-decoder
+const length8 = b => b >= 0xf0 ? 4 : b >= 0xe0 ? 3 : 2;
+const second8 = (b, next) => next >= (b === 0xe0 ? 0xa0 : b === 0xf0 ? 0x90 : 0x80) && next <= (b === 0xed ? 0x9f : b === 0xf4 ? 0x8f : 0xbf);

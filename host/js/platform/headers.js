@@ -17,7 +17,7 @@ function headerValue(value) {
   return value;
 }
 
-let headersBlock, headersFrom, lockHeaders, headersList;
+let headersBlock, headersFrom, lockHeaders, headersList, sortedHeaders;
 
 class Headers {
   // Lower-case names and values in turn; null as long as only the host has them.
@@ -35,6 +35,7 @@ class Headers {
       return list.length === 0 ? "" : list.join("\0") + "\0";
     };
     headersList = h => h.#fields();
+    sortedHeaders = h => h.#sorted();
     lockHeaders = h => { h.#locked = true; };
   }
 
@@ -42,16 +43,9 @@ class Headers {
     this.#list = [];
     if (init === undefined) return;
     if (init === null || (typeof init !== "object" && typeof init !== "function")) throw new TypeError("Headers need an object, an array of pairs, or Headers");
-    if (init instanceof Headers) this.#list = init.#fields().slice();
-    else if (typeof init[Symbol.iterator] === "function") {
-      for (const pair of init) {
-        const p = [...pair];
-        if (p.length !== 2) throw new TypeError("Each header must be a pair of name and value");
-        this.append(p[0], p[1]);
-      }
-    } else for (const name of Reflect.ownKeys(init)) {
-      if (Reflect.getOwnPropertyDescriptor(init, name)?.enumerable) this.append(name, init[name]);
-    }
+    const iterate = init[Symbol.iterator];
+    if (#list in init && iterate === entriesOfHeaders) this.#list = init.#fields().slice();
+    else for (const [name, value] of iterate === undefined || iterate === null ? recordOf(init, byteString) : pairsOfSequence(init, iterate)) this.append(name, value);
   }
 
   #fields() {
@@ -115,29 +109,45 @@ class Headers {
     return find(this.#fields(), name, 0) >= 0;
   }
 
-  forEach(callback, self) {
-    if (typeof callback !== "function") throw new TypeError("forEach needs a function");
-    for (const [name, value] of this) callback.call(self, value, name, this);
-  }
-
-  *entries() {
-    // By index, since headers may change meanwhile.
-    for (let i = 0; ; i++) {
-      const sorted = this.#sorted();
-      if (i >= sorted.length) return;
-      yield sorted[i];
-    }
-  }
-  *keys() { for (const [name] of this.entries()) yield name; }
-  *values() { for (const [, value] of this.entries()) yield value; }
-
   #sorted() {
     const list = this.#fields();
     const names = [...new Set(list.filter((_, i) => i % 2 === 0))].sort();
     return names.flatMap(name => name === "set-cookie" ? this.getSetCookie().map(v => [name, v]) : [[name, this.get(name)]]);
   }
 }
-define(Headers.prototype, Symbol.iterator, Headers.prototype.entries);
+iterable(Headers, h => sortedHeaders(h));
+const entriesOfHeaders = Headers.prototype.entries;
+
+// https://webidl.spec.whatwg.org/#js-to-ByteString
+function byteString(v) {
+  v = String(v);
+  if (/[^\0-\xff]/.test(v)) throw new TypeError("A character is none of Latin-1");
+  return v;
+}
+
+// recordOf converts an object to pairs: https://webidl.spec.whatwg.org/#js-to-record
+function recordOf(init, convert) {
+  const record = new Map();
+  for (const name of Reflect.ownKeys(init)) {
+    if (!Reflect.getOwnPropertyDescriptor(init, name)?.enumerable) continue;
+    if (typeof name === "symbol") throw new TypeError("A symbol is no name");
+    const key = convert(name);
+    record.set(key, convert(init[name]));
+  }
+  return [...record];
+}
+
+// pairsOfSequence reads a sequence of pairs by its own iterator.
+function pairsOfSequence(init, iterate) {
+  const pairs = [];
+  for (const pair of { [Symbol.iterator]: () => Reflect.apply(iterate, init, []) }) {
+    if (pair === null || typeof pair !== "object" && typeof pair !== "function") throw new TypeError("Each item must be a pair of name and value");
+    const p = [...pair];
+    if (p.length !== 2) throw new TypeError("Each item must be a pair of name and value");
+    pairs.push(p);
+  }
+  return pairs;
+}
 
 function find(list, name, from) {
   for (let i = from; i < list.length; i += 2) if (list[i] === name) return i;

@@ -72,6 +72,44 @@ function tag(...classes) {
   }
 }
 
+const iteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+
+// iterable gives a class the iteration over pairs of Web IDL: pairsOf finds those of
+// an object, anew for each step. https://webidl.spec.whatwg.org/#idl-iterable
+function iterable(c, pairsOf) {
+  const steps = new WeakMap();
+  const proto = Object.create(iteratorPrototype, { [Symbol.toStringTag]: { value: `${c.name} Iterator`, configurable: true } });
+  Object.assign(proto, {
+    next() {
+      const step = steps.get(this);
+      if (!step) throw new TypeError("Illegal invocation");
+      const pair = pairsOf(step.of)[step.at];
+      if (!pair) return { value: undefined, done: true };
+      step.at++;
+      return { value: step.pick(pair), done: false };
+    },
+  });
+  const begin = (of, pick) => {
+    pairsOf(of);
+    const it = Object.create(proto);
+    steps.set(it, { of, pick, at: 0 });
+    return it;
+  };
+  const methods = {
+    entries() { return begin(this, pair => [pair[0], pair[1]]); },
+    keys() { return begin(this, pair => pair[0]); },
+    values() { return begin(this, pair => pair[1]); },
+    forEach(callback, self = undefined) {
+      let pairs = pairsOf(this);
+      if (typeof callback !== "function") throw new TypeError("forEach needs a function");
+      for (let i = 0; i < pairs.length; i++, pairs = pairsOf(this)) Reflect.apply(callback, self, [pairs[i][1], pairs[i][0], this]);
+    },
+  };
+  Object.defineProperty(methods.forEach, "length", { value: 1, configurable: true });
+  for (const name of Object.keys(methods)) define(c.prototype, name, methods[name]);
+  define(c.prototype, Symbol.iterator, methods.entries);
+}
+
 // internal is what constructors that are not for users are called with.
 const internal = Symbol("internal");
 

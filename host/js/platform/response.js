@@ -1,7 +1,7 @@
 // https://fetch.spec.whatwg.org/#response-class
 
 const withoutBody = new Set([101, 204, 205, 304]);
-const badReason = /[\r\n]/;
+const badReason = /[^\t\x20-\x7e\x80-\xff]/;
 
 let upstream;
 

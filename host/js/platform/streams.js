@@ -2,33 +2,98 @@
 
 // A promise with its functions. What fails nobody need look at.
 function deferred() {
-  const d = Promise.withResolvers();
-  d.promise.catch(() => {});
+  const { promise, resolve, reject } = Promise.withResolvers();
+  handled(promise);
+  const d = { promise, pending: true };
+  d.resolve = value => {
+    d.pending = false;
+    resolve(value);
+  };
+  d.reject = e => {
+    d.pending = false;
+    reject(e);
+  };
   return d;
 }
 
-function strategyOf(strategy, otherwise) {
-  const size = strategy?.size;
-  let mark = strategy?.highWaterMark;
-  if (mark === undefined) mark = otherwise;
-  mark = Number(mark);
+// Promises are used as they were before users could change them.
+const { then: promiseThen } = Promise.prototype;
+const upon = (promise, done, failed) => Reflect.apply(promiseThen, promise, [done, failed]);
+const handled = promise => upon(promise, undefined, () => {});
+
+// promised calls a function of a user and makes a promise of what comes of it.
+function promised(f, self, ...args) {
+  try {
+    return Promise.resolve(Reflect.apply(f, self, args));
+  } catch (e) {
+    return Promise.reject(e);
+  }
+}
+
+// A dictionary of Web IDL: an object, or nothing.
+function dictionary(v, what) {
+  if (v === undefined || v === null) return {};
+  if (typeof v !== "object" && typeof v !== "function") throw new TypeError(`${what} must be an object`);
+  return v;
+}
+
+// callbacks gets functions by name, in the order in which Web IDL does.
+function callbacks(source, ...names) {
+  const found = {};
+  for (const name of names) {
+    const f = source[name];
+    if (f !== undefined && typeof f !== "function" && !/type$/i.test(name)) throw new TypeError(`${name} must be a function`);
+    found[name] = f;
+  }
+  return found;
+}
+
+// convertStrategy gets the parts of a strategy, markOf checks one.
+function convertStrategy(strategy) {
+  const given = dictionary(strategy, "A queuing strategy");
+  const { highWaterMark: mark } = given, { size } = callbacks(given, "size");
+  return { mark: mark === undefined ? undefined : Number(mark), size };
+}
+
+function markOf({ mark }, otherwise) {
+  if (mark === undefined) return otherwise;
   if (Number.isNaN(mark) || mark < 0) throw new RangeError("The high water mark must be a number that is not negative");
-  if (size !== undefined && typeof size !== "function") throw new TypeError("size must be a function");
-  return { size: size ?? (() => 1), mark };
+  return mark;
+}
+
+function strategyOf(strategy, otherwise) {
+  const converted = convertStrategy(strategy);
+  return { size: converted.size ?? (() => 1), mark: markOf(converted, otherwise) };
+}
+
+function sizeOf(size, chunk) {
+  const n = Number(size(chunk));
+  if (!(n >= 0) || n === Infinity) throw new RangeError("The size of a chunk must be a finite number that is not negative");
+  return n;
+}
+
+const countSize = { size() { return 1; } }.size;
+const byteSize = { size(chunk) { return chunk.byteLength; } }.size;
+
+function strategyMark(init) {
+  if (init === null || (typeof init !== "object" && typeof init !== "function")) throw new TypeError("A queuing strategy needs { highWaterMark }");
+  const { highWaterMark } = init;
+  if (highWaterMark === undefined) throw new TypeError("A queuing strategy needs a highWaterMark");
+  return Number(highWaterMark);
 }
 
 class CountQueuingStrategy {
   #mark;
-  constructor({ highWaterMark }) { this.#mark = highWaterMark; }
+  constructor(init) { this.#mark = strategyMark(init); }
   get highWaterMark() { return this.#mark; }
-  get size() { return () => 1; }
+  get size() { return this.#mark, countSize; }
 }
 
 class ByteLengthQueuingStrategy {
   #mark;
-  constructor({ highWaterMark }) { this.#mark = highWaterMark; }
+  constructor(init) { this.#mark = strategyMark(init); }
   get highWaterMark() { return this.#mark; }
-  get size() { return chunk => chunk.byteLength; }
+  get size() { return this.#mark, byteSize; }
 }
 
 // The state of a readable stream; streamState finds it.
@@ -48,13 +113,14 @@ class ReadableState {
   constructor(source, strategy) {
     this.source = source;
     this.strategy = strategy;
-    this.bytes = source.type === "bytes";
+    this.bytes = source.bytes;
     this.controller = this.bytes ? new ReadableByteStreamController(internal, this) : new ReadableStreamDefaultController(internal, this);
   }
 
   start() {
-    const result = this.source.start?.(this.controller);
-    Promise.resolve(result).then(() => {
+    const { start, self } = this.source;
+    const result = start && Reflect.apply(start, self, [this.controller]);
+    upon(Promise.resolve(result), () => {
       this.started = true;
       this.pull();
     }, e => this.fail(e));
@@ -67,18 +133,13 @@ class ReadableState {
 
   get open() { return this.phase === "readable" && !this.closing; }
 
+  get wanted() { return this.started && this.open && (this.reader?.requests.length > 0 || this.desired > 0); }
+
   pull() {
-    if (!this.started || !this.open || !this.source.pull) return;
-    if (!(this.reader?.requests.length > 0) && !(this.desired > 0)) return;
+    if (!this.wanted || !this.source.pull) return;
     if (this.pulling) return void (this.again = true);
     this.pulling = true;
-    let result;
-    try {
-      result = Promise.resolve(this.source.pull(this.controller));
-    } catch (e) {
-      result = Promise.reject(e);
-    }
-    result.then(() => {
+    upon(promised(this.source.pull, this.source.self, this.controller), () => {
       this.pulling = false;
       if (this.again) {
         this.again = false;
@@ -98,8 +159,7 @@ class ReadableState {
     else {
       let size;
       try {
-        size = this.bytes ? chunk.byteLength : Number(this.strategy.size(chunk));
-        if (!(size >= 0) || size === Infinity) throw new RangeError("The size of a chunk must be a finite number that is not negative");
+        size = this.bytes ? chunk.byteLength : sizeOf(this.strategy.size, chunk);
       } catch (e) {
         this.fail(e);
         throw e;
@@ -148,34 +208,36 @@ class ReadableState {
     this.reader?.closed.reject(e);
   }
 
-  read(view) {
+  // read serves a request { resolve, reject, view } now or when there is something;
+  // resolve gets what read gives.
+  read(request) {
+    const { view } = request;
     this.disturbed = true;
     this.body = null;
-    if (this.phase === "errored") return Promise.reject(this.error);
-    if (this.phase === "closed") return Promise.resolve({ value: view && new view.constructor(view.buffer, view.byteOffset, 0), done: true });
-    const request = Promise.withResolvers();
-    request.view = view;
-    if (this.queue.length > 0) {
-      const { chunk, size } = this.queue.shift();
-      this.size -= size;
-      this.serve(request, chunk);
-      if (this.closing && this.queue.length === 0) this.finish();
-      else this.pull();
-      return request.promise;
+    if (this.phase === "errored") return request.reject(this.error);
+    if (this.phase === "closed") return request.resolve({ value: view && new view.constructor(view.buffer, view.byteOffset, 0), done: true });
+    if (this.queue.length === 0) {
+      this.reader.requests.push(request);
+      return this.pull();
     }
-    this.reader.requests.push(request);
-    this.pull();
-    return request.promise;
+    const { chunk, size } = this.queue.shift();
+    this.size = this.queue.length === 0 ? 0 : Math.max(0, this.size - size);
+    if (view) this.serve(request, chunk);
+    if (this.closing && this.queue.length === 0) this.finish();
+    else this.pull();
+    if (!view) request.resolve({ value: chunk, done: false });
   }
 
-  async cancel(reason) {
+  cancel(reason) {
     this.disturbed = true;
     this.body = null;
-    if (this.phase === "closed") return;
-    if (this.phase === "errored") throw this.error;
+    if (this.phase === "closed") return Promise.resolve();
+    if (this.phase === "errored") return Promise.reject(this.error);
     this.queue = [];
+    this.size = 0;
     this.finish();
-    await this.source.cancel?.(reason);
+    const { cancel, self } = this.source;
+    return cancel ? upon(promised(cancel, self, reason), () => {}) : Promise.resolve();
   }
 }
 
@@ -211,13 +273,15 @@ class ReadableStream {
 
   static { streamState = s => s.#state; }
 
-  constructor(source = {}, strategy = {}) {
-    if (source === null || typeof source !== "object") throw new TypeError("ReadableStream needs an underlying source");
-    for (const name of ["start", "pull", "cancel"]) {
-      if (source[name] !== undefined && typeof source[name] !== "function") throw new TypeError(`${name} must be a function`);
-    }
-    if (source.type !== undefined && String(source.type) !== "bytes") throw new TypeError(`Invalid type: ${source.type}`);
-    this.#state = new ReadableState(source, strategyOf(strategy, source.type === "bytes" ? 0 : 1));
+  constructor(source, strategy = {}) {
+    if (source === undefined) source = {};
+    if (source === null || (typeof source !== "object" && typeof source !== "function")) throw new TypeError("ReadableStream needs an underlying source");
+    const converted = convertStrategy(strategy);
+    const { cancel, pull, start, type } = callbacks(source, "cancel", "pull", "start", "type");
+    if (type !== undefined && String(type) !== "bytes") throw new TypeError(`Invalid type: ${type}`);
+    if (type !== undefined && converted.size !== undefined) throw new RangeError("A byte stream has no size of chunks");
+    const sizes = { size: converted.size ?? (() => 1), mark: markOf(converted, type === undefined ? 1 : 0) };
+    this.#state = new ReadableState({ self: source, cancel, pull, start, bytes: type !== undefined }, sizes);
     this.#state.start();
   }
 
@@ -250,77 +314,32 @@ class ReadableStream {
   }
 
   pipeThrough(pair, options) {
-    const { writable, readable } = pair;
-    if (!(writable instanceof WritableStream) || !(readable instanceof ReadableStream)) throw new TypeError("pipeThrough needs a readable and a writable stream");
+    pair = dictionary(pair, "The pair of streams");
+    const { readable } = pair;
+    if (!(readable instanceof ReadableStream)) throw new TypeError("pipeThrough needs a readable stream");
+    const { writable } = pair;
+    if (!(writable instanceof WritableStream)) throw new TypeError("pipeThrough needs a writable stream");
+    const how = pipeOptions(options);
     if (this.locked) throw new TypeError("The stream is locked to a reader");
     if (writable.locked) throw new TypeError("The destination is locked to a writer");
-    this.pipeTo(writable, options).catch(() => {});
+    handled(pipe(this, writable, how));
     return readable;
   }
 
-  async pipeTo(destination, options = {}) {
-    if (!(destination instanceof WritableStream)) throw new TypeError("pipeTo needs a WritableStream");
-    if (this.locked) throw new TypeError("The stream is locked to a reader");
-    if (destination.locked) throw new TypeError("The destination is locked to a writer");
-    const { signal, preventClose, preventAbort, preventCancel } = options ?? {};
-    const reader = this.getReader(), writer = destination.getWriter();
-    let stop;
-    const aborted = new Promise((_, reject) => { stop = () => reject({ aborted: signal.reason }); });
-    aborted.catch(() => {});
-    if (signal?.aborted) stop();
-    signal?.addEventListener("abort", stop);
+  pipeTo(destination, options) {
     try {
-      await copy(reader, writer, signal ? aborted : undefined);
-      if (!preventClose) await writer.close();
+      const { locked } = this;
+      if (!(destination instanceof WritableStream)) throw new TypeError("pipeTo needs a WritableStream");
+      const how = pipeOptions(options);
+      if (locked) throw new TypeError("The stream is locked to a reader");
+      if (destination.locked) throw new TypeError("The destination is locked to a writer");
+      return pipe(this, destination, how);
     } catch (e) {
-      const reason = "aborted" in e ? e.aborted : e.source ? e.source.error : e.sink.error;
-      if (!preventAbort && !e.sink) await writer.abort(reason).catch(() => {});
-      if (!preventCancel && !e.source) await reader.cancel(reason).catch(() => {});
-      throw reason;
-    } finally {
-      signal?.removeEventListener("abort", stop);
-      reader.releaseLock();
-      writer.releaseLock();
+      return Promise.reject(e);
     }
   }
 
-  tee() {
-    const reader = this.getReader();
-    const branches = [];
-    let reading = false, again = false;
-    const canceled = [undefined, undefined], done = deferred();
-    const pull = async () => {
-      if (reading) return void (again = true);
-      reading = true;
-      try {
-        do {
-          again = false;
-          const { value, done } = await reader.read();
-          for (const b of branches) {
-            if (b.canceled) continue;
-            if (done) b.c.close();
-            else b.c.enqueue(value);
-          }
-          if (done) return;
-        } while (again);
-      } catch (e) {
-        for (const b of branches) b.c.error(e);
-      } finally {
-        reading = false;
-      }
-    };
-    const make = i => new ReadableStream({
-      start(c) { branches[i] = { c, canceled: false }; },
-      pull,
-      cancel(reason) {
-        branches[i].canceled = true;
-        canceled[i] = reason;
-        if (branches.every(b => b.canceled)) done.resolve(reader.cancel(canceled));
-        return done.promise;
-      },
-    });
-    return [make(0), make(1)];
-  }
+  tee() { return tee(this); }
 
   async *values({ preventCancel = false } = {}) {
     const reader = this.getReader();
@@ -345,18 +364,55 @@ class ReadableStream {
 }
 define(ReadableStream.prototype, Symbol.asyncIterator, ReadableStream.prototype.values);
 
-// copy says in which of both an error came up.
-async function copy(reader, writer, aborted) {
-  const within = (promise, side) => {
-    promise = promise.catch(error => { throw { [side]: { error } }; });
-    return aborted ? Promise.race([aborted, promise]) : promise;
+// tee makes two streams of one: https://streams.spec.whatwg.org/#abstract-opdef-readablestreamdefaulttee
+function tee(stream) {
+  const reader = new ReadableStreamDefaultReader(stream), state = streamState(stream);
+  const branches = [], canceled = [undefined, undefined], done = deferred();
+  let reading = false, again = false;
+  const live = () => branches.filter(b => !b.canceled);
+  const pull = () => {
+    if (reading) {
+      again = true;
+      return Promise.resolve();
+    }
+    reading = true;
+    state.read({
+      // Later, so that an error that comes at once reaches the branches first.
+      resolve: ({ value, done: ended }) => ended ? end() : queueMicrotask(() => {
+        again = false;
+        for (const b of live()) streamState(b.stream).enqueue(state.bytes && b === branches[1] ? value.slice() : value);
+        reading = false;
+        if (again) pull();
+      }),
+      reject: () => { reading = false; },
+    });
+    return Promise.resolve();
   };
-  for (;;) {
-    await within(writer.ready, "sink");
-    const { value, done } = await within(reader.read(), "source");
-    if (done) return;
-    writer.write(value).catch(() => {});
-  }
+  const end = () => {
+    reading = false;
+    for (const b of live()) streamState(b.stream).close();
+    if (live().length > 0) done.resolve();
+  };
+  const make = i => {
+    branches[i] = { canceled: false };
+    branches[i].stream = new ReadableStream({
+      type: state.bytes ? "bytes" : undefined,
+      pull,
+      cancel(reason) {
+        branches[i].canceled = true;
+        canceled[i] = reason;
+        if (live().length === 0) done.resolve(state.cancel(canceled));
+        return done.promise;
+      },
+    });
+    return branches[i].stream;
+  };
+  const both = [make(0), make(1)];
+  upon(reader.closed, undefined, e => {
+    for (const b of branches) streamState(b.stream).fail(e);
+    if (live().length > 0) done.resolve();
+  });
+  return both;
 }
 
 // Reader is what both kinds of readers have.
@@ -382,13 +438,15 @@ class Reader {
     lock.state = null;
     const e = new TypeError("The reader was released");
     for (const r of lock.requests.splice(0)) r.reject(e);
-    lock.closed.reject(e);
-    lock.closed = deferred();
+    if (!lock.closed.pending) lock.closed = deferred();
     lock.closed.reject(e);
   }
   static read(reader, view) {
     const { state } = reader.#lock;
-    return state ? state.read(view) : Promise.reject(new TypeError("The reader was released"));
+    if (!state) return Promise.reject(new TypeError("The reader was released"));
+    const { promise, resolve, reject } = Promise.withResolvers();
+    state.read({ resolve, reject, view });
+    return promise;
   }
 }
 
@@ -408,345 +466,6 @@ class ReadableStreamBYOBReader extends Reader {
     return Reader.read(this, new view.constructor(view.buffer.transfer(), byteOffset, byteLength / (view.BYTES_PER_ELEMENT ?? 1)));
   }
   readAtLeast(_, view) { return this.read(view); }
-}
-
-// The state of a writable stream.
-class WritableState {
-  phase = "writable"; // or erroring, closed, errored
-  error = undefined;
-  writer = null;
-  queue = []; // of { chunk, size, done } and one { close, done } at the end
-  size = 0;
-  busy = false; // a write or close is under way
-  started = false;
-  closing = false;
-  aborting = null;
-  abortController = new AbortController();
-
-  constructor(sink, strategy) {
-    this.sink = sink;
-    this.strategy = strategy;
-    this.controller = new WritableStreamDefaultController(internal, this);
-  }
-
-  start() {
-    const result = this.sink.start?.(this.controller);
-    Promise.resolve(result).then(() => {
-      this.started = true;
-      this.advance();
-    }, e => {
-      this.started = true;
-      this.fail(e);
-    });
-  }
-
-  get desired() {
-    if (this.phase === "errored" || this.phase === "erroring") return null;
-    return this.phase === "closed" ? 0 : this.strategy.mark - this.size;
-  }
-
-  get pressed() { return this.phase === "writable" && !this.closing && this.desired <= 0; }
-
-  write(chunk) {
-    if (this.phase === "errored" || this.phase === "erroring") return Promise.reject(this.error);
-    if (this.closing || this.phase === "closed") return Promise.reject(new TypeError("The stream is closed"));
-    let size;
-    try {
-      size = Number(this.strategy.size(chunk));
-      if (!(size >= 0) || size === Infinity) throw new RangeError("The size of a chunk must be a finite number that is not negative");
-    } catch (e) {
-      this.fail(e);
-      return Promise.reject(e);
-    }
-    const done = deferred();
-    this.queue.push({ chunk, size, done });
-    this.size += size;
-    this.updateReady();
-    this.advance();
-    return done.promise;
-  }
-
-  close() {
-    if (this.closing || this.phase === "closed" || this.phase === "errored") return Promise.reject(new TypeError("The stream is closed"));
-    this.closing = true;
-    const done = deferred();
-    this.queue.push({ close: true, size: 0, done });
-    this.writer?.ready.resolve();
-    this.advance();
-    return done.promise;
-  }
-
-  async advance() {
-    if (!this.started || this.busy) return;
-    if (this.phase === "erroring") return this.finishFailing();
-    if (this.phase !== "writable" || this.queue.length === 0) return;
-    this.busy = true;
-    const item = this.queue[0];
-    try {
-      if (item.close) await this.sink.close?.();
-      else await this.sink.write?.(item.chunk, this.controller);
-    } catch (e) {
-      this.busy = false;
-      this.queue.shift();
-      item.done.reject(e);
-      if (this.phase === "erroring") this.finishFailing();
-      else this.fail(e);
-      return;
-    }
-    this.busy = false;
-    this.queue.shift();
-    this.size -= item.size;
-    if (item.close) {
-      this.phase = "closed";
-      this.aborting?.resolve();
-      this.writer?.closed.resolve();
-    }
-    item.done.resolve();
-    this.updateReady();
-    this.advance();
-  }
-
-  updateReady() {
-    if (!this.writer || this.phase !== "writable") return;
-    if (this.pressed === this.writer.pressed) return;
-    this.writer.pressed = this.pressed;
-    if (this.pressed) this.writer.ready = deferred();
-    else this.writer.ready.resolve();
-  }
-
-  fail(e) {
-    if (this.phase !== "writable") return;
-    this.phase = "erroring";
-    this.error = e;
-    if (this.writer) {
-      if (!this.writer.pressed) this.writer.ready = deferred();
-      this.writer.ready.reject(e);
-    }
-    if (!this.busy && this.started) this.finishFailing();
-  }
-
-  async finishFailing() {
-    if (this.phase !== "erroring") return;
-    this.phase = "errored";
-    for (const item of this.queue.splice(0)) item.done.reject(this.error);
-    this.size = 0;
-    if (this.aborting) {
-      try {
-        await this.sink.abort?.(this.aborting.reason);
-        this.aborting.resolve();
-      } catch (e) {
-        this.aborting.reject(e);
-      }
-    }
-    this.writer?.closed.reject(this.error);
-  }
-
-  abort(reason) {
-    if (this.phase === "closed" || this.phase === "errored") return Promise.resolve();
-    if (this.aborting) return this.aborting.promise;
-    this.aborting = deferred();
-    this.aborting.reason = reason;
-    this.abortController.abort(reason);
-    this.fail(reason);
-    return this.aborting.promise;
-  }
-}
-
-class WritableStreamDefaultController {
-  #state;
-  constructor(token, state) {
-    if (token !== internal) throw new TypeError("Illegal constructor");
-    this.#state = state;
-  }
-  get signal() { return this.#state.abortController.signal; }
-  error(e) { this.#state.fail(e); }
-}
-
-let writableState;
-
-class WritableStream {
-  #state;
-
-  static { writableState = s => s.#state; }
-
-  constructor(sink = {}, strategy = {}) {
-    if (sink === null || typeof sink !== "object") throw new TypeError("WritableStream needs an underlying sink");
-    if (sink.type !== undefined) throw new RangeError("The type of a sink is reserved");
-    this.#state = new WritableState(sink, strategyOf(strategy, 1));
-    this.#state.start();
-  }
-
-  get locked() { return this.#state.writer !== null; }
-  abort(reason) { return this.locked ? Promise.reject(new TypeError("The stream is locked to a writer")) : this.#state.abort(reason); }
-  close() { return this.locked ? Promise.reject(new TypeError("The stream is locked to a writer")) : this.#state.close(); }
-  getWriter() { return new WritableStreamDefaultWriter(this); }
-}
-
-class WritableStreamDefaultWriter {
-  #lock;
-
-  constructor(stream) {
-    if (!(stream instanceof WritableStream)) throw new TypeError("A writer needs a WritableStream");
-    if (stream.locked) throw new TypeError("The stream is locked to a writer");
-    const state = writableState(stream);
-    const lock = this.#lock = state.writer = { ready: deferred(), closed: deferred(), pressed: state.pressed, state };
-    if (!lock.pressed) lock.ready.resolve();
-    if (state.phase === "closed") lock.closed.resolve();
-    if (state.phase === "errored" || state.phase === "erroring") {
-      lock.ready = deferred();
-      lock.ready.reject(state.error);
-      if (state.phase === "errored") lock.closed.reject(state.error);
-    }
-  }
-
-  #use() {
-    if (!this.#lock.state) throw new TypeError("The writer was released");
-    return this.#lock.state;
-  }
-
-  get ready() { return this.#lock.ready.promise; }
-  get closed() { return this.#lock.closed.promise; }
-  get desiredSize() { return this.#use().desired; }
-  async write(chunk) { return this.#use().write(chunk); }
-  async close() { return this.#use().close(); }
-  async abort(reason) { return this.#use().abort(reason); }
-
-  releaseLock() {
-    const lock = this.#lock;
-    if (!lock.state) return;
-    lock.state.writer = null;
-    lock.state = null;
-    const e = new TypeError("The writer was released");
-    lock.ready.reject(e);
-    lock.closed.reject(e);
-  }
-}
-
-class TransformStreamDefaultController {
-  #readable; #writable; #enqueued;
-  constructor(token, readable, writable, enqueued) {
-    if (token !== internal) throw new TypeError("Illegal constructor");
-    this.#readable = readable;
-    this.#writable = writable;
-    this.#enqueued = enqueued;
-  }
-  get desiredSize() { return this.#readable().desired; }
-  enqueue(chunk) {
-    this.#readable().enqueue(chunk);
-    this.#enqueued();
-  }
-  error(e) {
-    this.#readable().fail(e);
-    this.#writable().fail(e);
-  }
-  terminate() {
-    const r = this.#readable();
-    if (r.open) r.close();
-    this.#writable().fail(new TypeError("The stream was terminated"));
-  }
-}
-
-class TransformStream {
-  #readable; #writable;
-
-  constructor(transformer = {}, writableStrategy = {}, readableStrategy = {}) {
-    transformer ??= {};
-    let wanted = deferred(); // somebody reads, or there is room
-    const readable = () => streamState(this.#readable), writable = () => writableState(this.#writable);
-    const controller = new TransformStreamDefaultController(internal, readable, writable, () => {
-      const r = readable();
-      if (!(r.desired > 0) && !(r.reader?.requests.length > 0)) wanted = deferred();
-    });
-    const guarded = async work => {
-      try {
-        await work();
-      } catch (e) {
-        readable().fail(e);
-        throw e;
-      }
-    };
-    this.#readable = new ReadableStream({
-      pull() { wanted.resolve(); },
-      async cancel(reason) {
-        wanted.resolve();
-        await transformer.cancel?.(reason);
-        writable().fail(reason);
-      },
-    }, { highWaterMark: 0, ...readableStrategy });
-    this.#writable = new WritableStream({
-      start: () => transformer.start?.(controller),
-      write: chunk => guarded(async () => {
-        await wanted.promise;
-        if (writable().phase === "erroring") throw writable().error;
-        if (transformer.transform) await transformer.transform(chunk, controller);
-        else controller.enqueue(chunk);
-      }),
-      close: () => guarded(async () => {
-        await transformer.flush?.(controller);
-        if (readable().open) readable().close();
-      }),
-      async abort(reason) {
-        await transformer.cancel?.(reason);
-        readable().fail(reason);
-      },
-    }, writableStrategy);
-  }
-
-  get readable() { return this.#readable; }
-  get writable() { return this.#writable; }
-}
-
-// FixedLengthStream and IdentityTransformStream are extensions of Workers for bytes.
-class IdentityTransformStream extends TransformStream {
-  constructor() {
-    super({ transform(chunk, c) {
-      const bytes = typeof chunk === "string" ? utf8(chunk) : bytesOf(chunk);
-      if (!bytes) throw new TypeError("This TransformStream is being used as a byte stream, but received an object of non-ArrayBuffer/ArrayBufferView type on its writable side.");
-      if (bytes.length > 0) c.enqueue(bytes);
-    } });
-  }
-}
-
-class FixedLengthStream extends IdentityTransformStream {
-  constructor(length) {
-    super();
-    if (!(Number(length) >= 0)) throw new TypeError("FixedLengthStream needs a length");
-  }
-}
-
-class TextEncoderStream extends TransformStream {
-  constructor() {
-    let high = "";
-    super({
-      transform(chunk, c) {
-        let text = high + String(chunk);
-        high = "";
-        if (/[\ud800-\udbff]$/.test(text)) {
-          high = text.slice(-1);
-          text = text.slice(0, -1);
-        }
-        if (text) c.enqueue(utf8(text));
-      },
-      flush(c) { if (high) c.enqueue(utf8(high)); },
-    });
-  }
-  get encoding() { return "utf-8"; }
-}
-
-class TextDecoderStream extends TransformStream {
-  #decoder;
-  constructor(label, options) {
-    const decoder = new TextDecoder(label, options);
-    const give = (text, c) => { if (text) c.enqueue(text); };
-    super({
-      transform(chunk, c) { give(decoder.decode(chunk, { stream: true }), c); },
-      flush(c) { give(decoder.decode(), c); },
-    });
-    this.#decoder = decoder;
-  }
-  get encoding() { return this.#decoder.encoding; }
-  get fatal() { return this.#decoder.fatal; }
-  get ignoreBOM() { return this.#decoder.ignoreBOM; }
 }
 
 // streamOf is a stream of bytes that are there.

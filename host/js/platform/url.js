@@ -81,7 +81,7 @@ class URL {
   toJSON() { return this.#parts[hrefPart]; }
 }
 
-let paramsOf, resetParams;
+let paramsOf, resetParams, pairsOfParams;
 
 class URLSearchParams {
   #list = []; // pairs
@@ -93,24 +93,15 @@ class URLSearchParams {
       p.#url = url;
       return p;
     };
+    pairsOfParams = p => p.#list;
     resetParams = (p, search) => { p.#list = parseForm(search.slice(1)); };
   }
 
   constructor(init = "") {
     if (init !== null && (typeof init === "object" || typeof init === "function")) {
-      if (typeof init[Symbol.iterator] === "function") {
-        for (const pair of init) {
-          const p = [...pair];
-          if (p.length !== 2) throw new TypeError("Each parameter must be a pair of name and value");
-          this.#list.push([usv(p[0]), usv(p[1])]);
-        }
-        return;
-      }
-      const list = new Map();
-      for (const name of Reflect.ownKeys(init)) {
-        if (Reflect.getOwnPropertyDescriptor(init, name)?.enumerable) list.set(usv(name), usv(init[name]));
-      }
-      this.#list = [...list];
+      const iterate = init[Symbol.iterator];
+      if (iterate === undefined || iterate === null) this.#list = recordOf(init, usv);
+      else this.#list = pairsOfSequence(init, iterate).map(([name, value]) => [usv(name), usv(value)]);
       return;
     }
     const text = usv(init);
@@ -164,18 +155,9 @@ class URLSearchParams {
     this.#changed();
   }
 
-  forEach(callback, self) {
-    if (typeof callback !== "function") throw new TypeError("forEach needs a function");
-    for (const [name, value] of this) callback.call(self, value, name, this);
-  }
-
-  *entries() { for (let i = 0; i < this.#list.length; i++) yield [this.#list[i][0], this.#list[i][1]]; }
-  *keys() { for (let i = 0; i < this.#list.length; i++) yield this.#list[i][0]; }
-  *values() { for (let i = 0; i < this.#list.length; i++) yield this.#list[i][1]; }
-
   toString() { return this.#list.map(([name, value]) => `${formEscape(name)}=${formEscape(value)}`).join("&"); }
 }
-define(URLSearchParams.prototype, Symbol.iterator, URLSearchParams.prototype.entries);
+iterable(URLSearchParams, p => pairsOfParams(p));
 
 const usv = v => String(v).toWellFormed();
 

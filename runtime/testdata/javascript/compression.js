@@ -12,7 +12,7 @@ test("round trips", async () => {
     for (const text of ["", "a", "text ".repeat(100000), noise]) {
       const small = await through(text, new CompressionStream(format)).bytes();
       equal(small.length < text.length + 100, true, `${format} of ${text.length}`);
-      if (text[1] === "e") equal(small.length < 3000, true, `${format} of ${text.length}`);
+      if (text.startsWith("text")) equal(small.length < 3000, true, `${format} of ${text.length}`);
       const back = await through(small, new DecompressionStream(format)).text();
       equal(back === text, true, `${format} of ${text.length}: ${back.length}`);
     }

@@ -229,3 +229,46 @@ test("what is not there says so", () => {
   equal(typeof process, "undefined");
   equal(navigator.userAgent, "Mayfly");
 });
+
+test("older encodings", () => {
+  const decode = (label, hex, options) => new TextDecoder(label, options).decode(Uint8Array.fromHex(hex));
+  for (const [label, hex, text] of [
+    ["shift_jis", "93fa967b", "日本"], ["gbk", "d6d0b9fa", "中国"], ["big5", "a4a4", "中"], ["euc-kr", "c7d1", "한"], ["latin2", "b180", "ą\x80"],
+    ["iso-2022-jp", "1b2442467c4b5c1b2842", "日本"], [" WINDOWS-1252\n", "80ff", "€ÿ"], ["koi8-r", "c1", "а"], ["shift_jis", "93", "\ufffd"],
+  ]) equal(decode(label, hex), text, label);
+  equal(new TextDecoder("GB2312").encoding, "gbk");
+  throws(() => decode("euc-jp", "ff", { fatal: true }), "TypeError");
+  for (const label of ["utf-7", "replacement", "iso-8859-2\u00a0", ""]) throws(() => new TextDecoder(label), "RangeError");
+  for (const label of ["shift_jis", "iso-2022-jp"]) {
+    const bytes = Uint8Array.fromHex(label === "shift_jis" ? "93fa967b" : "1b2442467c4b5c1b2842"), d = new TextDecoder(label);
+    equal([...bytes].map(b => d.decode(new Uint8Array([b]), { stream: true })).join("") + d.decode(), "日本", label);
+  }
+});
+
+test("iterators of pairs", () => {
+  const form = new FormData();
+  for (const name of "abc") form.append(name, name);
+  const seen = [];
+  for (const [name] of form) {
+    seen.push(name);
+    form.delete("b");
+  }
+  equal(seen.join(), "a,c");
+  equal(String(new Headers().keys()), "[object Headers Iterator]");
+  throws(() => new Headers([["a"]]), "TypeError");
+  throws(() => Headers.prototype.keys.call({}), "TypeError");
+});
+
+test("pipes", async () => {
+  const log = [];
+  const source = n => new ReadableStream({ pull(c) { n ? c.enqueue(n--) : c.close(); }, cancel(e) { log.push("cancel " + e); } });
+  const sink = fail => new WritableStream({
+    write(chunk) { if (chunk === fail) throw "no"; log.push(chunk); }, close() { log.push("close"); }, abort(e) { log.push("abort " + e); },
+  });
+  await source(2).pipeTo(sink());
+  equal(await source(3).pipeTo(sink(2)).catch(e => e), "no");
+  const controller = new AbortController();
+  controller.abort("stop");
+  equal(await source(2).pipeTo(sink(), { signal: controller.signal }).catch(e => e), "stop");
+  equal(log.join(), "2,1,close,3,cancel no,abort stop,cancel stop");
+});
