@@ -30,6 +30,8 @@ type Config struct {
 	Observer *telemetry.Observer
 	// Cron runs schedules; nil: nothing does.
 	Cron Schedules
+	// Invoke gives Functions payloads; nil: nothing does.
+	Invoke *Invokes
 	// Ledger knows what was used; nil if that is not kept.
 	Ledger *telemetry.Ledger
 	// Audit records what is changed, and what is refused. While it can't be written,

@@ -79,6 +79,11 @@ func deleteScript(r *request) error {
 			return err
 		}
 	}
+	if r.api.cfg.Invoke != nil {
+		if err := r.api.cfg.Invoke.Forget(r.Context(), r.account(), name); err != nil {
+			return err
+		}
+	}
 	return r.ok(map[string]string{"id": name})
 }
 

@@ -31,6 +31,8 @@ type Function struct {
 	NoPreviews bool `json:"no_previews,omitempty"`
 	// Schedules are its cron triggers.
 	Schedules []Schedule `json:"schedules,omitempty"`
+	// Invoke is about asynchronous invocations; nil is the default.
+	Invoke *InvokeConfig `json:"invoke,omitempty"`
 	// Versions are the ids of the newest ones and of those that serve, oldest first.
 	Versions []string `json:"versions"`
 	// Values are the ids of the sealed secrets of each Version that has any.

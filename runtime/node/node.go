@@ -41,6 +41,7 @@ type Node struct {
 	front    *trigger.HTTP
 	runner   *trigger.Runner
 	cron     *trigger.Cron
+	later    *trigger.Invocations
 	frontLn  *patientListener
 	tlsLn    *patientListener // nil without TLS
 	certs    *certs.Certs     // nil without TLS
@@ -105,6 +106,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	n.cron.Stop()
 	err := n.front.Shutdown(ctx)
 	n.cron.Shutdown(ctx)
+	n.later.Shutdown(ctx)
 	n.runner.Shutdown(ctx)
 	if n.admin != nil {
 		err = errors.Join(err, n.admin.Shutdown(ctx))
@@ -170,6 +172,9 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	n.closers = append(n.closers, n.registry.Close)
 	if err := n.openCron(ctx, data.Store, id); err != nil {
+		return err
+	}
+	if err := n.openInvocations(ctx, data.Store); err != nil {
 		return err
 	}
 	if err := n.openCerts(); err != nil {
@@ -286,7 +291,7 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	}
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
-			Registry: n.registry, Cron: n.cron, Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
+			Registry: n.registry, Cron: n.cron, Invoke: n.invokes(), Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
 			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, URL: n.url, Metrics: n.openMetrics(),
 			Failures: control.FailureLimits{PerAddress: n.cfg.AuthFailures}}),
 		ReadHeaderTimeout: 10 * time.Second,

@@ -42,7 +42,11 @@ func (r *Runner) Scheduled(ctx context.Context, find func() (*deploy.Active, err
 	if active.Version.Settings.Limits.WallMillis == 0 {
 		e.limits.Wall = scheduledWall
 	}
-	return r.await(ctx, active, snapshot, e), nil
+	ran := r.await(ctx, active, snapshot, e)
+	if response := e.answer.response; response != nil { // which nobody asked for
+		response.Body.Close()
+	}
+	return ran, nil
 }
 
 // scheduledRequest stands for the event where a guest knows requests only, and in
@@ -86,6 +90,14 @@ func (r *Runner) enter(ctx context.Context, find func() (*deploy.Active, error))
 	}
 }
 
+// full says to people that there was no place.
+func full(err error) error {
+	if errors.Is(err, gate.ErrFull) {
+		return host.Errorf(host.CodeUnavailable, "the Function, or the account, has too many requests at the same time; try again in a moment")
+	}
+	return err
+}
+
 // await runs a guest and waits for its end.
 func (r *Runner) await(ctx context.Context, active *deploy.Active, snapshot *runtime.Snapshot, e *event) (ran Ran) {
 	done := make(chan struct{})
@@ -95,8 +107,5 @@ func (r *Runner) await(ctx context.Context, active *deploy.Active, snapshot *run
 	}
 	r.begin(ctx, active, snapshot, e)
 	<-done
-	if r := e.answer.response; r != nil { // which nobody asked for
-		r.Body.Close()
-	}
 	return ran
 }
