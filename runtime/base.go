@@ -24,6 +24,9 @@ type base struct {
 	err    error
 }
 
+// hasBase: a node whose guests run in other processes has no code to make it with.
+func (r *Runtime) hasBase() bool { return r.cfg.Isolation == nil }
+
 // emptyWorker is what base has in its memory.
 const emptyWorker = `export default { fetch() {} };`
 

@@ -38,7 +38,7 @@ func (s *Snapshot) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode snapshot: %w", err)
 	}
-	if s.Engine != "" {
+	if s.Engine != "" && s.runtime.hasBase() {
 		b, err := s.runtime.base()
 		if err != nil {
 			return nil, fmt.Errorf("encode snapshot: %w", err)
@@ -136,6 +136,9 @@ func (r *Runtime) Restore(ctx context.Context, data []byte, module kv.Digest) (*
 func (r *Runtime) addBase(h snapshotHeader, image []byte) error {
 	if h.Base == "" {
 		return nil
+	}
+	if !r.hasBase() {
+		return fmt.Errorf("%w: it was kept by a node that runs guests itself", ErrStale)
 	}
 	b, err := r.base()
 	if err != nil {
