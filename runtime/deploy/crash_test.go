@@ -86,10 +86,6 @@ func TestCrash(t *testing.T) {
 			_, err := r.Deploy(context.Background(), deploy.Local, "hello", deploy.Upload{Module: newModule, Routes: routes(t, "new.example.com/*")})
 			return err
 		}, newModule},
-		"secret": {func(r *deploy.Registry) error {
-			_, err := r.SetSecrets(context.Background(), deploy.Local, "hello", "", map[string]*string{"A": new("1")})
-			return err
-		}, oldModule},
 		"delete": {func(r *deploy.Registry) error {
 			return r.Delete(context.Background(), deploy.Local, "hello", false)
 		}, nil},

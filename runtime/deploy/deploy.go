@@ -207,8 +207,8 @@ func (r *Registry) publish(next *snapshot) {
 			d.serving.previews.retire(nil)
 			continue
 		}
-		d.serving.previews.retire(func(version string) bool {
-			return slices.Contains(now.Versions, version) && !now.serves(version)
+		d.serving.previews.retire(func(a *Active) bool {
+			return slices.Contains(now.Versions, a.VersionID) && !now.serves(a.VersionID)
 		})
 	}
 }

@@ -60,7 +60,7 @@ func (r *Registry) RenameNamespace(ctx context.Context, account, id, title strin
 // background, also across restarts. One that an active Version is bound to
 // stays.
 func (r *Registry) DeleteNamespace(ctx context.Context, account, id string) error {
-	_, err := r.putNamespace(ctx, func(s *snapshot) (Namespace, error) {
+	ns, err := r.putNamespace(ctx, func(s *snapshot) (Namespace, error) {
 		ns, err := s.namespace(account, id)
 		if err != nil {
 			return ns, err
@@ -69,6 +69,7 @@ func (r *Registry) DeleteNamespace(ctx context.Context, account, id string) erro
 		return ns, s.checkUnbound(ns)
 	})
 	if err == nil {
+		r.retireBound(ns)
 		r.wakeEmpty()
 	}
 	return err

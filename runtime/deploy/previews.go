@@ -3,6 +3,8 @@ package deploy
 import (
 	"bytes"
 	"context"
+	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -31,14 +33,23 @@ func (p *previews) all() (list []*Active) {
 }
 
 // retire gives back those that keep does not want; all, for ever, if it is nil.
-func (p *previews) retire(keep func(version string) bool) {
+func (p *previews) retire(keep func(*Active) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.shut = p.shut || keep == nil
 	for id, a := range p.actives {
-		if keep == nil || !keep(id) {
+		if keep == nil || !keep(a) {
 			a.retire()
 			delete(p.actives, id)
+		}
+	}
+}
+
+// retireBound gives back the previews that are bound to a namespace which is deleted.
+func (r *Registry) retireBound(ns Namespace) {
+	for id, d := range r.current.Load().functions {
+		if id.account == ns.Account {
+			d.serving.previews.retire(func(a *Active) bool { return !a.Version.Settings.binds(ns.ID) })
 		}
 	}
 }
@@ -66,15 +77,21 @@ func (r *Registry) preview(s *snapshot, hostname []byte) *Serving {
 	a := d.serving.find(version)
 	if a == nil {
 		var err error
-		if a, err = r.openPreview(context.Background(), s, d, version); err != nil {
-			r.cfg.Logger.Error("open preview", "account", d.Account, "function", d.Name, "version", version, "err", err)
+		if a, err = r.openPreview(context.Background(), d, version); err != nil {
+			level := slog.LevelError
+			if _, ours := errors.AsType[*host.Error](err); ours { // of its account, and every request may find it again
+				level = slog.LevelDebug
+			}
+			r.cfg.Logger.Log(context.Background(), level, "open preview", "account", d.Account, "function", d.Name, "version", version, "err", err)
 			return nil
 		}
 	}
 	return &Serving{function: d.Name, versions: []servingVersion{{a, 100}}}
 }
 
-func (r *Registry) openPreview(ctx context.Context, s *snapshot, d *deployed, version string) (*Active, error) {
+// openPreview goes by what is current once it has p.mu: what was removed since the
+// lookup stays removed.
+func (r *Registry) openPreview(ctx context.Context, d *deployed, version string) (*Active, error) {
 	p := d.serving.previews
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +101,15 @@ func (r *Registry) openPreview(ctx context.Context, s *snapshot, d *deployed, ve
 	if p.shut {
 		return nil, host.Errorf(host.CodeNotFound, "the Function was deleted")
 	}
-	a, err := r.activateStored(ctx, s, d.Function, version)
+	s := r.current.Load()
+	now := s.functions[d.id()]
+	if now == nil || !slices.Contains(now.Versions, version) {
+		return nil, errNoVersion(d.Name, version)
+	}
+	if a := now.serving.find(version); a != nil {
+		return a, nil
+	}
+	a, err := r.activateStored(ctx, s, now.Function, version)
 	if err == nil {
 		p.actives[version] = a
 	}

@@ -186,3 +186,8 @@ func (l Limits) host() host.Limits {
 func invalid(format string, args ...any) error {
 	return host.Errorf(host.CodeInvalid, format, args...)
 }
+
+// binds reports whether a namespace is bound.
+func (s *Settings) binds(namespace string) bool {
+	return slices.ContainsFunc(s.KVNamespaces, func(b KVNamespace) bool { return b.ID == namespace })
+}

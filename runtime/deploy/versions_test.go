@@ -243,6 +243,25 @@ func TestPreviewsRun(t *testing.T) {
 	}
 }
 
+// A preview does not write into a namespace that was deleted: nobody would remove that.
+func TestPreviewOfDeletedNamespace(t *testing.T) {
+	r := newNode(t).open(t)
+	ns := mustNamespace(t, r, deploy.Local, "test")
+	mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(1)})
+	idle := mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(2), Idle: true,
+		Settings: deploy.Settings{KVNamespaces: []deploy.KVNamespace{{Binding: "STORE", ID: ns.ID}}}})
+	host := r.PreviewHost(deploy.Local, "hello", idle.ID, "")
+	if got := lookup(r, host, "/"); got != idle.ID {
+		t.Fatalf("got version %q, want %s", got, idle.ID)
+	}
+	if err := r.DeleteNamespace(t.Context(), deploy.Local, ns.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := lookup(r, host, "/"); got != "" {
+		t.Errorf("version %s is still bound to the namespace", got)
+	}
+}
+
 // Old Versions go, but for those that serve.
 func TestPrune(t *testing.T) {
 	n, key := newNode(t), secret.NewKey()
