@@ -10,6 +10,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/runtime/audit"
 	"github.com/mayfly-run/mayfly/runtime/control"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
 func mustAudit(t *testing.T, path string) (list []audit.Entry) {
@@ -49,7 +50,16 @@ func TestAudit(t *testing.T) {
 		{call{method: "PATCH", path: scripts + "/hello/secrets-bulk", body: `{"secrets":{"A":{"text":"canary"},"B":{"text":"canary"},"FIRST":null}}`},
 			"PATCH accounts/{account}/workers/scripts/{script}/secrets-bulk", target{"script": "hello", "secrets": "A B", "deleted_secrets": "FIRST", "version": "*"}, 200},
 		{call{method: "DELETE", path: secrets + "/A"}, "DELETE accounts/{account}/workers/scripts/{script}/secrets/{secret}", target{"script": "hello", "secret": "A", "version": "*"}, 200},
-		{call{method: "PUT", path: scripts + "/hello/routes", body: `["example.com/*"]`}, "PUT accounts/{account}/workers/scripts/{script}/routes", target{"script": "hello"}, 200},
+		{call{method: "PUT", path: scripts + "/hello/routes", body: `["example.com/*"]`}, "PUT accounts/{account}/workers/scripts/{script}/routes", target{"script": "hello", "routes": "example.com/*"}, 200},
+		{call{method: "PUT", path: scripts + "/hello/routes", body: `["canary.example.com/*", "?"]`}, "PUT accounts/{account}/workers/scripts/{script}/routes", target{"script": "hello"}, 400},
+		{call{method: "PUT", path: "/accounts/local/workers/domains", body: `{"hostname":"www.example.com","service":"hello"}`}, "PUT accounts/{account}/workers/domains", target{"script": "hello", "domain": "www.example.com"}, 200},
+		{call{method: "PUT", path: scripts + "/hello/domains/records", body: `{"origins":[{"hostname":"a.example.com"},{"hostname":"b.example.com"}],"override_existing_origin":true}`},
+			"PUT accounts/{account}/workers/scripts/{script}/domains/records", target{"script": "hello", "domains": "a.example.com b.example.com", "override": "true"}, 200},
+		{call{method: "DELETE", path: "/accounts/local/workers/domains/" + mustDomain(t, "a.example.com")}, "DELETE accounts/{account}/workers/domains/{domain}",
+			target{"script": "hello", "hostname": "a.example.com", "domain": "*"}, 200},
+		{call{method: "POST", path: scripts + "/hello/versions/prune", body: `{"keep":1}`}, "POST accounts/{account}/workers/scripts/{script}/versions/prune", target{"script": "hello", "removed": "*"}, 200},
+		{call{method: "POST", path: scripts + "/hello/subdomain", body: `{"enabled":false,"previews_enabled":true}`}, "POST accounts/{account}/workers/scripts/{script}/subdomain",
+			target{"script": "hello", "enabled": "false", "previews_enabled": "true"}, 200},
 		{call{method: "DELETE", path: scripts + "/hello"}, "DELETE accounts/{account}/workers/scripts/{script}", target{"script": "hello"}, 200},
 		{call{method: "DELETE", path: scripts + "/hello"}, "DELETE accounts/{account}/workers/scripts/{script}", target{"script": "hello"}, 404},
 		{call{method: "POST", path: "/accounts/local/storage/kv/namespaces", body: `{"title":"x"}`}, "POST accounts/{account}/storage/kv/namespaces", target{"namespace": "*"}, 200},
@@ -92,6 +102,16 @@ func TestAudit(t *testing.T) {
 			t.Errorf("the log has %q", text)
 		}
 	}
+}
+
+// mustDomain is the id of a custom domain.
+func mustDomain(t *testing.T, hostname string) string {
+	t.Helper()
+	route, err := deploy.DomainRoute(hostname, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return route.ID()
 }
 
 // merged is a target that may have been nil.

@@ -2,6 +2,7 @@ package control
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -85,6 +86,15 @@ func addRoutes(r *request) error {
 }
 
 func removeRoute(r *request) error {
+	f, _, err := r.function()
+	if err != nil {
+		return err
+	}
+	for _, route := range f.Routes {
+		if route.ID() == r.params["route"] {
+			r.note("pattern", route.Pattern.String())
+		}
+	}
 	if _, err := r.api.registry.RemoveRoute(r.Context(), r.account(), r.params["script"], r.params["route"]); err != nil {
 		return err
 	}
@@ -103,7 +113,17 @@ func (r *request) readRoutes() ([]deploy.Route, error) {
 	if i := slices.IndexFunc(routes, func(route deploy.Route) bool { return route.CustomDomain }); i >= 0 {
 		return nil, badRequest("%q is a custom domain; put it at /workers/domains", routes[i].Host())
 	}
+	r.note("routes", listOf(routes, func(route deploy.Route) string { return route.Pattern.String() }))
 	return append([]deploy.Route{}, routes...), nil
+}
+
+// listOf are the texts of some routes, for the audit log.
+func listOf(routes []deploy.Route, text func(deploy.Route) string) string {
+	var list []string
+	for _, route := range routes {
+		list = append(list, text(route))
+	}
+	return strings.Join(list, " ")
 }
 
 // domainJSON is a custom domain. A node has no zones: they are the host itself.
@@ -191,6 +211,8 @@ func deleteDomain(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.note("script", h.Function)
+	r.note("hostname", h.Host())
 	if _, err := r.api.registry.RemoveRoute(r.Context(), r.account(), h.Function, h.ID()); err != nil {
 		return err
 	}
@@ -232,6 +254,8 @@ func putDomainRecords(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.note("domains", listOf(routes, deploy.Route.Host))
+	r.note("override", strconv.FormatBool(in.Override))
 	f, err := r.api.registry.SetDomains(r.Context(), r.account(), r.params["script"], routes, in.Override)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package control
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host/js"
@@ -124,6 +125,8 @@ func setSubdomain(r *request) error {
 	if in.PreviewsEnabled != nil {
 		previews = *in.PreviewsEnabled
 	}
+	r.note("enabled", strconv.FormatBool(in.Enabled))
+	r.note("previews_enabled", strconv.FormatBool(previews))
 	f, err := r.api.registry.SetHosts(r.Context(), r.account(), r.params["script"], in.Enabled, previews)
 	if err != nil {
 		return err

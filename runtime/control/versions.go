@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -142,6 +143,7 @@ func pruneVersions(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.note("removed", strings.Join(removed, " "))
 	return r.ok(map[string]any{"removed": append([]string{}, removed...)})
 }
 
