@@ -131,6 +131,26 @@ func TestScheduledNative(t *testing.T) {
 	})
 }
 
+func TestScheduledFail(t *testing.T) {
+	var m hosttest.Module
+	f, _ := native.New().Modules()[0].Find("scheduled_fail")
+	fail := m.Import("mayfly", "scheduled_fail", f.Params, f.Results)
+	r := respond(&m)
+	m.Memory(1)
+	m.Data(0, []byte("no backup today"))
+	m.Func("fetch", nil, nil, nil, answer(r, 0), hosttest.I32Const(0), hosttest.I32Const(15), hosttest.Call(fail), hosttest.I32Const(-3), i32Ne, trapIf)
+	m.Func("scheduled", nil, nil, nil, hosttest.I32Const(0), hosttest.I32Const(15), hosttest.Call(fail), trapIf)
+	everyEngine(t, func(t *testing.T, r *runtime.Runtime) {
+		s := mustLoad(t, r, m.Bytes())
+		if got, _ := schedule(t, s); got.outcome != host.OutcomeException || got.err.Error() != "no backup today" {
+			t.Errorf("got %v, %v", got.outcome, got.err)
+		}
+		if got := ask(t, mustPrepare(t, s, host.Limits{}), "/", host.Limits{}); got.outcome != host.OutcomeOK {
+			t.Errorf("a request: got %v, %v", got.outcome, got.err)
+		}
+	})
+}
+
 func TestScheduledSignature(t *testing.T) {
 	var m hosttest.Module
 	m.Memory(1)

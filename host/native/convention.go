@@ -63,7 +63,12 @@ func complaint(s *abi.Shape, entry abi.Signature, exported bool) error {
 
 // Enter shows a WASI guest the Function's text variables and secrets; its output goes to
 // the log, which is what nil Stdout and Stderr mean.
-func (c *convention) Enter(call *host.Call) { call.Env = call.Bindings.Environ }
+func (c *convention) Enter(call *host.Call) {
+	call.Env = call.Bindings.Environ
+	if call.Scheduled != nil {
+		call.Guest = nil // no failure yet
+	}
+}
 
 // Leave judges how the entry point ended. What a WASI guest printed last goes to
 // the log even if it lacks a line's end.
@@ -75,7 +80,10 @@ func (c *convention) Leave(call *host.Call, err error) error {
 	if err != nil {
 		return err
 	}
-	if !call.Responded && call.Scheduled == nil {
+	if call.Scheduled != nil {
+		return judgeScheduled(call)
+	}
+	if !call.Responded {
 		return host.Errorf(host.CodeState, "the guest returned without an answer: call respond or respond_stream before fetch returns")
 	}
 	return nil

@@ -16,14 +16,15 @@ type Scheduled struct {
 
 // HandleScheduled registers the handler of scheduled events, which the Function's
 // cron triggers send. Call it from func init, as Handle. The last call counts. If
-// the handler returns an error, the error goes to the log and the run has failed;
-// it is not tried again. There is nobody to answer. What the handler gave to
+// the handler returns an error, that goes to the log, and the run has failed for that
+// reason; it is not tried again. There is nobody to answer. What the handler gave to
 // WaitUntil runs after it.
 func HandleScheduled(h func(*Scheduled) error) {
 	host.HandleScheduled(func() {
 		cron, millis := host.Scheduled()
 		if err := h(&Scheduled{Cron: cron, Time: time.UnixMilli(millis).UTC()}); err != nil {
-			host.Abort(err.Error())
+			Log(LevelError, err.Error())
+			host.FailScheduled(err.Error())
 		}
 	})
 }

@@ -2,6 +2,7 @@ package mayfly_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,10 +28,15 @@ func TestHandleScheduled(t *testing.T) {
 }
 
 func TestScheduledFails(t *testing.T) {
-	mayfly.HandleScheduled(func(*mayfly.Scheduled) error { return errors.New("no backup today") })
+	after := false
+	mayfly.HandleScheduled(func(*mayfly.Scheduled) error {
+		mayfly.WaitUntil(func() { after = true })
+		return errors.New("no backup today")
+	})
 	node := new(mayflytest.Node)
-	if err := node.RunScheduled("* * * * *", time.Now()); !errors.Is(err, mayflytest.ErrScheduled) {
-		t.Errorf("got %v", err)
+	err := node.RunScheduled("* * * * *", time.Now())
+	if !errors.Is(err, mayflytest.ErrScheduled) || !strings.HasSuffix(err.Error(), ": no backup today") || !after {
+		t.Errorf("got %v, after %v", err, after)
 	}
 	if logs := node.Logs(); len(logs) != 1 || logs[0].Text != "no backup today" {
 		t.Errorf("logged %v", logs)

@@ -2,6 +2,7 @@ package mayflytest
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"github.com/mayfly-run/mayfly/sdk/go/internal/host"
 )
 
-// ErrScheduled is what RunScheduled returns when the handler failed. The log says why.
+// ErrScheduled is what RunScheduled returns, with the reason, when the handler failed.
 var ErrScheduled = errors.New("the scheduled event failed")
 
 // scheduled is a scheduled event, as host.Node shows it to the SDK.
@@ -17,7 +18,10 @@ type scheduled struct {
 	*invocation
 	cron string
 	at   time.Time
+	fail string // why it failed; empty if it did not
 }
+
+func (s *scheduled) FailScheduled(reason string) { s.fail = reason }
 
 func (s *scheduled) Scheduled() (string, int64) { return s.cron, s.at.UnixMilli() }
 
@@ -39,6 +43,10 @@ func (n *Node) RunScheduled(cron string, at time.Time) (err error) {
 			panic(v)
 		}
 	}()
-	host.InvokeScheduled(&scheduled{inv, cron, at})
+	s := &scheduled{invocation: inv, cron: cron, at: at}
+	host.InvokeScheduled(s)
+	if s.fail != "" {
+		return fmt.Errorf("%w: %s", ErrScheduled, s.fail)
+	}
 	return nil
 }

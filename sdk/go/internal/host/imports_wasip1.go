@@ -44,6 +44,10 @@ func scheduledCron(buf *byte, size uint32) int32
 //go:wasmimport mayfly scheduled_time
 func scheduledTime() int64
 
+//go:wasmimport mayfly scheduled_fail
+//go:noescape
+func scheduledFail(reason string) int32
+
 //go:wasmimport mayfly respond
 //go:noescape
 func respond(status uint32, fields, body string) int32

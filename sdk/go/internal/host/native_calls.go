@@ -15,6 +15,7 @@ func RequestClient() string                       { return current().RequestClie
 func RequestFields() []Field                      { return current().RequestFields() }
 func RequestBody() (io.ReadCloser, error)         { return current().RequestBody(), nil }
 func Scheduled() (string, int64)                  { return current().Scheduled() }
+func FailScheduled(reason string)                 { current().FailScheduled(reason) }
 func Detach() error                               { return current().Detach() }
 func Abort(reason string)                         { current().Abort(reason) }
 func OpenKV(name string) (Namespace, error)       { return current().OpenKV(name) }

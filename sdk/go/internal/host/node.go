@@ -14,6 +14,7 @@ type Node interface {
 	RequestFields() []Field
 	RequestBody() io.ReadCloser
 	Scheduled() (cron string, millis int64)
+	FailScheduled(reason string)
 	Respond(status int, fields []Field, body []byte) error
 	RespondStream(status int, fields []Field) (io.WriteCloser, error)
 	Detach() error
