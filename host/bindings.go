@@ -1,6 +1,10 @@
 package host
 
-import "github.com/mayfly-run/mayfly/kv"
+import (
+	"time"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
 
 // Bindings are the capabilities that one Version was given, resolved when it
 // was deployed. They are immutable and shared by its Invocations.
@@ -17,6 +21,8 @@ type Bindings struct {
 	Fetchers map[string]Fetcher
 	// RateLimits say whether something happens too often.
 	RateLimits map[string]RateLimiter
+	// Cache is the account's; nil keeps nothing.
+	Cache Cache
 	// Egress narrows where fetch may go to these hosts: names, or "*." and a
 	// name for its subdomains. Nil narrows nothing; empty allows nothing.
 	Egress []string
@@ -27,6 +33,28 @@ type RateLimiter interface {
 	// Limit counts one event of key, which it does not keep, and reports whether it
 	// is within the limit.
 	Limit(key []byte) (bool, error)
+}
+
+// Cache keeps responses for the Functions of an account, as long as they may be kept
+// and there is room. It is safe for concurrent use.
+type Cache interface {
+	// Put keeps r if it is to be kept, and says so. The bytes of r are the cache's from
+	// then on.
+	Put(key string, r CachedResponse) bool
+	// Match is what a request with these headers gets: all that is kept under key, a
+	// part of it, or that it has not changed. Its bytes must not be changed.
+	Match(key string, request Headers) (CachedResponse, bool)
+	// Delete reports whether something was kept under key.
+	Delete(key string) bool
+}
+
+// CachedResponse is a response that a Cache keeps. The times are set by the cache.
+type CachedResponse struct {
+	Status  int
+	Headers Headers
+	Body    []byte
+	Stored  time.Time
+	Expires time.Time
 }
 
 // EnvValue is a variable or a secret. A JSON variable is its JSON text.

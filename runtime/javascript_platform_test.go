@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/cache"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/kv"
@@ -83,6 +84,7 @@ func bound(t *testing.T) runtime.Setup {
 		Env: map[string]host.EnvValue{"NAME": {Value: "value"}, "CONFIG": {Value: `{"list":[1,2]}`, JSON: true}, "A_SECRET": {Value: "hidden", Secret: true}},
 		KV:  map[string]kv.Store{"STORE": memkv.New(memkv.Config{Now: s.Now})},
 
+		Cache:      cache.New(cache.Config{}).Of("local"),
 		RateLimits: map[string]host.RateLimiter{"LIMITER": &fewTimes{left: 2}},
 		Fetchers:   map[string]host.Fetcher{"AUTH": hosttest.Fetcher(up.fetch)},
 	}}

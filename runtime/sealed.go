@@ -38,6 +38,7 @@ func sealedCall(setup Setup) *host.Call {
 	for name := range setup.Bindings.RateLimits {
 		bindings.RateLimits[name] = sealedLimiter{}
 	}
+	bindings.Cache = nil // has nothing, and keeps nothing
 	return &host.Call{ID: "initialisation", Services: &services, Bindings: &bindings, Limits: setup.Limits, Responder: sealedResponder{}}
 }
 

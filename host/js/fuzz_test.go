@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/cache"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/kv"
@@ -16,7 +17,7 @@ import (
 
 // texts are what the guest of FuzzCall finds in its memory.
 var texts = []string{"STORE\x00key", `{"binding":"STORE","key":"k","expirationTtl":60,"metadata":1}`, `{"binding":"STORE","limit":1,"cursor":"x"}`,
-	"\x00GET\x00http://example.com/\x00a\x00b\x00", "AUTH\x00POST\x00http://a/\x00", "LIMITER\x00k", "http://user@host:1/a?b#c", "SHA-256", "text\xff\xed\xa0\x80", "1"}
+	"\x00GET\x00http://example.com/\x00a\x00b\x00", "AUTH\x00POST\x00http://a/\x00", "LIMITER\x00k", "http://user@host:1/a?b#c", "SHA-256", "gzip", `[{"selector":"p","Element":true}]`, "\x00https://a/\x00etag\x00x\x00", `{"name":"Ed25519","format":"jwk"}`, "text\xff\xed\xa0\x80", "1"}
 
 // everything is an Invocation with something behind each operation.
 func everything(t testing.TB) hosttest.Invocation {
@@ -30,6 +31,7 @@ func everything(t testing.TB) hosttest.Invocation {
 			Env:      map[string]host.EnvValue{"NAME": {Value: "value"}, "S": {Value: "s", Secret: true}},
 			KV:       map[string]kv.Store{"STORE": memkv.New(memkv.Config{Now: services.Now})},
 			Fetchers: map[string]host.Fetcher{"AUTH": hosttest.Fetcher(answering)},
+			Cache:    cache.New(cache.Config{Bytes: 1 << 20}).Of("local"),
 		},
 		Limits: host.Limits{Wall: 50 * time.Millisecond, AfterResponse: 50 * time.Millisecond, Subrequests: 6, KVOperations: 20, Log: 100, Held: 1000, Response: 100},
 	}
@@ -51,7 +53,7 @@ func FuzzCall(f *testing.F) {
 		}
 		f.Add(program)
 	}
-	for op := range byte(40) { // each by itself, and then what it began
+	for op := range byte(70) { // each by itself, and then what it began
 		for _, s := range texts {
 			offset, n := at(s)
 			seed([]byte{op, 1, offset, n, offset, n}, []byte{255, 0, 0, 0, 0, 0}, []byte{op, 1, offset, n, 0, 0}, []byte{255, 0, 0, 0, 0, 0})

@@ -26,6 +26,7 @@ var operations = slices.Concat(
 	subtleOps,
 	compressOps,
 	rewriteOps,
+	cacheOps,
 	urlOps,
 	kvOps,
 	fetchOps,

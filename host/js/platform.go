@@ -18,7 +18,8 @@ var parts = []string{
 	"host", "events", "encoding", "url", "headers",
 	"streams", "writable", "pipe", "transform",
 	"blob", "body", "request", "response", "fetch", "timers",
-	"algorithms", "keys", "subtle", "crypto", "clone", "globals", "compression", "patternparse", "urlpattern", "htmlrewriter", "kv", "console", "scheduled", "worker",
+	"algorithms", "keys", "subtle", "crypto", "clone",
+	"globals", "compression", "patternparse", "urlpattern", "htmlrewriter", "cache", "kv", "console", "scheduled", "worker",
 }
 
 // Platform is the source of the platform: a function of those of the

@@ -112,6 +112,7 @@ func (r *Registry) bind(s *snapshot, f Function, v Version) (*host.Bindings, err
 	b.Env, b.Environ = v.Settings.env()
 	b.Fetchers = r.fetchers(f.Account, v.Settings.Services)
 	b.RateLimits = r.limiters(f.Account, v.Settings.RateLimits)
+	b.Cache = r.cfg.Cache.Of(f.Account)
 	for _, want := range v.Settings.KVNamespaces {
 		ns, err := s.namespace(f.Account, want.ID)
 		if err != nil {

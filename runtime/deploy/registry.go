@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/cache"
 	"github.com/mayfly-run/mayfly/host/ratelimit"
 	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
@@ -58,6 +59,8 @@ type Config struct {
 	// Assets has the bytes of static files; default: with assets.DefaultMemory.
 	Assets      *assets.Server
 	AssetLimits AssetLimits
+	// Cache has what Workers put into their caches; default: one of the default size.
+	Cache *cache.Cache
 	// Schedules is how many an account may have; default DefaultSchedules.
 	Schedules int
 	Now       func() time.Time // default: time.Now
@@ -140,6 +143,9 @@ func setDefaults(cfg *Config) error {
 	}
 	if cfg.Room == nil {
 		cfg.Room = func(int64) error { return nil }
+	}
+	if cfg.Cache == nil {
+		cfg.Cache = cache.New(cache.Config{Now: cfg.Now})
 	}
 	if cfg.Assets == nil {
 		cfg.Assets = assets.NewServer(cfg.Blobs, 0)
