@@ -94,6 +94,15 @@ func (d *deployCommand) run(c *cobra.Command, path string) error {
 			return fmt.Errorf("the Function is deployed, but its cron triggers are as they were: %w", err)
 		}
 	}
+	if v := m.Invoke; v != nil {
+		config := api.InvokeConfig{Retries: v.Retries}
+		if v.OnFailure != (deploy.Destination{}) {
+			config.OnFailure = &v.OnFailure
+		}
+		if err := client.SetInvokeConfig(c.Context(), m.Name, config); err != nil {
+			return fmt.Errorf("the Function is deployed, but [invoke] is not in force: %w", err)
+		}
+	}
 	d.tell(made.Mayfly.Wants)
 	if d.json {
 		return printJSON(d.stdio.Out, made)

@@ -52,3 +52,15 @@ func (c *Client) InvokeLater(ctx context.Context, script, contentType string, pa
 	_, err = c.envelope(ctx, http.MethodPost, c.account("workers", "scripts", script, "invoke")+"?async=true", contentType, bytes.NewReader(payload), &out)
 	return out.ID, err
 }
+
+// InvokeConfig says what becomes of payloads for later that fail.
+type InvokeConfig struct {
+	Retries   *int64 `json:"retries,omitempty"` // nil: the default
+	OnFailure any    `json:"on_failure,omitempty"`
+}
+
+// SetInvokeConfig replaces that of a Function.
+func (c *Client) SetInvokeConfig(ctx context.Context, script string, config InvokeConfig) error {
+	_, err := c.send(ctx, http.MethodPut, c.account("workers", "scripts", script, "invoke-config"), config, nil)
+	return err
+}

@@ -46,6 +46,7 @@ type Manifest struct {
 	Assets            *AssetsFolder   `json:"assets,omitempty"` // nil: there are no static files
 	Limits            Limits          `json:"limits,omitzero"`
 	Triggers          Triggers        `json:"triggers,omitzero"`
+	Invoke            *Invoke         `json:"invoke,omitempty"` // nil: that of the Function stays
 	Build             Build           `json:"build,omitzero"`
 	Dev               Dev             `json:"dev,omitzero"`
 	Egress            *Egress         `json:"egress,omitempty"` // nil: nothing is narrowed

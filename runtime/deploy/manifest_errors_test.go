@@ -28,7 +28,7 @@ func manifestErrors() map[string]struct {
 			`2:1: unknown key "memory" in [limits]: did you mean "memory_mb"?`,
 		}},
 		"unknown, nothing near": {"frobnicate = 1\n[build]\nupload = 1", []string{
-			`1:1: unknown key "frobnicate" at the top level, which may have account_id, assets, build, compatibility_date, dev, egress, env, kv_namespaces, limits, main, name, ratelimits, route, routes, services, snapshot, triggers, vars, version_metadata`,
+			`1:1: unknown key "frobnicate" at the top level, which may have account_id, assets, build, compatibility_date, dev, egress, env, invoke, kv_namespaces, limits, main, name, ratelimits, route, routes, services, snapshot, triggers, vars, version_metadata`,
 			`3:1: unknown key "upload" in [build], which may have command, cwd, watch_dir`,
 		}},
 		"unknown in the second element": {"[[kv_namespaces]]\nbinding = 'A'\n\n[[kv_namespaces]]\nbinding = 'B'\n  idd = 'x'", []string{
@@ -54,6 +54,11 @@ func manifestErrors() map[string]struct {
 			`5:15: entry 4 of "crons" wants a string, not 5`,
 			`7:1: unknown key "cron" in [env.a.triggers]: did you mean "crons"?`,
 			`9:9: "crons" wants a list of cron expressions, not a string`,
+		}},
+		"payloads": {"[invoke]\nretries = 3\non_failure = { function = 'a', kv_namespace = 'b' }\n[env.a.invoke]\non_failures = 1", []string{
+			`2:11: "retries" wants a whole number from 0 to 2, not 3`,
+			`3:32: "function" and "kv_namespace" stand in [invoke.on_failure]; keep one of them`,
+			`5:1: unknown key "on_failures" in [env.a.invoke]: did you mean "on_failure"?`,
 		}},
 		"static files": {"[assets]\nbinding = 'A'\nhtml_handling = 'auto'\nnot_found_handling = 404\nrun_worker_first = ['api/*']\n[vars]\nA = 'b'\n[env.a.assets]\ndirectory = ''\nrun_worker_first = 'all'", []string{
 			`1:1: "directory" is missing in [assets]`,

@@ -27,6 +27,7 @@ func newDecoder(f *tomlfile.File) *decoder {
 	d.Belongs("", d.topFields(&Manifest{}, nil))
 	d.Belongs("assets", d.assetsFolder(&AssetsFolder{}, nil))
 	d.Belongs("limits", d.limits(&Limits{}))
+	d.Belongs("invoke", d.invoke(&Invoke{}))
 	d.Belongs("triggers", d.triggers(&Triggers{}))
 	d.Belongs("build", d.build(&Build{}))
 	d.Belongs("dev", d.dev(&Dev{}))
@@ -132,6 +133,10 @@ func (d *decoder) stageFields(m *Manifest) fields {
 		"limits": func(it item) {
 			m.Limits = Limits{}
 			d.Table(it, d.limits(&m.Limits))
+		},
+		"invoke": func(it item) {
+			m.Invoke = &Invoke{}
+			d.Table(it, d.invoke(m.Invoke))
 		},
 		"triggers": func(it item) {
 			m.Triggers = Triggers{}
