@@ -23,7 +23,9 @@ from Go through cgo and has its defaults: instances allocated on demand, memory 
 not offered to Go. "epochs" makes its guests interruptible, as Mayfly's always are. "pre-initialised" is the module as
 wizer leaves it; without, the guest initialises itself in each request.
 HTTP: a process for each server, and one for the load, on the same cores. workerd answers from JavaScript on one thread
-and keeps its isolate from request to request; the rows with one processor are for comparison with it.
+and keeps its isolate from request to request; the rows with one processor are for comparison with it. Of the rows with
+JavaScript both run the same bundle, asked on 32 connections for hello and on 4 for those that compute: workerd compiles
+it to machine code, Mayfly interprets it, in a state that is fresh for each request.
 `
 
 // head says what was measured, with what and where.

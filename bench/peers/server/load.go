@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,15 +17,22 @@ import (
 	"github.com/mayfly-run/mayfly/bench/peers/report"
 )
 
-// Connections is how many requests are under way at any time.
-const Connections = 32
+// How many requests are under way at any time: where the server is measured, and where
+// the program that it runs is, of which each answer takes long.
+const (
+	Connections    = 32
+	FewConnections = 4
+)
 
 // Load loads a URL for as long as d says with the program "mayfly bench http",
 // a process of its own for each load. Every answer must be a 200 of so many
 // bytes as answer has.
-func Load(ctx context.Context, mayfly, url, answer string, d time.Duration) (report.Sample, error) {
+func Load(ctx context.Context, mayfly, url, answer string, connections int, d time.Duration) (report.Sample, error) {
 	out, err := exec.CommandContext(ctx, mayfly, "bench", "http", url, "--json",
-		"--connections", strconv.Itoa(Connections), "--duration", d.String()).Output()
+		"--connections", strconv.Itoa(connections), "--duration", d.String()).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return report.Sample{}, fmt.Errorf("load %s: %w\n%s", url, err, exit.Stderr)
+	}
 	if err != nil {
 		return report.Sample{}, fmt.Errorf("load %s: %w", url, err)
 	}
