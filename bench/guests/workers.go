@@ -21,7 +21,7 @@ func Workers(root string) []Worker {
 	return []Worker{
 		{"hello", "hello", file("hello")},
 		{"template", "26447", file("template")},
-		{"markdown", "9381 20758", file("markdown")},
+		{"markdown", "4665 10354", file("markdown")},
 		{"json", "100371 97225", file("json")},
 	}
 }

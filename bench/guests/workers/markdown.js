@@ -1,4 +1,4 @@
-// Renders a text of 10 KB by the npm package marked.
+// Renders a text of 5 KB by the npm package marked.
 import { marked } from "marked";
 
 const section = i => `## Section ${i}
@@ -20,7 +20,7 @@ const x = ${i} < 2 && "text";
 > quoted, on
 > two lines
 `;
-const text = Array.from({ length: 36 }, (_, i) => section(i)).join("\n");
+const text = Array.from({ length: 18 }, (_, i) => section(i)).join("\n");
 
 export default {
   fetch() {
