@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -109,6 +110,22 @@ func (r *reader) closed() string {
 		if err != nil {
 			return err.Error()
 		}
+	}
+}
+
+// One account can't take all tails of the node.
+func TestTailsOfAccount(t *testing.T) {
+	o := telemetry.NewObserver(telemetry.ObserverConfig{})
+	var err error
+	n := 0
+	for ; err == nil && n < 1100; n++ {
+		_, err = o.OpenTail("greedy", fmt.Sprint("f", n/5), telemetry.Filter{}, nil)
+	}
+	if host.CodeOf(err) != host.CodeLimit || !strings.Contains(err.Error(), "account greedy") || n > 200 {
+		t.Errorf("tail %d: got %v", n, err)
+	}
+	if _, err := o.OpenTail("other", "f", telemetry.Filter{}, nil); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // What tails may have.
 const (
 	tailsOfFunction = 10
+	tailsOfAccount  = 100
 	tailsOfNode     = 1000
 	tailLife        = 6 * time.Hour
 	connectWithin   = 5 * time.Minute
@@ -75,10 +76,13 @@ func (o *Observer) OpenTail(account, name string, f Filter, alive func() bool) (
 	o.expireTails(now)
 	o.tails.mu.Lock()
 	defer o.tails.mu.Unlock()
-	same := 0
+	same, ours := 0, 0
 	for _, other := range o.tails.all {
-		if other.Account == account && other.Function == name {
-			same++
+		if other.Account == account {
+			ours++
+			if other.Function == name {
+				same++
+			}
 		}
 	}
 	switch {
@@ -86,6 +90,8 @@ func (o *Observer) OpenTail(account, name string, f Filter, alive func() bool) (
 		return nil, host.Errorf(host.CodeUnavailable, "%v", ErrTailDrained)
 	case same >= tailsOfFunction:
 		return nil, host.Errorf(host.CodeLimit, "%s has %d tails already; end one of them", name, same)
+	case ours >= tailsOfAccount:
+		return nil, host.Errorf(host.CodeLimit, "account %s has %d tails already; end one of them", account, ours)
 	case len(o.tails.all) >= tailsOfNode:
 		return nil, host.Errorf(host.CodeLimit, "the node has %d tails already; end one of them", tailsOfNode)
 	}
