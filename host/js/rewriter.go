@@ -33,6 +33,13 @@ type rewriting struct {
 	paid int64 // of Tested
 }
 
+// pay has the guest pay for what was tested since.
+func (w *rewriting) pay() {
+	n := w.Tested - w.paid
+	w.paid = w.Tested
+	w.call.Work(matchWeight * n)
+}
+
 func (w *rewriting) Close() error {
 	w.Rewriter.Close()
 	w.call.Release(rewriterSize)
@@ -76,7 +83,9 @@ func openRewriter(q *query) (kind, error) {
 	if err := q.Hold(rewriterSize); err != nil {
 		return 0, err
 	}
-	return q.open(&rewriting{rewrite.New(handlers), q.Call, 0})
+	w := &rewriting{rewrite.New(handlers), q.Call, 0}
+	w.Pay = w.pay
+	return q.open(w)
 }
 
 // rewriterWrite gives data, at most chunkSize bytes, to the rewriter of the handle n.
@@ -111,8 +120,6 @@ func rewriterNext(q *query) (kind, error) {
 		return 0, err
 	}
 	raw, event, nextErr := w.Next()
-	q.Work(matchWeight * (w.Tested - w.paid))
-	w.paid = w.Tested
 	switch {
 	case nextErr == io.EOF:
 		return null, nil

@@ -118,6 +118,52 @@ func TestBounds(t *testing.T) {
 }
 
 // What comes out is what came in, however it was cut, and so are the events.
+// Selectors that almost match take time with their length and with the depth of the
+// document, and not with one to the power of the other.
+func TestSelectorsOfDeepDocuments(t *testing.T) {
+	for _, selector := range []string{"x" + strings.Repeat(" div", 20), "x > " + strings.Repeat("div ", 20) + "> div", "p:not(x" + strings.Repeat(" div", 20) + ")"} {
+		r := rewrite.New([]rewrite.Handler{{Selector: mustSelector(t, selector), Element: true}})
+		defer r.Close()
+		r.Write([]byte(strings.Repeat("<div>", 100)))
+		r.End()
+		for {
+			if _, _, err := r.Next(); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r.Tested < 100 || r.Tested > 1_000_000 {
+			t.Errorf("%s: looked %d times", selector, r.Tested)
+		}
+	}
+}
+
+// What is remembered of open elements is bounded, and so is what one element takes.
+func TestHeavyElements(t *testing.T) {
+	long := "<div " + strings.Repeat("a", 1<<20) + ">"
+	if _, _, err := read(nil, []byte(strings.Repeat(long, 20))); err == nil {
+		t.Error("20 MiB of attributes of open elements are kept")
+	}
+	if _, _, err := read(nil, []byte(strings.Repeat(long+"</div>", 20))); err != nil {
+		t.Error(err)
+	}
+	var children strings.Builder
+	for i := range 200_000 {
+		fmt.Fprintf(&children, "<x%d></x%d>", i, i)
+	}
+	if _, _, err := read(nil, []byte("<div>"+children.String())); err == nil {
+		t.Error("200000 names of children are kept")
+	}
+	heavy := []rewrite.Handler{{Selector: mustSelector(t, "x"+strings.Repeat("[b] ", 500)+"div"), Element: true}}
+	for range 8 {
+		heavy = append(heavy, heavy...)
+	}
+	if _, _, err := read(heavy, []byte(strings.Repeat("<div a b=c d e f g h i j>", 2000))); err == nil {
+		t.Error("an element is looked at without end")
+	}
+}
+
 func FuzzRewrite(f *testing.F) {
 	for _, page := range []string{"<!doctype html><p class=a>x<!-- c --><br/>y</p>", "<svg><![CDATA[x]]></svg>", "<script><!--<script></script>--></script>", "<title>a</p>\r\n\x00", "<a b='c", "</", "\xff<\xff>"} {
 		f.Add([]byte(page), "p, a[b]", 3)

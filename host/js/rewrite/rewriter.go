@@ -50,6 +50,10 @@ const (
 	maxToken = 4 << 20
 	maxDepth = 2048
 	maxChunk = 64 << 10
+	// maxOpen is for the tags of open elements, and the names of their children.
+	maxOpen = 8 << 20
+	// maxLooks is how much one element is looked at, in units of Tested.
+	maxLooks = 2_000_000
 )
 
 // Rewriter reads one document. It is not safe for concurrent use.
@@ -70,8 +74,11 @@ type Rewriter struct {
 	stop    func()
 	yield   func(struct{}) bool
 
-	// Tested counts how many elements were looked at for a selector.
+	// Tested counts tests of elements for selectors, those of long tags several times.
 	Tested int64
+	// Pay is called now and then while Next reads on, and may panic. Nil: nobody is.
+	Pay  func()
+	open int // bytes, see maxOpen
 }
 
 // item is the source of an Event, or of what no handler is for.
@@ -107,6 +114,9 @@ func (r *Rewriter) End() { r.ended, r.starved = true, false }
 func (r *Rewriter) Next() ([]byte, *Event, error) {
 	for !r.ready() {
 		r.next()
+		if r.Pay != nil {
+			r.Pay()
+		}
 	}
 	if len(r.queue) == 0 {
 		return nil, nil, r.err
@@ -283,14 +293,10 @@ func doctype(raw string) (name, public, system string) {
 
 func (r *Rewriter) start(raw []byte, slash bool) error {
 	name, rest := tagName(string(raw), 1)
-	e := &element{name: name, attrs: attributes(rest)}
-	r.top.add(e)
-	for i := range r.handlers {
-		h := &r.handlers[i]
-		r.Tested += int64(1 + r.depth)
-		if h.Selector != nil && h.Selector.matches(e) {
-			e.handlers = append(e.handlers, i)
-		}
+	e := &element{name: name, attrs: attributes(rest), size: len(raw)}
+	r.open += r.top.add(e)
+	if err := r.choose(e); err != nil {
+		return err
 	}
 	content := !void[name] && !(e.foreign && slash)
 	if content {
@@ -301,6 +307,10 @@ func (r *Rewriter) start(raw []byte, slash bool) error {
 			r.active[i]++
 		}
 		r.top = e
+		r.open += e.size
+	}
+	if r.open > maxOpen {
+		return fmt.Errorf("the elements that are open within each other have more than %d bytes", maxOpen)
 	}
 	wanted := slices.DeleteFunc(slices.Clone(e.handlers), func(i int) bool { return !r.handlers[i].Element })
 	if len(wanted) == 0 {
@@ -308,6 +318,22 @@ func (r *Rewriter) start(raw []byte, slash bool) error {
 		return nil
 	}
 	r.push(raw, &Event{Kind: Start, Handlers: wanted, Name: name, Attributes: e.attrs, Content: content, Foreign: e.foreign, Slash: slash})
+	return nil
+}
+
+// choose finds the handlers that are for an element.
+func (r *Rewriter) choose(e *element) error {
+	var looked int64
+	for i := range r.handlers {
+		looked++
+		if s := r.handlers[i].Selector; s != nil && s.matches(e, &looked) {
+			e.handlers = append(e.handlers, i)
+		}
+	}
+	r.Tested += looked
+	if looked > maxLooks {
+		return fmt.Errorf("the selectors take too long for an element within %d others", r.depth)
+	}
 	return nil
 }
 
@@ -333,6 +359,7 @@ func (r *Rewriter) pop(implied bool, raw []byte) {
 	e := r.top
 	r.top = e.parent
 	r.depth--
+	r.open -= e.size + e.named
 	wanted := false
 	for _, i := range e.handlers {
 		r.active[i]--

@@ -21,7 +21,8 @@ type compound struct {
 	tests []test
 }
 
-type test func(e *element) bool
+// test says whether an element fits, and counts what it looks at beside that.
+type test func(e *element, looked *int64) bool
 
 // maxSelector bounds a selector in bytes: each element is tested against all of it.
 const maxSelector = 4 << 10
@@ -99,10 +100,10 @@ func (p *selectorParser) complex(depth int) complexSelector {
 
 func (p *selectorParser) compound(depth int) (tests []test) {
 	if p.take("*") {
-		tests = append(tests, func(*element) bool { return true })
+		tests = append(tests, func(*element, *int64) bool { return true })
 	} else if name := p.name(); name != "" {
 		name = strings.ToLower(name)
-		tests = append(tests, func(e *element) bool { return e.name == name })
+		tests = append(tests, func(e *element, looked *int64) bool { return e.name == name })
 	}
 	for !p.failed {
 		switch {
@@ -110,7 +111,7 @@ func (p *selectorParser) compound(depth int) (tests []test) {
 			tests = append(tests, word("class", p.must(p.name())))
 		case p.take("#"):
 			id := p.must(p.name())
-			tests = append(tests, func(e *element) bool { v, ok := e.attr("id"); return ok && v == id })
+			tests = append(tests, func(e *element, looked *int64) bool { v, ok := e.attr("id"); return ok && v == id })
 		case p.take("["):
 			tests = append(tests, p.attribute())
 		case p.take(":"):
@@ -153,7 +154,7 @@ func (p *selectorParser) name() string {
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 func word(name, want string) test {
-	return func(e *element) bool {
+	return func(e *element, looked *int64) bool {
 		v, ok := e.attr(name)
 		if !ok {
 			return false
@@ -192,7 +193,7 @@ func (p *selectorParser) attribute() test {
 	name := strings.ToLower(p.must(p.name()))
 	p.space()
 	if p.take("]") {
-		return func(e *element) bool { _, ok := e.attr(name); return ok }
+		return func(e *element, looked *int64) bool { _, ok := e.attr(name); return ok }
 	}
 	for _, c := range comparisons {
 		if !p.take(c.op) {
@@ -212,7 +213,7 @@ func (p *selectorParser) attribute() test {
 		if fold {
 			want = strings.ToLower(want)
 		}
-		return func(e *element) bool {
+		return func(e *element, looked *int64) bool {
 			got, ok := e.attr(name)
 			if fold {
 				got = strings.ToLower(got)
@@ -250,15 +251,15 @@ func (p *selectorParser) value() string {
 func (p *selectorParser) pseudo(depth int) test {
 	switch name := strings.ToLower(p.name()); name {
 	case "first-child":
-		return func(e *element) bool { return e.index == 1 }
+		return func(e *element, looked *int64) bool { return e.index == 1 }
 	case "first-of-type":
-		return func(e *element) bool { return e.typeIndex == 1 }
+		return func(e *element, looked *int64) bool { return e.typeIndex == 1 }
 	case "nth-child", "nth-of-type":
 		a, b := p.nth()
 		if name == "nth-child" {
-			return func(e *element) bool { return isNth(e.index, a, b) }
+			return func(e *element, looked *int64) bool { return isNth(e.index, a, b) }
 		}
-		return func(e *element) bool { return isNth(e.typeIndex, a, b) }
+		return func(e *element, looked *int64) bool { return isNth(e.typeIndex, a, b) }
 	case "not":
 		if !p.take("(") {
 			break
@@ -267,7 +268,7 @@ func (p *selectorParser) pseudo(depth int) test {
 		if !p.take(")") {
 			break
 		}
-		return func(e *element) bool { return !s.matches(e) }
+		return func(e *element, looked *int64) bool { return !s.matches(e, looked) }
 	}
 	p.fail()
 	return nil
@@ -322,32 +323,61 @@ func (p *selectorParser) number(s string) int {
 	return int(n)
 }
 
-// matches says whether the selector chooses e.
-func (s *Selector) matches(e *element) bool {
+// matches says whether the selector chooses e, unless that takes longer than maxLooks.
+func (s *Selector) matches(e *element, looked *int64) bool {
 	for _, c := range s.any {
-		if c.matches(e) {
+		if c.matches(e, looked) {
 			return true
 		}
 	}
 	return false
 }
 
-func (c complexSelector) matches(e *element) bool {
-	for _, t := range c[0].tests {
-		if !t(e) {
+// matches follows the compounds up the open elements, with all elements at once that
+// a compound fits: so it takes no longer than all compounds at all elements.
+func (c complexSelector) matches(e *element, looked *int64) bool {
+	if !c[0].fits(e, looked) {
+		return false
+	}
+	at := []*element{e} // innermost first
+	for i := range c[1:] {
+		if at = c[i].above(at, &c[i+1], looked); len(at) == 0 {
 			return false
 		}
 	}
-	if len(c) == 1 {
-		return true
-	}
-	for p := e.parent; p != nil; p = p.parent {
-		if c[1:].matches(p) {
-			return true
+	return true
+}
+
+// above are the elements around some that the next compound fits.
+func (c *compound) above(at []*element, next *compound, looked *int64) (fit []*element) {
+	if c.child {
+		for _, e := range at {
+			if e.parent != nil && next.fits(e.parent, looked) {
+				fit = append(fit, e.parent)
+			}
 		}
-		if c[0].child {
+		return fit
+	}
+	for p := at[0].parent; p != nil; p = p.parent {
+		if next.fits(p, looked) {
+			fit = append(fit, p)
+		}
+	}
+	return fit
+}
+
+// lookSize is how many bytes of a tag cost as much as a test does by itself.
+const lookSize = 64
+
+func (c *compound) fits(e *element, looked *int64) bool {
+	*looked += int64(1+len(c.tests)) * int64(1+e.size/lookSize)
+	if *looked > maxLooks {
+		return false
+	}
+	for _, t := range c.tests {
+		if !t(e, looked) {
 			return false
 		}
 	}
-	return false
+	return true
 }

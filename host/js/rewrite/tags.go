@@ -12,6 +12,8 @@ type element struct {
 	children         int
 	types            map[string]int // of the children, by their names
 	handlers         []int          // that are for this element
+	size             int            // bytes of its tag
+	named            int            // bytes that types takes
 }
 
 func (e *element) attr(name string) (string, bool) {
@@ -23,16 +25,24 @@ func (e *element) attr(name string) (string, bool) {
 	return "", false
 }
 
-// add counts a child.
-func (e *element) add(child *element) {
+// perName is about what a name in types takes beside its bytes.
+const perName = 48
+
+// add counts a child, and returns how many bytes that takes.
+func (e *element) add(child *element) (bytes int) {
 	child.parent = e
 	e.children++
 	if e.types == nil {
 		e.types = map[string]int{}
 	}
+	if e.types[child.name] == 0 {
+		bytes = perName + len(child.name)
+		e.named += bytes
+	}
 	e.types[child.name]++
 	child.index, child.typeIndex = e.children, e.types[child.name]
 	child.foreign = e.foreign || child.name == "svg" || child.name == "math"
+	return bytes
 }
 
 // void are the elements that have no content.
