@@ -72,7 +72,7 @@ function codingPair(format, inverse) {
   const writable = new WritableStream({
     async write(chunk) {
       const bytes = bytesOf(chunk);
-      if (!bytes) await feed(() => { throw new TypeError("A CompressionStream takes ArrayBuffers and views of them"); });
+      if (!bytes || bytes.buffer instanceof SharedArrayBuffer) await feed(() => { throw new TypeError("A CompressionStream takes ArrayBuffers and views of them"); });
       for (let at = 0; at < bytes.length; at += coderChunk) {
         await feed(() => ask(opCoderWrite, open(), undefined, bytes.subarray(at, at + coderChunk)));
         await tried.promise;

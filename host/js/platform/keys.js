@@ -57,9 +57,9 @@ function importKey(format, data, a, extractable, usages) {
 function importSecret(format, data, a, extractable, usages) {
   const { name } = a;
   if (format === "pkcs8" || format === "spki" || format === "jwk" && isDerived(name)) throw noFormat(format, name);
+  const hash = name === "HMAC" ? hashOfAlgorithm(a.hash) : undefined;
   checkUsages(name, "secret", usages);
   if (isDerived(name) && extractable) throw refused("SyntaxError", `A key of ${name} can't be extractable`);
-  const hash = name === "HMAC" ? hashOfAlgorithm(a.hash) : undefined;
   const bytes = format === "jwk" ? secretOfJWK(data) : data.slice();
   const algorithm = secretAlgorithm(a, bytes, hash);
   if (format === "jwk") checkJWKAlgorithm(data, algorithm);
@@ -177,8 +177,8 @@ function rsaLength(a) {
 
 function generateSecret(a, extractable, usages) {
   const { name } = a;
-  checkUsages(name, "secret", usages);
   const hash = name === "HMAC" ? hashOfAlgorithm(a.hash) : undefined;
+  checkUsages(name, "secret", usages);
   const bits = secretLength(a);
   return makeKey("secret", secretAlgorithm(a, new Uint8Array(bits / 8), hash), extractable, usages, randomOf(bits / 8));
 }

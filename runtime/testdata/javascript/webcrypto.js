@@ -277,3 +277,8 @@ test("timingSafeEqual", () => {
   equal(subtle.timingSafeEqual(bytes("a"), bytes("b")), false);
   throws(() => subtle.timingSafeEqual(bytes("a"), bytes("ab")), "TypeError", "same byte length");
 });
+
+test("an algorithm is looked at before usages", async () => {
+  await refuses(subtle.generateKey({ name: "HMAC", hash: "MD5" }, true, ["decrypt"]), "NotSupportedError");
+  await refuses(subtle.importKey("raw", new Uint8Array(8), { name: "HMAC", hash: "MD5" }, true, ["decrypt"]), "NotSupportedError");
+});
