@@ -27,9 +27,13 @@ func publicVectors(t *testing.T, name string) []byte {
 	return data
 }
 
-// changedSince are vectors that the standard contradicts by now: hosts that end in a
-// number are IPv4 addresses or failures, and control characters are forbidden.
-var changedSince = []string{"http://0..0x300/", "http://256.256.256.256.256", "http://0177.0.0.0189", `http://\u001f!`}
+// changedSince are vectors that the standard contradicts by now, as failures begin with
+// them: hosts that end in a number are IPv4 addresses or failures, control characters
+// are forbidden, and ^ is encoded in paths.
+var changedSince = []string{
+	`["http://0..0x300/`, `["http://256.256.256.256.256`, `["http://0177.0.0.0189`, `["http://\u001f!`,
+	`["foo://host/ !`, `["wss://host/ !`, `set pathname of a:/ to "\u0000`,
+}
 
 // The vectors of the web platform tests, which run in a Worker.
 func TestWorkerURLVectors(t *testing.T) {
@@ -84,7 +88,7 @@ export default { fetch() {
 		t.Fatal(err, got.err)
 	}
 	for _, f := range result.Failures {
-		if !slices.ContainsFunc(changedSince, func(url string) bool { return strings.HasPrefix(f, `["`+url) }) {
+		if !slices.ContainsFunc(changedSince, func(begin string) bool { return strings.HasPrefix(f, begin) }) {
 			t.Error(f)
 		}
 	}

@@ -34,6 +34,9 @@ func encodingName(q *query) (kind, error) {
 	return q.give(name)
 }
 
+// legacyWeight is what decoding one byte costs, in units of work.
+const legacyWeight = 10
+
 // The bits of n of decodeFrom.
 const (
 	decodeFatal = 1 // what is malformed is an error, and null is given
@@ -47,6 +50,7 @@ func decodeFrom(q *query) (kind, error) {
 	if err != nil {
 		return null, nil
 	}
+	q.Work(legacyWeight * int64(len(q.data)))
 	var text []byte
 	var rest int
 	switch e {
@@ -71,7 +75,7 @@ func decodeFrom(q *query) (kind, error) {
 // that follow, which there are none of if it is the end.
 func decodeAll(e encoding.Encoding, data []byte, end bool) (text []byte, rest int) {
 	d := e.NewDecoder()
-	dst := make([]byte, 3*len(data)+utf8.UTFMax)
+	dst := make([]byte, len(data)+64)
 	for {
 		n, used, err := d.Transform(dst[len(text):], data, end)
 		text, data = dst[:len(text)+n], data[used:]
@@ -85,7 +89,7 @@ func decodeAll(e encoding.Encoding, data []byte, end bool) (text []byte, rest in
 // decodeSingle decodes data by a table of single bytes. Where that has no character
 // for a control character, the standard has the control character.
 func decodeSingle(table *charmap.Charmap, data []byte) []byte {
-	text := make([]byte, 0, 2*len(data))
+	text := make([]byte, 0, len(data)+64)
 	for _, b := range data {
 		r := table.DecodeByte(b)
 		if r == utf8.RuneError && b < 0xa0 {

@@ -12,7 +12,7 @@ var urlOps = []operation{
 }
 
 // parser is for the URL standard (https://url.spec.whatwg.org/).
-var parser = url.NewParser()
+var parser = url.NewParser(url.WithPathPercentEncodeSet(url.PathPercentEncodeSet.Set('^')))
 
 // What a URL may have, in bytes, and what parsing one costs, in units of work.
 const (
@@ -42,7 +42,15 @@ func parseURL(q *query) (kind, error) {
 
 // partsOf is what the properties of a URL show, each ended by NUL.
 func partsOf(u *url.Url) string {
-	return strings.Join([]string{u.Href(false), u.Protocol(), u.Username(), u.Password(), u.Host(), u.Hostname(), u.Port(), u.Pathname(), u.Search(), u.Hash()}, "\x00")
+	href, path := u.Href(false), u.Pathname()
+	if opaque, found := strings.CutSuffix(path, " "); found {
+		// A space at the end of an opaque path, in front of a query or a fragment:
+		// https://url.spec.whatwg.org/#cannot-be-a-base-url-path-state
+		rest := strings.TrimPrefix(href, u.Protocol()+path)
+		path = opaque + "%20"
+		href = u.Protocol() + path + rest
+	}
+	return strings.Join([]string{href, u.Protocol(), u.Username(), u.Password(), u.Host(), u.Hostname(), u.Port(), path, u.Search(), u.Hash()}, "\x00")
 }
 
 var setters = []func(*url.Url, string){

@@ -46,11 +46,15 @@ function cloneValue(v, seen, transferred) {
     return copy;
   }
   if (v instanceof Error) return cloneError(v, keep, inner);
-  if (v instanceof Promise || v instanceof WeakMap || v instanceof WeakSet || v instanceof WeakRef || v instanceof ReadableStream
-    || v instanceof Request || v instanceof Response) throw cannotClone(Object.prototype.toString.call(v));
+  if (v instanceof Promise || v instanceof WeakMap || v instanceof WeakSet || v instanceof WeakRef || isPlatformObject(v)) throw cannotClone(Object.prototype.toString.call(v));
   const copy = keep(Array.isArray(v) ? new Array(v.length) : {});
   for (const name of Object.keys(v)) copy[name] = inner(v[name]);
   return copy;
+}
+
+function isPlatformObject(v) {
+  const proto = Object.getPrototypeOf(v);
+  return proto !== null && proto !== Object.prototype && proto !== Array.prototype && [...platformClasses].some(c => v instanceof c);
 }
 
 function cloneError(v, keep, inner) {

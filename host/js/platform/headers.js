@@ -62,12 +62,14 @@ class Headers {
   }
 
   append(name, value) {
+    needs(2, arguments);
     name = headerName(name);
     value = headerValue(value);
     this.#change().push(name, value);
   }
 
   set(name, value) {
+    needs(2, arguments);
     name = headerName(name);
     value = headerValue(value);
     const list = this.#change();
@@ -78,11 +80,13 @@ class Headers {
   }
 
   delete(name) {
+    needs(1, arguments);
     name = headerName(name);
     remove(this.#change(), name, 0);
   }
 
   get(name) {
+    needs(1, arguments);
     name = headerName(name);
     if (this.#list === null) return host(opHeader, 0, name);
     const list = this.#list;
@@ -105,6 +109,7 @@ class Headers {
   }
 
   has(name) {
+    needs(1, arguments);
     name = headerName(name);
     return find(this.#fields(), name, 0) >= 0;
   }

@@ -63,8 +63,13 @@ function define(target, name, value) {
 
 // tag gives a class the name that Object.prototype.toString shows, and has its
 // methods show in for-in loops, as Web IDL wants.
+const platformClasses = new Set();
 function tag(...classes) {
   for (const c of classes) {
+    platformClasses.add(c);
+    for (const [name, d] of Object.entries(Object.getOwnPropertyDescriptors(c))) {
+      if (typeof d.value === "function" && name !== "prototype") Object.defineProperty(c, name, { ...d, enumerable: true });
+    }
     Object.defineProperty(c.prototype, Symbol.toStringTag, { value: c.name, configurable: true });
     for (const [name, d] of Object.entries(Object.getOwnPropertyDescriptors(c.prototype))) {
       if (name !== "constructor") Object.defineProperty(c.prototype, name, { ...d, enumerable: true });
@@ -108,6 +113,11 @@ function iterable(c, pairsOf) {
   Object.defineProperty(methods.forEach, "length", { value: 1, configurable: true });
   for (const name of Object.keys(methods)) define(c.prototype, name, methods[name]);
   define(c.prototype, Symbol.iterator, methods.entries);
+}
+
+// needs throws if a function was called with too few arguments.
+function needs(n, given) {
+  if (given.length < n) throw new TypeError(`${n} arguments are required, ${given.length} were given`);
 }
 
 // internal is what constructors that are not for users are called with.

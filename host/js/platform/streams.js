@@ -341,28 +341,58 @@ class ReadableStream {
 
   tee() { return tee(this); }
 
-  async *values({ preventCancel = false } = {}) {
-    const reader = this.getReader();
-    let ended = false;
-    try {
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) {
-          ended = true;
-          return;
-        }
-        yield value;
-      }
-    } catch (e) {
-      ended = true;
-      throw e;
-    } finally {
-      if (!ended && !preventCancel) await reader.cancel();
-      reader.releaseLock();
-    }
+  values(options) {
+    const preventCancel = Boolean(dictionary(options, "The options").preventCancel);
+    const it = Object.create(streamIterator);
+    iterations.set(it, { reader: new ReadableStreamDefaultReader(this), state: this.#state, preventCancel, ended: false, last: Promise.resolve() });
+    return it;
   }
 }
 define(ReadableStream.prototype, Symbol.asyncIterator, ReadableStream.prototype.values);
+
+// https://streams.spec.whatwg.org/#rs-asynciterator: one step after the other.
+const iterations = new WeakMap();
+const streamIterator = Object.assign(Object.create(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {}).prototype))), {
+  next() { return nextStep(this, s => s.ended ? { value: undefined, done: true } : readStep(s)); },
+  return(value) { return nextStep(this, s => s.ended ? { value, done: true } : endStep(s, value)); },
+});
+
+function nextStep(iterator, step) {
+  const s = iterations.get(iterator);
+  if (!s) return Promise.reject(new TypeError("Illegal invocation"));
+  const run = () => promised(step, undefined, s);
+  s.last = s.busy ? upon(s.last, run, run) : run();
+  s.busy = (s.busy ?? 0) + 1;
+  const done = () => { s.busy--; };
+  upon(s.last, done, done);
+  return s.last;
+}
+
+function readStep(s) {
+  const { promise, resolve, reject } = Promise.withResolvers();
+  const end = () => {
+    s.ended = true;
+    s.reader.releaseLock();
+  };
+  s.state.read({
+    resolve(result) {
+      if (result.done) end();
+      resolve(result);
+    },
+    reject(e) {
+      end();
+      reject(e);
+    },
+  });
+  return promise;
+}
+
+function endStep(s, value) {
+  s.ended = true;
+  const canceled = s.preventCancel ? Promise.resolve() : s.state.cancel(value);
+  s.reader.releaseLock();
+  return upon(canceled, () => ({ value, done: true }));
+}
 
 // tee makes two streams of one: https://streams.spec.whatwg.org/#abstract-opdef-readablestreamdefaulttee
 function tee(stream) {

@@ -18,15 +18,19 @@ class URL {
     searchChanged = (u, search) => { u.#set(searchPart, search); };
   }
 
-  constructor(url, base) {
+  constructor(url, base = undefined) {
     if (arguments.length === 0) throw new TypeError("URL needs a string");
     this.#parts = url === internal ? base : partsOf(url, base);
     if (this.#parts === null) throw new TypeError("Invalid URL string.");
   }
 
-  static canParse(url, base) { return partsOf(url, base) !== null; }
+  static canParse(url, base = undefined) {
+    needs(1, arguments);
+    return partsOf(url, base) !== null;
+  }
 
-  static parse(url, base) {
+  static parse(url, base = undefined) {
+    needs(1, arguments);
     const parts = partsOf(url, base);
     return parts === null ? null : new URL(internal, parts);
   }
@@ -113,32 +117,38 @@ class URLSearchParams {
   get size() { return this.#list.length; }
 
   append(name, value) {
+    needs(2, arguments);
     this.#list.push([usv(name), usv(value)]);
     this.#changed();
   }
 
-  delete(name, value) {
+  delete(name, value = undefined) {
+    needs(1, arguments);
     name = usv(name);
     this.#list = this.#list.filter(p => p[0] !== name || value !== undefined && p[1] !== usv(value));
     this.#changed();
   }
 
   get(name) {
+    needs(1, arguments);
     name = usv(name);
     return this.#list.find(p => p[0] === name)?.[1] ?? null;
   }
 
   getAll(name) {
+    needs(1, arguments);
     name = usv(name);
     return this.#list.filter(p => p[0] === name).map(p => p[1]);
   }
 
-  has(name, value) {
+  has(name, value = undefined) {
+    needs(1, arguments);
     name = usv(name);
     return this.#list.some(p => p[0] === name && (value === undefined || p[1] === usv(value)));
   }
 
   set(name, value) {
+    needs(2, arguments);
     name = usv(name);
     value = usv(value);
     const at = this.#list.findIndex(p => p[0] === name);
