@@ -159,8 +159,8 @@ function generateKey(a, extractable, usages) {
   const algorithm = pairAlgorithm(a), { private: forPrivate, public: forPublic } = families[name];
   for (const u of usages) if (!forPrivate.includes(u) && !forPublic.includes(u)) throw refused("SyntaxError", `Keys of ${name} can't be used to "${u}"`);
   const own = usages.filter(u => forPrivate.includes(u));
-  if (own.length === 0) throw refused("SyntaxError", "A private key needs a usage");
   const modulusLength = isRSA(name) ? rsaLength(a) : undefined;
+  if (own.length === 0) throw refused("SyntaxError", "A private key needs a usage");
   const made = JSON.parse(compute(opKeyGenerate, { name, curve: algorithm.namedCurve, modulusLength }));
   return {
     publicKey: pairKey("public", made.public, made, algorithm, true, usages.filter(u => forPublic.includes(u))),
@@ -178,8 +178,9 @@ function rsaLength(a) {
 function generateSecret(a, extractable, usages) {
   const { name } = a;
   const hash = name === "HMAC" ? hashOfAlgorithm(a.hash) : undefined;
-  checkUsages(name, "secret", usages);
+  if (usages.length > 0) checkUsages(name, "secret", usages);
   const bits = secretLength(a);
+  checkUsages(name, "secret", usages); // which may be missing only if all else is right
   return makeKey("secret", secretAlgorithm(a, new Uint8Array(bits / 8), hash), extractable, usages, randomOf(bits / 8));
 }
 
