@@ -41,6 +41,11 @@ func invoke(r *request) error {
 	if !later {
 		most = r.api.registry.MaxRequestBody(v)
 	}
+	done, err := r.hold(most)
+	if err != nil {
+		return err
+	}
+	defer done()
 	r.limitBody(most)
 	body, err := readAll(r.Body)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mayfly-run/mayfly/runtime/control"
 )
 
 // begin sends the beginning of an upload on a connection of its own.
@@ -19,14 +21,19 @@ func (f *fixture) begin(t *testing.T, fields, body string) net.Conn {
 
 func (f *fixture) beginAt(t *testing.T, path, fields, body string) net.Conn {
 	t.Helper()
+	return f.beginWith(t, "PUT", path, fields, body)
+}
+
+func (f *fixture) beginWith(t *testing.T, method, path, fields, body string) net.Conn {
+	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(30 * time.Second))
-	fmt.Fprintf(c, "PUT /client/v4%s HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer %s\r\nContent-Type: application/wasm\r\n%s\r\n\r\n%s",
-		path, f.admin, fields, body)
+	fmt.Fprintf(c, "%s /client/v4%s HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer %s\r\nContent-Type: application/wasm\r\n%s\r\n\r\n%s",
+		method, path, f.admin, fields, body)
 	return c
 }
 
@@ -113,6 +120,17 @@ func TestUploadMemory(t *testing.T) {
 			t.Fatal("no room after the others are gone")
 		}
 	}
+}
+
+// Payloads count as well.
+func TestInvokeMemory(t *testing.T) {
+	f := newFixture(t, options{uploadTime: 30 * time.Second, uploadWait: 50 * time.Millisecond, invoke: new(control.Invokes)})
+	f.ok(t, upload(t, "local", "hello", `{"main_module":"main.wasm"}`, guest(1)), nil)
+	const large = "Content-Length: 10485760\r\nExpect: 100-continue"
+	for range 10 { // 100 MiB are for one account
+		wantContinue(t, f.beginWith(t, "POST", scripts+"/hello/invoke", large, ""))
+	}
+	wantAnswer(t, f.beginWith(t, "POST", scripts+"/hello/invoke", large, ""), 503, "try again in a moment")
 }
 
 // Uploads of all accounts together are bounded in number.
