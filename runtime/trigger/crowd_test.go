@@ -170,12 +170,16 @@ func TestMostConnectionsBusy(t *testing.T) {
 			busy[i] = s.dial()
 			busy[i].write(get) // an end is to come
 		}
-		s.waitFor(func() bool { // once all of them are being read
+		s.waitFor(func() bool {
 			c := s.dial()
-			defer c.Close()
-			c.write(get + end)
-			resp, err := http.ReadResponse(c.r, nil)
-			return err == nil && resp.StatusCode == 503
+			c.write(get)
+			c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+			if resp, err := http.ReadResponse(c.r, nil); err == nil {
+				return resp.StatusCode == 503
+			}
+			c.SetReadDeadline(time.Time{})
+			busy = append(busy, c) // in the place of one that was not read yet
+			return false
 		}, "a newcomer is turned away")
 		served := 0
 		for _, c := range busy {
