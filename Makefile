@@ -26,9 +26,11 @@ check:
 unit:
 	$(GO) test -timeout 8m ./...
 
-# The packages in which goroutines meet; runtime/wasm has none.
+# The packages in which goroutines meet; runtime/wasm has none, and a Worker is one:
+# of those only the tests of many at once are run.
 race:
-	$(GO) test -race -short -timeout 8m ./kv/... ./host/... $$($(GO) list ./runtime/... | grep -v /runtime/wasm)
+	$(GO) test -race -short -timeout 8m ./kv/... ./host/... $$($(GO) list ./runtime/... | grep -v -e /runtime/wasm -e '/runtime$$')
+	$(GO) test -race -short -timeout 8m -skip 'TestWorker[A-Z]|TestPlatform|TestScheduled|TestEngine' ./runtime
 
 # Whole packages again with guests in worker processes; see isolation in docs/node.toml.
 isolated:
@@ -54,8 +56,8 @@ cross:
 	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
 		echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cli/mayfly || exit 1; done
 
-# A few seconds for each fuzz target; FUZZTIME=5m for more.
-FUZZTIME ?= 3s
+# A second for each fuzz target; FUZZTIME=5m for more.
+FUZZTIME ?= 1s
 fuzz:
 	GO='$(GO)' FUZZTIME=$(FUZZTIME) sh bench/fuzz.sh
 

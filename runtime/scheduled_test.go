@@ -35,7 +35,7 @@ func schedule(t *testing.T, m *runtime.Module) (r result, log string) {
 }
 
 func TestScheduledWorker(t *testing.T) {
-	for _, tt := range []struct {
+	cases := []struct {
 		name, source string
 		outcome      host.Outcome
 		want         string // in the log, or in the error
@@ -51,9 +51,10 @@ func TestScheduledWorker(t *testing.T) {
 		{"hangs", `export default { scheduled() { return new Promise(() => {}) } };`, host.OutcomeException, "had hung"},
 		{"no handler", `export default { fetch() { return new Response() } };`, host.OutcomeException, "Handler does not export a scheduled() function."},
 		{"script", `addEventListener("scheduled", e => { console.log(e.type, e.cron, e.scheduledTime); e.waitUntil(Promise.resolve()); });`, host.OutcomeOK, "scheduled 0 5 * * * 1795669200000"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			everyEngine(t, func(t *testing.T, r *runtime.Runtime) {
+	}
+	everyEngine(t, func(t *testing.T, r *runtime.Runtime) { // each compiles JavaScript once
+		for _, tt := range cases {
+			t.Run(tt.name, func(t *testing.T) {
 				got, log := schedule(t, mustLoad(t, r, scheduledProgram(t, tt.source)))
 				text := log
 				if got.err != nil {
@@ -63,8 +64,8 @@ func TestScheduledWorker(t *testing.T) {
 					t.Errorf("got %v, %v, logged %q", got.outcome, got.err, log)
 				}
 			})
-		})
-	}
+		}
+	})
 }
 
 func scheduledProgram(t *testing.T, source string) []byte {
