@@ -61,6 +61,7 @@ var steps = []step{
 	{args: "secret put API_KEY", stdin: "one", want: `Success! Uploaded secret API_KEY`},
 	{args: "secret list", want: `"name": "API_KEY",\s+"type": "secret_text"`},
 	{args: "secret bulk secrets.json", want: `2 secrets? successfully`},
+	{args: "secret delete OTHER", want: `Success! Deleted secret OTHER`},
 	{args: "versions secret put LATER", stdin: "later", want: `Created version .* with secret LATER`},
 	{args: "secret put API_KEY", stdin: "two", want: `latest version of your Worker isn't currently deployed`, fails: true},
 	{args: "rollback {v2} -y", want: `(?s)secrets have changed.*API_KEY.*has been deployed to 100%`},
