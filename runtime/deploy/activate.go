@@ -63,10 +63,10 @@ func (r *Registry) serve(ctx context.Context, s *snapshot, f Function, old *depl
 	}
 	d := &deployed{Function: f, host: own, serving: &Serving{function: f.Name}}
 	if old != nil {
-		d.revision, d.serving.previews = old.revision, old.serving.previews
+		d.revision, d.previews = old.revision, old.previews
 		more = append(more, old.serving.actives()...)
 	} else {
-		d.serving.previews = newPreviews()
+		d.previews = newPreviews()
 	}
 	for _, share := range f.Deployments[0].Versions {
 		a := find(more, share.Version)

@@ -204,10 +204,10 @@ func (r *Registry) publish(next *snapshot) {
 			}
 		}
 		if now == nil {
-			d.serving.previews.retire(nil)
+			d.previews.retire(nil)
 			continue
 		}
-		d.serving.previews.retire(func(a *Active) bool {
+		d.previews.retire(func(a *Active) bool {
 			return slices.Contains(now.Versions, a.VersionID) && !now.serves(a.VersionID)
 		})
 	}
@@ -245,12 +245,15 @@ func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, d *dr
 	if err := r.checkVersion(s, f, *d.version); err != nil {
 		return err
 	}
-	old := s.functions[id]
-	a, err := r.activate(s, f, *d.version, r.secretsOf(ctx, id, *d.version, d.secrets))
-	if err != nil {
-		return err
+	var fresh []*Active // what nobody asks for needs no secrets
+	if !d.upload.Idle {
+		a, err := r.activate(s, f, *d.version, r.newSecrets(ctx, id, *d.version, d.secrets))
+		if err != nil {
+			return err
+		}
+		fresh = append(fresh, a)
 	}
-	next, err := r.serve(ctx, s, f, old, a)
+	next, err := r.serve(ctx, s, f, s.functions[id], fresh...)
 	if err != nil {
 		return err
 	}
@@ -260,7 +263,7 @@ func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, d *dr
 	if err := r.put(ctx, s, next); err != nil {
 		return err
 	}
-	if !d.upload.Idle {
+	for _, a := range fresh {
 		a.serve(d.snapshot)
 	}
 	return nil

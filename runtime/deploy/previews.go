@@ -49,7 +49,7 @@ func (p *previews) retire(keep func(*Active) bool) {
 func (r *Registry) retireBound(ns Namespace) {
 	for id, d := range r.current.Load().functions {
 		if id.account == ns.Account {
-			d.serving.previews.retire(func(a *Active) bool { return !a.Version.Settings.binds(ns.ID) })
+			d.previews.retire(func(a *Active) bool { return !a.Version.Settings.binds(ns.ID) })
 		}
 	}
 }
@@ -92,7 +92,7 @@ func (r *Registry) preview(s *snapshot, hostname []byte) *Serving {
 // openPreview goes by what is current once it has p.mu: what was removed since the
 // lookup stays removed.
 func (r *Registry) openPreview(ctx context.Context, d *deployed, version string) (*Active, error) {
-	p := d.serving.previews
+	p := d.previews
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a := p.actives[version]; a != nil {

@@ -168,7 +168,7 @@ func (r *Registry) Close() error {
 		for _, a := range f.serving.actives() {
 			a.retire()
 		}
-		f.serving.previews.retire(nil)
+		f.previews.retire(nil)
 	}
 	r.retiring.Wait()
 	return nil

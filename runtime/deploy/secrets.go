@@ -184,9 +184,9 @@ func (c secretChange) appliedTo(ids map[string]string) map[string]string {
 	return next
 }
 
-// secretsOf opens the secrets of a new Version, and takes those that come with it
+// newSecrets opens the secrets of a new Version, and takes those that come with it
 // from the change.
-func (r *Registry) secretsOf(ctx context.Context, id functionID, v Version, c secretChange) secretValues {
+func (r *Registry) newSecrets(ctx context.Context, id functionID, v Version, c secretChange) secretValues {
 	values, stored := secretValues{}, v
 	stored.Secrets = maps.Clone(v.Secrets)
 	for name, value := range c.ids {

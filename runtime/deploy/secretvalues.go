@@ -43,18 +43,6 @@ func (v secretValues) with(c secretChange) secretValues {
 	return all
 }
 
-// ids are what the Version's record has; nil if there are none.
-func (v secretValues) ids() map[string]string {
-	if len(v) == 0 {
-		return nil
-	}
-	ids := make(map[string]string, len(v))
-	for name, value := range v {
-		ids[name] = value.id
-	}
-	return ids
-}
-
 // with returns the Version with other secrets. Its residence is the same.
 func (a *Active) with(secrets secretValues) *Active {
 	next := *a

@@ -12,7 +12,6 @@ import (
 type Serving struct {
 	function string
 	versions []servingVersion // the first has the most percent
-	previews *previews
 }
 
 type servingVersion struct {

@@ -24,6 +24,7 @@ type deployed struct {
 	revision uint64         // of the record
 	host     router.Pattern // its own host, all paths
 	serving  *Serving
+	previews *previews // the same as long as the Function is there
 }
 
 // main is the Version that answers most requests.

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/mayfly-run/mayfly/host"
@@ -117,12 +116,4 @@ func (c *channel) receive(want kind, v any) error {
 		return err
 	}
 	return cbor.Unmarshal(data, v)
-}
-
-// within is receive with a deadline.
-func (c *channel) within(d time.Duration, want kind, v any) error {
-	if err := c.file.SetReadDeadline(time.Now().Add(d)); err != nil {
-		return err
-	}
-	return c.receive(want, v)
 }
