@@ -152,9 +152,13 @@ func TestForeignHosts(t *testing.T) {
 	}
 }
 
+// shortLife is in seconds: a certificate is renewed when two thirds of that are over,
+// and a busy machine takes some to issue one.
+const shortLife = 15
+
 func TestRenewed(t *testing.T) {
 	plain, secure := ports(t)
-	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), 3)
+	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), shortLife)
 	s := startSite(t, a, t.TempDir(), plain, secure)
 	first := must(s.serial("greet.ours.test"))(t)
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -171,7 +175,7 @@ func TestRenewed(t *testing.T) {
 // hosts that have nothing yet wait before they ask again.
 func TestAuthorityIsDown(t *testing.T) {
 	plain, secure := ports(t)
-	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), 6)
+	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), shortLife)
 	s := startSite(t, a, t.TempDir(), plain, secure)
 	first := must(s.serial("greet.ours.test"))(t)
 	a.Down.Store(true)
