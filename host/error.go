@@ -76,6 +76,8 @@ func PublicError(err error) *Error {
 		return &Error{Code: CodeInvalid, Msg: kv.ErrCursor.Error()}
 	case errors.Is(err, kv.ErrNoSpace):
 		return &Error{Code: CodeUnavailable, Msg: "the node's disk is nearly full: nothing was stored"}
+	case errors.Is(err, kv.ErrUnavailable):
+		return &Error{Code: CodeUnavailable, Msg: "the cluster can't be reached, and takes no writes: reads go on"}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrWallTime):
 		return &Error{Code: CodeTimeout, Msg: "the operation took too long"}
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrEnded):

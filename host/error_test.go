@@ -25,6 +25,7 @@ func TestCodeOf(t *testing.T) {
 		{fmt.Errorf("put: %w", kv.ErrConflict), host.CodeConflict},
 		{kv.ErrCursor, host.CodeInvalid},
 		{fmt.Errorf("put: %w", kv.ErrNoSpace), host.CodeUnavailable},
+		{fmt.Errorf("put: %w", kv.ErrUnavailable), host.CodeUnavailable},
 		{kv.ErrCorrupt, host.CodeInternal},
 		{kv.ErrClosed, host.CodeInternal},
 		{fmt.Errorf("read: %w", context.DeadlineExceeded), host.CodeTimeout},

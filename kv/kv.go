@@ -41,6 +41,9 @@ var (
 	// ErrNoSpace: the write was refused, because the disk is nearly full. Nothing
 	// was stored; reads and deletions go on.
 	ErrNoSpace = errors.New("no space left for writes")
+	// ErrUnavailable: the cluster that takes writes can't be reached. Reads go on;
+	// a write may have been done all the same if it was under way.
+	ErrUnavailable = errors.New("cluster is unavailable")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store is closed")
 )

@@ -51,3 +51,29 @@ func ExampleSub() {
 	fmt.Println(e.Key, string(e.Value), err)
 	// Output: user/42 Ada <nil>
 }
+
+// syncing counts how often it was brought up to date.
+type syncing struct {
+	kv.Store
+	synced int
+}
+
+func (s *syncing) Sync(context.Context) error {
+	s.synced++
+	return nil
+}
+
+func TestSubSyncs(t *testing.T) {
+	parent := &syncing{Store: memkv.New(memkv.Config{})}
+	sub := kv.Sub(kv.Sub(parent, "a/"), "b/")
+	if err := kv.Sync(t.Context(), sub); err != nil || parent.synced != 1 {
+		t.Errorf("got %v, and %d times", err, parent.synced)
+	}
+	if err := kv.Sync(t.Context(), parent.Store); err != nil {
+		t.Errorf("a store that is no copy: got %v", err)
+	}
+	sub.Close()
+	if err := kv.Sync(t.Context(), sub); !errors.Is(err, kv.ErrClosed) {
+		t.Errorf("after Close: got %v, want ErrClosed", err)
+	}
+}

@@ -44,6 +44,9 @@ func (s guardedStore) Delete(ctx context.Context, key string, opts kv.DeleteOpti
 // View implements kv.Viewer.
 func (s guardedStore) View(ctx context.Context) (kv.View, error) { return kv.ViewOf(ctx, s.Store) }
 
+// Sync implements kv.Syncer.
+func (s guardedStore) Sync(ctx context.Context) error { return kv.Sync(ctx, s.Store) }
+
 // Blobs returns b with Put refused, kv.ErrNoSpace, while there is no room for it.
 func (g *Guard) Blobs(b kv.Blobs) kv.Blobs { return guardedBlobs{b, g} }
 

@@ -73,6 +73,8 @@ func (r *request) public(err error) *failure {
 	case errors.Is(err, kv.ErrNoSpace):
 		return &failure{http.StatusInsufficientStorage, 10000 + http.StatusInsufficientStorage,
 			"the node's disk is nearly full, and this was not stored; reads, requests and deletions go on. Free space on its volume, or have its administrator lower reserve_mb, and try again"}
+	case errors.Is(err, kv.ErrUnavailable):
+		return r.of(host.CodeUnavailable, "the node can't reach its cluster, and nothing is known to be changed; reads and requests go on. Try again once it is back: GET /healthz tells")
 	case errors.Is(err, kv.ErrClosed):
 		return r.of(host.CodeUnavailable, "the node is shutting down")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
