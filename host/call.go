@@ -24,9 +24,10 @@ type Call struct {
 	Responder Responder
 	// Trigger is what started the Invocation. With TriggerCron, Scheduled is the
 	// event; Request stands for it where a guest knows requests only, and there is
-	// nobody to answer.
+	// nobody to answer. The same holds for TriggerKV and Change.
 	Trigger   Trigger
 	Scheduled *Scheduled
+	Change    *KVChange
 	// Caller is the Invocation that waits for this one; nil where none does.
 	Caller *Caller
 
@@ -136,7 +137,7 @@ func (c *Call) Reset() {
 	}
 	c.ID, c.Services, c.Bindings, c.Limits = "", nil, nil, Limits{}
 	c.Request, c.Responder, c.Caller, c.self = Request{}, nil, nil, nil
-	c.Trigger, c.Scheduled = TriggerHTTP, nil
+	c.Trigger, c.Scheduled, c.Change = TriggerHTTP, nil, nil
 	c.Args, c.Env, c.Stdin, c.Stdout, c.Stderr = nil, nil, nil, nil, nil
 	c.WASI.reset()
 	c.Program = nil
@@ -152,6 +153,9 @@ func (c *Call) Reset() {
 	c.Memory = nil
 	c.life.reset()
 }
+
+// IsEvent says that there is nobody to answer.
+func (c *Call) IsEvent() bool { return c.Scheduled != nil || c.Change != nil }
 
 // Started is when Begin was called.
 func (c *Call) Started() time.Time { return c.started }

@@ -142,18 +142,22 @@ func (i *Instance) Initialize(c *host.Call) error {
 
 // Run runs the entry point.
 func (i *Instance) Run(c *host.Call) error {
-	if c.Scheduled != nil {
-		return i.runScheduled(c)
+	plan := &i.snapshot.code.plan
+	switch {
+	case c.Scheduled != nil:
+		return i.runEvent(c, plan.Scheduled, "scheduled events", "scheduled")
+	case c.Change != nil:
+		return i.runEvent(c, plan.KV, "changes of KV namespaces", "kv")
 	}
 	return i.call(c, i.entry)
 }
 
-func (i *Instance) runScheduled(c *host.Call) error {
-	name := i.snapshot.code.plan.Scheduled
-	if name == "" {
-		return host.Errorf(host.CodeUnsupported, "the module has no handler of scheduled events: export a function \"scheduled\"")
+// runEvent runs the entry point of an event that is no request, if there is one.
+func (i *Instance) runEvent(c *host.Call, entry, events, wanted string) error {
+	if entry == "" {
+		return host.Errorf(host.CodeUnsupported, "the module has no handler of %s: export a function %q", events, wanted)
 	}
-	return i.call(c, i.mod.ExportedFunction(name))
+	return i.call(c, i.mod.ExportedFunction(entry))
 }
 
 // call grants the first quantum and the call stack, and accounts for what is left

@@ -26,6 +26,7 @@ type Plan struct {
 	Initialize string // export that runs once before the entry point; may be empty
 	Entry      string // export that handles a fetch event: no parameters, no results
 	Scheduled  string // export that handles a scheduled event, as Entry; empty if there is none
+	KV         string // export that handles a change of a KV namespace, as Entry; empty if there is none
 	// Detached: the guest may go on after its answer was sent, or streams it,
 	// and therefore runs on a goroutine of its own.
 	Detached bool

@@ -54,6 +54,15 @@ type scheduledEvent struct {
 	ScheduledTime int64  `json:"scheduledTime"` // milliseconds since 1970
 }
 
+// kvEvent is what a change of a key adds to an Event. Values are not shown.
+type kvEvent struct {
+	Namespace   string `json:"namespaceId"`
+	Key         string `json:"key"`
+	Deleted     bool   `json:"deleted,omitempty"`
+	Revision    uint64 `json:"revision"`
+	OldRevision uint64 `json:"oldRevision"`
+}
+
 // LogEntry is what a guest logged.
 type LogEntry struct {
 	Level     string   `json:"level"`
@@ -94,10 +103,14 @@ func newEvent(c *host.Call, e Ended, logs []LogEntry) *Event {
 		request.Response = &httpResponse{e.Status}
 	}
 	event.Event = request
+	event.size = eventOverhead + len(c.Request.URL) + len(c.Request.Headers) + int(c.Usage.LogBytes)
 	if s := c.Scheduled; s != nil {
 		event.Event = scheduledEvent{s.Cron, s.Time.UnixMilli()}
 	}
-	event.size = eventOverhead + len(c.Request.URL) + len(c.Request.Headers) + int(c.Usage.LogBytes)
+	if k := c.Change; k != nil {
+		event.Event = kvEvent{k.Namespace, k.Key, k.Deleted, k.Revision, k.OldRevision}
+		event.size += len(k.Key)
+	}
 	return event
 }
 

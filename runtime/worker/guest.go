@@ -172,7 +172,7 @@ func (g *guest) invoke(m *invoke) {
 	g.grant.reset()
 	c.ID, c.Services, c.Bindings, c.Limits, c.Responder = string(m.ID), &g.services, g.bindings, g.limits, responder{g}
 	c.Request, c.Memory, c.Client = m.Request.host(), &g.grant, g
-	c.Scheduled = m.Scheduled.host()
+	c.Scheduled, c.Change = m.Scheduled.host(), m.Change.host()
 	if m.Request.Body {
 		c.Request.Body = &reader{guest: g, ctx: c, body: bodyRequest}
 	}

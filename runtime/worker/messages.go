@@ -122,7 +122,8 @@ type invoke struct {
 	ID        text
 	Version   *version // nil: that of the Invocation before
 	Request   request
-	Scheduled *scheduled // nil: the event is the request
+	Scheduled *scheduled // nil, and Change as well: the event is the request
+	Change    *change
 }
 
 // scheduled is host.Scheduled.
@@ -144,6 +145,42 @@ func (s *scheduled) host() *host.Scheduled {
 		return nil
 	}
 	return &host.Scheduled{Cron: string(s.Cron), Time: time.UnixMilli(s.Millis)}
+}
+
+// change is host.KVChange.
+type change struct {
+	_                       struct{} `cbor:",toarray"`
+	Namespace, Binding, Key text
+	Deleted, Omitted        bool
+	Revision, OldRevision   uint64
+	Value, Metadata         []byte
+	Size                    int64
+	Expires, Time           int64 // milliseconds since 1970; Expires 0 is never
+	Attempt                 int
+}
+
+func changeOf(k *host.KVChange) *change {
+	if k == nil {
+		return nil
+	}
+	c := &change{Namespace: text(k.Namespace), Binding: text(k.Binding), Key: text(k.Key), Deleted: k.Deleted, Omitted: k.Omitted, Revision: k.Revision,
+		OldRevision: k.OldRevision, Value: k.Value, Metadata: k.Metadata, Size: k.Size, Time: k.Time.UnixMilli(), Attempt: k.Attempt}
+	if !k.Expires.IsZero() {
+		c.Expires = k.Expires.UnixMilli()
+	}
+	return c
+}
+
+func (c *change) host() *host.KVChange {
+	if c == nil {
+		return nil
+	}
+	k := &host.KVChange{Namespace: string(c.Namespace), Binding: string(c.Binding), Key: string(c.Key), Deleted: c.Deleted, Omitted: c.Omitted, Revision: c.Revision,
+		OldRevision: c.OldRevision, Value: c.Value, Metadata: c.Metadata, Size: c.Size, Time: time.UnixMilli(c.Time), Attempt: c.Attempt}
+	if c.Expires != 0 {
+		k.Expires = time.UnixMilli(c.Expires)
+	}
+	return k
 }
 
 // initialize begins an initialisation.

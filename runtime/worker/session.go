@@ -66,7 +66,7 @@ var errNotBegun = errors.New("the worker is gone")
 
 // invoke runs an Invocation. whole is set afterwards.
 func (s *session) invoke() (host.Outcome, error) {
-	m := invoke{ID: text(s.c.ID), Request: requestOf(&s.c.Request), Scheduled: scheduledOf(s.c.Scheduled)}
+	m := invoke{ID: text(s.c.ID), Request: requestOf(&s.c.Request), Scheduled: scheduledOf(s.c.Scheduled), Change: changeOf(s.c.Change)}
 	if now := (common{s.c.Bindings, s.c.Limits}); s.channel.told != now {
 		m.Version, s.channel.told = versionOf(s.c), now
 	}
@@ -110,7 +110,7 @@ func (s *session) judge(e *end) (host.Outcome, error) {
 		return e.Outcome, errors.New(string(e.Err[:min(len(e.Err), maxErr)]))
 	case err != nil:
 		return host.OutcomeException, err
-	case !s.c.Responded && s.c.Scheduled == nil:
+	case !s.c.Responded && !s.c.IsEvent():
 		return host.OutcomeException, errors.New("the worker ended without an answer")
 	}
 	return host.OutcomeOK, nil
