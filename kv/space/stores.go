@@ -44,6 +44,11 @@ func (s guardedStore) Delete(ctx context.Context, key string, opts kv.DeleteOpti
 // View implements kv.Viewer.
 func (s guardedStore) View(ctx context.Context) (kv.View, error) { return kv.ViewOf(ctx, s.Store) }
 
+// GetStrong implements kv.StrongReader.
+func (s guardedStore) GetStrong(ctx context.Context, key string) (kv.Entry, error) {
+	return kv.GetStrong(ctx, s.Store, key)
+}
+
 // Sync implements kv.Syncer.
 func (s guardedStore) Sync(ctx context.Context) error { return kv.Sync(ctx, s.Store) }
 
@@ -62,6 +67,11 @@ func (b guardedBlobs) Put(ctx context.Context, data []byte) (d kv.Digest, err er
 		return err
 	})
 	return d, err
+}
+
+// ReadPart implements kv.PartReader.
+func (b guardedBlobs) ReadPart(ctx context.Context, d kv.Digest, p []byte, offset int64) error {
+	return kv.ReadPart(ctx, b.Blobs, d, p, offset)
 }
 
 func (g *Guard) write(size, floor int64, do func() error) error {
