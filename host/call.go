@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"sync"
@@ -63,6 +64,9 @@ type Call struct {
 
 	// Pacer is the engine's; nil if it has none.
 	Pacer Pacer
+
+	// Explainer has the log show where in its sources a guest was; nil if nobody can.
+	Explainer Explainer
 
 	// Watcher is told what the Invocation does; nil if nobody is interested.
 	Watcher Watcher
@@ -145,7 +149,7 @@ func (c *Call) Reset() {
 	c.Said = c.Said[:0]
 	c.Responded, c.Detached, c.BodyTaken = false, false, false
 	c.Pacer, c.owed = nil, 0
-	c.Watcher = nil
+	c.Watcher, c.Explainer = nil, nil
 	c.Client, c.Turn, c.TurnSince, c.TurnLong, c.Long, c.TurnWait = nil, nil, time.Time{}, false, false, 0
 	c.Timed, c.Acquired = false, time.Time{}
 	c.started, c.looked, c.parent = time.Time{}, time.Time{}, nil
@@ -176,6 +180,9 @@ func (c *Call) Log(level LogLevel, text []byte) bool {
 		return false
 	}
 	c.Usage.LogBytes += int64(len(text))
+	if c.Explainer != nil && bytes.Contains(text, stackLine) {
+		text = []byte(c.Explainer.Explain(c.Context(), string(text)))
+	}
 	c.say(text)
 	c.Services.Log.GuestLog(c, level, text)
 	if c.Watcher != nil {
@@ -183,6 +190,16 @@ func (c *Call) Log(level LogLevel, text []byte) bool {
 	}
 	return true
 }
+
+// Explainer shows places in stack traces as those of the sources that the code was made
+// of. It is safe for concurrent use.
+type Explainer interface {
+	// Explain returns text with them, or as it is.
+	Explain(ctx context.Context, text string) string
+}
+
+// stackLine is in each line of a stack trace of JavaScript.
+var stackLine = []byte("    at ")
 
 // maxSaid is how much is kept of what a guest logs, to be shown where it fails.
 const maxSaid = 2 << 10

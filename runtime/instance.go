@@ -42,6 +42,7 @@ func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
 		return nil, context.Cause(c.Context())
 	}
 	c.Program = s.program
+	c.Explainer = s.explainer()
 	s.code.abi.Enter(c)
 	i, err := s.instance(c)
 	if err == nil && !i.region.Enter(c.Memory) {

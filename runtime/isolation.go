@@ -148,7 +148,7 @@ func (s *Snapshot) invokeAway(c *host.Call) (outcome host.Outcome, err error) {
 		return host.OutcomeLoadShed, ErrNoRoom
 	}
 	defer s.Budget.Give(need)
-	c.Memory = s.Budget
+	c.Memory, c.Explainer = s.Budget, s.explainer()
 	outcome, err = s.remote.Invoke(c)
 	s.explain(c.Context(), err)
 	return outcome, err

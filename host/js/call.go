@@ -55,14 +55,55 @@ type query struct {
 
 // give returns text.
 func (q *query) give(s string) (kind, error) {
+	if err := q.room(len(s)); err != nil {
+		return 0, err
+	}
 	q.state.text, q.result = s, nil
 	return asText, nil
 }
 
 // giveBytes returns bytes, which must not change until the guest has them.
 func (q *query) giveBytes(b []byte) (kind, error) {
+	if err := q.room(len(b)); err != nil {
+		return 0, err
+	}
 	q.state.text, q.result = "", b
 	return asBytes, nil
+}
+
+// giveText is giveBytes for bytes that are text.
+func (q *query) giveText(b []byte) (kind, error) {
+	if _, err := q.giveBytes(b); err != nil {
+		return 0, err
+	}
+	return asText, nil
+}
+
+// smallResult is the size of a result, in bytes, up to which the host does not count
+// it among what it holds for the guest: there is one at a time. shortText in
+// platform/host.js is a third of it.
+const smallResult = 64 << 10
+
+// room counts the bytes of a result until the guest has taken it. What makes a large
+// one calls it before; give and giveBytes, which call it too, then find it counted.
+func (q *query) room(n int) error {
+	if n <= max(smallResult, q.counted) {
+		return nil
+	}
+	if err := q.Hold(n - q.counted); err != nil {
+		return err
+	}
+	q.counted = n
+	return nil
+}
+
+// drop forgets a result.
+func (s *state) drop(c *host.Call) {
+	s.text, s.result = "", nil
+	if s.counted > 0 {
+		c.Release(s.counted)
+		s.counted = 0
+	}
 }
 
 // call does what JavaScript wants of the host.
@@ -78,6 +119,7 @@ func call(g abi.Guest, a abi.Args) int64 {
 		panic(host.Errorf(host.CodeInvalid, "the JavaScript engine called operation %d, which does not exist", op))
 	}
 	s := stateOf(g.Call)
+	s.drop(g.Call)
 	q := &s.query // which need not be allocated
 	*q = query{Guest: g, state: s, n: int32(a.U32(1)), text: g.Bytes(a.U32(2), a.U32(3)), data: g.Bytes(a.U32(4), a.U32(5))}
 	k, err := operations[op].do(q)
@@ -93,7 +135,7 @@ func call(g abi.Guest, a abi.Args) int64 {
 // throw returns an error as the text that JavaScript throws.
 func (q *query) throw(err error) kind {
 	code := q.Fail(err)
-	q.give(code.String() + ":" + q.LastError.Msg)
+	q.state.text, q.result = code.String()+":"+q.LastError.Msg, nil
 	return KindThrow << 32
 }
 
@@ -102,7 +144,7 @@ func take(g abi.Guest, a abi.Args) int64 {
 	s := stateOf(g.Call)
 	n := copy(g.Bytes(a.U32(0), uint32(len(s.result)+len(s.text))), s.result)
 	copy(g.Bytes(a.U32(0)+uint32(n), uint32(len(s.text))), s.text)
-	s.text, s.result = "", nil
+	s.drop(g.Call)
 	return 0
 }
 

@@ -6,21 +6,35 @@ import (
 )
 
 var textOps = []operation{
-	{"opEncode", func(q *query) (kind, error) { return q.giveBytes(gobytes.Clone(scalars(q.text))) }},
+	{"opEncode", encode},
 	{"opDecode", decode},
+}
+
+// encode turns text into UTF-8.
+func encode(q *query) (kind, error) {
+	if err := q.room(len(q.text)); err != nil {
+		return 0, err
+	}
+	if utf8.Valid(q.text) {
+		return q.giveBytes(gobytes.Clone(q.text))
+	}
+	return q.giveBytes(scalars(q.text))
 }
 
 // decode turns data from UTF-8 into text. With n, what is malformed is an error;
 // otherwise it becomes U+FFFD as the Encoding standard has it, which is what the
 // standard library does as well: one for each maximal subpart.
 func decode(q *query) (kind, error) {
+	if err := q.room(len(q.data)); err != nil {
+		return 0, err
+	}
 	if utf8.Valid(q.data) {
 		return q.give(string(q.data))
 	}
 	if q.n != 0 {
 		return null, nil
 	}
-	return q.give(string(replaceMalformed(q.data)))
+	return q.giveText(replaceMalformed(q.data))
 }
 
 // replaceMalformed replaces each maximal subpart of an ill-formed sequence by

@@ -120,10 +120,20 @@ func result(q *query) (kind, error) {
 		return 0, err
 	case j.absent:
 		return null, nil
-	case len(q.text) > 0:
-		return q.give(string(j.value))
+	}
+	j.passOn(q.state)
+	if len(q.text) > 0 {
+		return q.giveText(j.value)
 	}
 	return q.giveBytes(j.value)
+}
+
+// passOn has what is held for the value be held until the guest has taken it. The
+// task is done.
+func (j *job) passOn(s *state) {
+	n := min(j.held, len(j.value))
+	j.held -= n
+	s.counted += n
 }
 
 func closeHandle(q *query) (kind, error) {

@@ -110,6 +110,7 @@ type state struct {
 
 	result  []byte // for take, until the next call
 	text    string // the same where it is a string
+	counted int    // bytes that are held for them
 	gone    bool   // the client, before it had all of the answer
 	failure error  // of the user's code
 	query   query  // of the call under way

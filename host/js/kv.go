@@ -14,6 +14,7 @@ import (
 
 var kvOps = []operation{
 	{"opKVGet", kvGet},
+	{"opKVGetAll", kvGetAll},
 	{"opKVPut", kvPut},
 	{"opKVDelete", kvDelete},
 	{"opKVList", kvList},
@@ -52,8 +53,10 @@ const maxOptions = 64 << 10
 var errLongText = &host.Error{Code: host.CodeTooLarge, Msg: "the key or the options are too long"}
 
 // options decodes text.
-func (q *query) options(v any) error {
-	if len(q.text) > maxOptions {
+func (q *query) options(v any) error { return q.longOptions(v, maxOptions) }
+
+func (q *query) longOptions(v any, most int) error {
+	if len(q.text) > most {
 		return errLongText
 	}
 	if err := json.Unmarshal(q.text, v); err != nil {

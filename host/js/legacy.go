@@ -51,6 +51,9 @@ func decodeFrom(q *query) (kind, error) {
 		return null, nil
 	}
 	q.Work(legacyWeight * int64(len(q.data)))
+	if err := q.room(3*len(q.data) + 1); err != nil { // no character has more in UTF-8 than three times what it had
+		return 0, err
+	}
 	var text []byte
 	var rest int
 	switch e {
@@ -65,17 +68,19 @@ func decodeFrom(q *query) (kind, error) {
 		}
 		text, rest = decodeAll(e, q.data, q.n&decodeMore == 0)
 	}
+	text[0] = byte('0' + rest)
 	if q.n&decodeFatal != 0 && gobytes.ContainsRune(text, utf8.RuneError) {
 		return null, nil
 	}
-	return q.give(string(rune('0'+rest)) + string(text))
+	return q.giveText(text)
 }
 
-// decodeAll decodes data; rest is how many bytes at its end are none without those
+// decodeAll decodes data, behind one byte that it leaves free; rest is how many bytes at its end are none without those
 // that follow, which there are none of if it is the end.
 func decodeAll(e encoding.Encoding, data []byte, end bool) (text []byte, rest int) {
 	d := e.NewDecoder()
 	dst := make([]byte, len(data)+64)
+	text = dst[:1]
 	for {
 		n, used, err := d.Transform(dst[len(text):], data, end)
 		text, data = dst[:len(text)+n], data[used:]
@@ -86,10 +91,11 @@ func decodeAll(e encoding.Encoding, data []byte, end bool) (text []byte, rest in
 	}
 }
 
-// decodeSingle decodes data by a table of single bytes. Where that has no character
+// decodeSingle decodes data by a table of single bytes, behind one byte that it leaves
+// free. Where that has no character
 // for a control character, the standard has the control character.
 func decodeSingle(table *charmap.Charmap, data []byte) []byte {
-	text := make([]byte, 0, len(data)+64)
+	text := make([]byte, 1, len(data)+64)
 	for _, b := range data {
 		r := table.DecodeByte(b)
 		if r == utf8.RuneError && b < 0xa0 {

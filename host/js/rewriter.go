@@ -56,6 +56,11 @@ func checkSelector(q *query) (kind, error) {
 
 // openRewriter gives the handle of a rewriter for the handlers in text, as JSON.
 func openRewriter(q *query) (kind, error) {
+	size := len(q.text)
+	if err := q.Hold(size); err != nil {
+		return 0, err
+	}
+	defer q.Release(size)
 	var given []struct {
 		Selector *string `json:"selector"`
 		rewrite.Handler

@@ -11,8 +11,8 @@ import (
 // place is a place in a stack trace: "index.js:3:5".
 var place = regexp.MustCompile(`([^\s()]+):(\d+):(\d+)`)
 
-// MapStack has a stack trace show the places in the sources that an encoded Program
-// was made of, where it has source maps. It takes as long as reading those does:
+// MapStack has a stack trace, or a text with some, show the places in the sources that
+// an encoded Program was made of, where it has source maps. It takes as long as reading those does:
 // tens of milliseconds for large ones.
 func MapStack(program []byte, stack string) (mapped string) {
 	defer func() {
@@ -24,8 +24,11 @@ func MapStack(program []byte, stack string) (mapped string) {
 	if err != nil || !p.HasMaps() {
 		return stack
 	}
-	maps := map[string]*sourcemap.Consumer{}
+	maps, places := map[string]*sourcemap.Consumer{}, 0
 	return place.ReplaceAllStringFunc(stack, func(at string) string {
+		if places++; places > maxPlaces {
+			return at
+		}
 		m := place.FindStringSubmatch(at)
 		name, line, column := m[1], number(m[2]), number(m[3])
 		if _, ok := maps[name]; !ok {
@@ -35,12 +38,19 @@ func MapStack(program []byte, stack string) (mapped string) {
 			return at
 		}
 		file, _, line, column, ok := maps[name].Source(line, column-1)
-		if !ok {
+		if !ok || len(file) > maxSource {
 			return at
 		}
 		return relative(file) + ":" + strconv.Itoa(line) + ":" + strconv.Itoa(column+1)
 	})
 }
+
+// Bounds of what a stack trace becomes: how many places are shown in the sources, and
+// how long the name of one may be, in bytes.
+const (
+	maxPlaces = 200
+	maxSource = 1 << 10
+)
 
 // HasMaps reports whether there is a source map for any module.
 func (p *Program) HasMaps() bool {

@@ -1,6 +1,7 @@
 package js_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/host/js"
@@ -35,6 +36,13 @@ func TestMapStack(t *testing.T) {
 		if got := js.MapStack(mapped(t, m), "(out.js:2:1)"); got != "(out.js:2:1)" {
 			t.Errorf("map %q: got %q", m, got)
 		}
+	}
+	long := strings.Repeat("long/", 300)
+	if got := js.MapStack(mapped(t, strings.Replace(exampleMap, "src", long, 1)), "(out.js:2:1)"); got != "(out.js:2:1)" {
+		t.Errorf("the name of a source makes a text of %d bytes", len(got))
+	}
+	if got := js.MapStack(mapped(t, exampleMap), strings.Repeat("out.js:2:1\n", 10_000)); strings.Count(got, "src/a.ts:5:3\n") != 200 {
+		t.Errorf("%d places are mapped", strings.Count(got, "src/a.ts:5:3\n"))
 	}
 	if got := js.MapStack([]byte("\x00asm"), "(out.js:2:1)"); got != "(out.js:2:1)" {
 		t.Errorf("got %q", got)

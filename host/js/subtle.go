@@ -31,6 +31,11 @@ var subtleOps = []operation{
 // so, or a value as JSON.
 func subtleOp(compute func(p *webcrypto.Params, data []byte) (any, error)) func(*query) (kind, error) {
 	return func(q *query) (kind, error) {
+		size := len(q.text) + len(q.data) // of the parameters' copy, and about that of the result
+		if err := q.Hold(size); err != nil {
+			return 0, err
+		}
+		defer q.Release(size)
 		var p webcrypto.Params
 		if err := json.Unmarshal(q.text, &p); err != nil {
 			return 0, host.Errorf(host.CodeInvalid, "DataError: the parameters are not valid: %v", err)

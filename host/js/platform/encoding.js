@@ -68,13 +68,13 @@ class TextDecoder {
       bytes = bytes.subarray(0, bytes.length - keep);
     }
     if (this.#encoding !== "utf-8") return this.#utf16(bytes);
-    const text = host(opDecode, this.#fatal ? 1 : 0, undefined, bytes);
+    const text = ask(opDecode, this.#fatal ? 1 : 0, undefined, bytes);
     if (text === null) throw this.#malformed();
     return text;
   }
 
   #decodeOther(bytes, stream) {
-    const out = host(opDecodeFrom, (this.#fatal ? 1 : 0) | (stream ? 2 : 0), this.#encoding, bytes);
+    const out = ask(opDecodeFrom, (this.#fatal ? 1 : 0) | (stream ? 2 : 0), this.#encoding, bytes);
     if (out === null) {
       this.#given = 0;
       throw this.#malformed();

@@ -54,8 +54,10 @@ function bufferOf(bytes) {
   return bytes.slice().buffer;
 }
 
-const utf8 = text => host(opEncode, 0, text);
-const fromUTF8 = bytes => host(opDecode, 0, undefined, bytes);
+// Neither fails for what is short, as most is; for what is long, the host may lack room.
+const shortText = 21_000; // no character or byte becomes more than three bytes
+const utf8 = text => text.length < shortText ? host(opEncode, 0, text) : ask(opEncode, 0, text);
+const fromUTF8 = bytes => bytes.length < shortText ? host(opDecode, 0, undefined, bytes) : ask(opDecode, 0, undefined, bytes);
 
 function define(target, name, value) {
   Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });

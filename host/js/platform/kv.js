@@ -8,25 +8,40 @@ class KVNamespace {
   }
 
   async get(key, options) {
-    if (Array.isArray(key)) {
-      const values = await Promise.all(key.map(k => this.get(k, options)));
-      return new Map(key.map((k, i) => [k, values[i]]));
-    }
-    return (await this.#read(key, options)).value;
+    if (!Array.isArray(key)) return (await this.#read(key, options)).value;
+    const all = await this.#readAll(key, options);
+    for (const [k, { value }] of all) all.set(k, value);
+    return all;
   }
 
   async getWithMetadata(key, options) {
-    if (Array.isArray(key)) {
-      const entries = await Promise.all(key.map(k => this.getWithMetadata(k, options)));
-      return new Map(key.map((k, i) => [k, entries[i]]));
-    }
+    if (Array.isArray(key)) return this.#readAll(key, options);
     const { value, metadata } = await this.#read(key, options);
     return { value, metadata, cacheStatus: null };
   }
 
+  // readAll is a Map of what is there under many keys, read as one operation.
+  async #readAll(keys, options) {
+    requireRequest();
+    const type = typeOf(options);
+    if (type !== "text" && type !== "json") throw refusedGet(400, `"${type}" is not a valid type. Use "json" or "text"`);
+    if (keys.length > 100) throw refusedGet(400, "You can request a maximum of 100 keys");
+    if (keys.length < 1) throw refusedGet(400, "You must request a minimum of 1 key");
+    keys = [...new Set(keys.map(String))];
+    const job = ask(opKVGetAll, 0, JSON.stringify({ binding: this.#binding, keys }));
+    await finished(job);
+    const heads = JSON.parse(ask(opKVMetadata, job)), bytes = ask(opResult, job);
+    let at = 0;
+    return new Map(keys.map((key, i) => {
+      if (!heads[i]) return [key, { value: null, metadata: null, cacheStatus: null }];
+      const { size, metadata = null } = heads[i], text = fromUTF8(bytes.subarray(at, at += size));
+      return [key, { value: type === "json" ? parsed(text) : text, metadata, cacheStatus: null }];
+    }));
+  }
+
   async #read(key, options) {
     requireRequest();
-    const type = typeof options === "string" ? options : options?.type ?? "text";
+    const type = typeOf(options);
     if (!["text", "json", "arrayBuffer", "stream"].includes(type)) throw new TypeError(`Unknown response type. Possible types are "text", "arrayBuffer", "json", and "stream".`);
     const job = ask(opKVGet, 0, `${this.#binding}\0${key}`);
     await finished(job);
@@ -65,6 +80,19 @@ class KVNamespace {
     const job = ask(opKVList, 0, JSON.stringify({ binding: this.#binding, prefix: prefix ?? "", cursor: cursor ?? "", limit: whole(limit) ?? 1000 }));
     await finished(job);
     return { ...JSON.parse(ask(opResult, job, "text")), cacheStatus: null };
+  }
+}
+
+const typeOf = options => (typeof options === "string" ? options : options?.type) ?? "text";
+
+// refusedGet is how Cloudflare refuses to get many keys.
+const refusedGet = (status, why) => new Error(`KV GET_BULK failed: ${status} ${why}`);
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw refusedGet(400, "At least one of the requested keys corresponds to a non-json value");
   }
 }
 

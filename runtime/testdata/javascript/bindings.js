@@ -61,6 +61,27 @@ test("list and delete", async (_, env) => {
   equal((await env.STORE.get(["list/1", "list/2"])).get("list/2"), null);
 });
 
+test("many keys", async (_, env) => {
+  await env.STORE.put("many/a", '{"n":1}', { metadata: "x" });
+  await env.STORE.put("many/b", "ü");
+  const got = await env.STORE.get(["many/a", "many/b", "many/c", "many/a"]);
+  equal(JSON.stringify([...got]), JSON.stringify([["many/a", '{"n":1}'], ["many/b", "ü"], ["many/c", null]]));
+  equal((await env.STORE.get(["many/a"], { type: "json" })).get("many/a").n, 1);
+  const all = await env.STORE.getWithMetadata(["many/a", "many/b", "many/c"], "text");
+  equal(all.get("many/a").metadata + all.get("many/b").metadata, "xnull");
+  equal(all.get("many/b").value + all.get("many/c").value, "ünull");
+  await rejects(env.STORE.get(["many/b"], "json"), "Error", "KV GET_BULK failed: 400 At least one of the requested keys corresponds to a non-json value");
+  await rejects(env.STORE.get(["many/b"], "stream"), "Error", 'KV GET_BULK failed: 400 "stream" is not a valid type. Use "json" or "text"');
+  await rejects(env.STORE.get([]), "Error", "KV GET_BULK failed: 400 You must request a minimum of 1 key");
+  await rejects(env.STORE.get([""]), "TypeError", "Key names must not be empty");
+  const keys = Array.from({ length: 100 }, (_, i) => "\u0001".repeat(500) + i);
+  equal((await env.STORE.get(keys)).size, 100);
+  await rejects(env.STORE.get([...keys, "more"]), "Error", "KV GET_BULK failed: 400 You can request a maximum of 100 keys");
+  for (const key of ["many/d", "many/e"]) await env.STORE.put(key, new Uint8Array(13 << 20));
+  equal((await env.STORE.get(["many/d", "many/b"])).get("many/d").length, 13 << 20);
+  await rejects(env.STORE.get(["many/d", "many/e"]), "Error", "KV GET_BULK failed: 413 Total size of request exceeds the limit of 25MB");
+});
+
 test("fetch", async () => {
   const response = await fetch("https://upstream.example/echo?a=1", { method: "PUT", headers: { "X-Custom": "ü" }, body: "content" });
   equal(response.status, 201);
