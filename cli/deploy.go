@@ -283,6 +283,9 @@ func metadataOf(m *deploy.Manifest) api.Metadata {
 	for _, l := range m.RateLimits {
 		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "ratelimit", Name: l.Name, NamespaceID: l.NamespaceID, Simple: l.Simple})
 	}
+	for _, p := range m.Queues.Producers {
+		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "queue", Name: p.Binding, QueueName: p.Queue, DeliveryDelay: p.DeliveryDelay})
+	}
 	if name := m.VersionMetadata.Binding; name != "" {
 		metadata.Bindings = append(metadata.Bindings, api.Binding{Type: "version_metadata", Name: name})
 	}

@@ -21,6 +21,8 @@ type Bindings struct {
 	Fetchers map[string]Fetcher
 	// RateLimits say whether something happens too often.
 	RateLimits map[string]RateLimiter
+	// Queues are those that the Function may send messages to.
+	Queues map[string]QueueProducer
 	// Cache is the account's; nil keeps nothing.
 	Cache Cache
 	// Egress narrows where fetch may go to these hosts: names, or "*." and a

@@ -25,10 +25,12 @@ type Call struct {
 	Responder Responder
 	// Trigger is what started the Invocation. With TriggerCron, Scheduled is the
 	// event; Request stands for it where a guest knows requests only, and there is
-	// nobody to answer. The same holds for TriggerKV and Change.
+	// nobody to answer. The same holds for TriggerKV and Change,
+	// TriggerQueue and Queue.
 	Trigger   Trigger
 	Scheduled *Scheduled
 	Change    *KVChange
+	Queue     *QueueBatch
 	// Caller is the Invocation that waits for this one; nil where none does.
 	Caller *Caller
 
@@ -141,7 +143,7 @@ func (c *Call) Reset() {
 	}
 	c.ID, c.Services, c.Bindings, c.Limits = "", nil, nil, Limits{}
 	c.Request, c.Responder, c.Caller, c.self = Request{}, nil, nil, nil
-	c.Trigger, c.Scheduled, c.Change = TriggerHTTP, nil, nil
+	c.Trigger, c.Scheduled, c.Change, c.Queue = TriggerHTTP, nil, nil, nil
 	c.Args, c.Env, c.Stdin, c.Stdout, c.Stderr = nil, nil, nil, nil, nil
 	c.WASI.reset()
 	c.Program = nil
@@ -159,7 +161,7 @@ func (c *Call) Reset() {
 }
 
 // IsEvent says that there is nobody to answer.
-func (c *Call) IsEvent() bool { return c.Scheduled != nil || c.Change != nil }
+func (c *Call) IsEvent() bool { return c.Scheduled != nil || c.Change != nil || c.Queue != nil }
 
 // Started is when Begin was called.
 func (c *Call) Started() time.Time { return c.started }

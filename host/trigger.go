@@ -11,9 +11,10 @@ const (
 	TriggerCron            // a schedule; Call.Scheduled is set
 	TriggerInvoke          // the control API
 	TriggerKV              // a change of a key; Call.Change is set
+	TriggerQueue           // a queue; Call.Queue is set
 )
 
-var triggerNames = [...]string{"http", "service", "cron", "invoke", "kv"}
+var triggerNames = [...]string{"http", "service", "cron", "invoke", "kv", "queue"}
 
 // String is the name that logs show.
 func (t Trigger) String() string { return triggerNames[t] }

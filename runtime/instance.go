@@ -149,6 +149,8 @@ func (i *Instance) Run(c *host.Call) error {
 		return i.runEvent(c, plan.Scheduled, "scheduled events", "scheduled")
 	case c.Change != nil:
 		return i.runEvent(c, plan.KV, "changes of KV namespaces", "kv")
+	case c.Queue != nil:
+		return i.runEvent(c, plan.Queue, "batches of queues", "queue")
 	}
 	return i.call(c, i.entry)
 }

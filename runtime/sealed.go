@@ -38,6 +38,10 @@ func sealedCall(setup Setup) *host.Call {
 	for name := range setup.Bindings.RateLimits {
 		bindings.RateLimits[name] = sealedLimiter{}
 	}
+	bindings.Queues = map[string]host.QueueProducer{}
+	for name := range setup.Bindings.Queues {
+		bindings.Queues[name] = sealedProducer{}
+	}
 	bindings.Cache = nil // has nothing, and keeps nothing
 	return &host.Call{ID: "initialisation", Services: &services, Bindings: &bindings, Limits: setup.Limits, Responder: sealedResponder{}}
 }
@@ -75,6 +79,12 @@ type sealedFetcher struct{}
 
 func (sealedFetcher) Fetch(context.Context, *host.FetchRequest) (*host.FetchResponse, error) {
 	return nil, errSealed("fetch")
+}
+
+type sealedProducer struct{}
+
+func (sealedProducer) Send(context.Context, []host.QueueSend) error {
+	return errSealed("sending to a queue")
 }
 
 type sealedLimiter struct{}

@@ -48,7 +48,7 @@ type Metadata struct {
 }
 
 // Binding is a capability by name: a plain_text, a json, a kv_namespace, a
-// secret_text, a service, a ratelimit, a version_metadata or the assets.
+// secret_text, a service, a queue, a ratelimit, a version_metadata or the assets.
 type Binding struct {
 	Type        string          `json:"type"`
 	Name        string          `json:"name"`
@@ -57,6 +57,9 @@ type Binding struct {
 	NamespaceID string          `json:"namespace_id,omitempty"`
 	Service     string          `json:"service,omitempty"`
 	Simple      any             `json:"simple,omitempty"` // of a ratelimit
+
+	QueueName     string `json:"queue_name,omitempty"`     // of a queue
+	DeliveryDelay *int64 `json:"delivery_delay,omitempty"` // of a queue, in seconds
 }
 
 // Upload deploys a module under a name. It is WebAssembly, or JavaScript if the name

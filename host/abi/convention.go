@@ -27,6 +27,7 @@ type Plan struct {
 	Entry      string // export that handles a fetch event: no parameters, no results
 	Scheduled  string // export that handles a scheduled event, as Entry; empty if there is none
 	KV         string // export that handles a change of a KV namespace, as Entry; empty if there is none
+	Queue      string // export that handles a batch of a queue, as Entry; empty if there is none
 	// Detached: the guest may go on after its answer was sent, or streams it,
 	// and therefore runs on a goroutine of its own.
 	Detached bool

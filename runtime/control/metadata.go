@@ -137,6 +137,9 @@ type bindingJSON struct {
 	Environment string              `json:"environment,omitempty"`
 	Entrypoint  string              `json:"entrypoint,omitempty"`
 	Simple      *deploy.SimpleLimit `json:"simple,omitempty"` // of a rate limit
+
+	QueueName     string `json:"queue_name,omitempty"`
+	DeliveryDelay *int64 `json:"delivery_delay,omitempty"` // of a queue
 }
 
 // upload is what the metadata says, without the module.
@@ -188,6 +191,8 @@ func (b *bindingJSON) into(up *deploy.Upload) error {
 		s.KVNamespaces = append(s.KVNamespaces, deploy.KVNamespace{Binding: b.Name, ID: b.NamespaceID})
 	case serviceType:
 		return b.intoServices(s)
+	case queueType:
+		s.Queues = append(s.Queues, deploy.QueueProducer{Binding: b.Name, Queue: b.QueueName, DeliveryDelay: b.DeliveryDelay})
 	case rateLimitType:
 		if b.Simple == nil {
 			return badRequest("rate limit %q has no simple limit: {\"limit\": 100, \"period\": 60}", b.Name)

@@ -8,6 +8,7 @@ import (
 const (
 	serviceType         = "service"
 	rateLimitType       = "ratelimit"
+	queueType           = "queue"
 	versionMetadataType = "version_metadata"
 )
 
@@ -31,6 +32,9 @@ func namedBindings(s deploy.Settings) (list []bindingJSON) {
 	}
 	for _, l := range s.RateLimits {
 		list = append(list, bindingJSON{Type: rateLimitType, Name: l.Name, NamespaceID: l.NamespaceID, Simple: &l.Simple})
+	}
+	for _, p := range s.Queues {
+		list = append(list, bindingJSON{Type: queueType, Name: p.Binding, QueueName: p.Queue, DeliveryDelay: p.DeliveryDelay})
 	}
 	if name := s.VersionMetadata.Binding; name != "" {
 		list = append(list, bindingJSON{Type: versionMetadataType, Name: name})

@@ -87,8 +87,8 @@ func (r *Registry) Accounts() []Account {
 // Account returns one account.
 func (r *Registry) Account(name string) (Account, error) { return r.current.Load().account(name) }
 
-// DeleteAccount removes an account, its tokens and its data key. Functions and namespaces
-// are removed first, by their owner.
+// DeleteAccount removes an account, its tokens and its data key. Functions, namespaces
+// and queues are removed first, by their owner.
 func (r *Registry) DeleteAccount(ctx context.Context, name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,6 +130,9 @@ func mayDelete(s *snapshot, name string) error {
 		if ns.Account == name && !ns.Deleted {
 			return host.Errorf(host.CodeConflict, "account %s still has KV namespace %q; delete its namespaces first", name, ns.Title)
 		}
+	}
+	for _, q := range s.queuesOf(name) {
+		return host.Errorf(host.CodeConflict, "account %s still has queue %q; delete its queues first", name, q.Name)
 	}
 	return nil
 }

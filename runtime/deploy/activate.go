@@ -112,6 +112,7 @@ func (r *Registry) bind(s *snapshot, f Function, v Version) (*host.Bindings, err
 	b.Env, b.Environ = v.Settings.env()
 	b.Fetchers = r.fetchers(f.Account, v.Settings.Services)
 	b.RateLimits = r.limiters(f.Account, v.Settings.RateLimits)
+	b.Queues = r.producers(f.Account, v.Settings.Queues)
 	b.Cache = r.cfg.Cache.Of(f.Account)
 	for _, want := range v.Settings.KVNamespaces {
 		ns, err := s.namespace(f.Account, want.ID)
@@ -147,6 +148,9 @@ func (r *Registry) checkVersion(s *snapshot, f Function, v Version) error {
 		return err
 	}
 	if err := s.checkServices(f.id(), v.Settings.Services); err != nil {
+		return err
+	}
+	if err := s.checkProducers(f.Account, v.Settings.Queues); err != nil {
 		return err
 	}
 	if err := v.checkSecrets(f.Name); err != nil {

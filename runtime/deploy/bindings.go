@@ -8,12 +8,13 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 )
 
-// maxBindings is how many Services, and how many RateLimits, a Version may have.
+// maxBindings is how many Services, how many RateLimits and how many Queues a Version
+// may have.
 const maxBindings = 64
 
 // checkNamed refuses bindings beside variables and KV that no node could use.
 func (s *Settings) checkNamed(taken map[string]bool) error {
-	for kind, n := range map[string]int{"service bindings": len(s.Services), "rate limits": len(s.RateLimits)} {
+	for kind, n := range map[string]int{"service bindings": len(s.Services), "rate limits": len(s.RateLimits), "queue bindings": len(s.Queues)} {
 		if n > maxBindings {
 			return invalid("%d %s were given; at most %d are allowed", n, kind, maxBindings)
 		}
@@ -33,6 +34,9 @@ func (s *Settings) checkNamed(taken map[string]bool) error {
 		if err := l.check(); err != nil {
 			return err
 		}
+	}
+	if err := s.checkQueues(taken); err != nil {
+		return err
 	}
 	if name := s.VersionMetadata.Binding; name != "" {
 		return checkBinding(name, taken)
@@ -61,6 +65,8 @@ func (s *Settings) named(name string) string {
 		return "service binding"
 	case slices.ContainsFunc(s.RateLimits, func(l RateLimit) bool { return l.Name == name }):
 		return "rate limit"
+	case slices.ContainsFunc(s.Queues, func(p QueueProducer) bool { return p.Binding == name }):
+		return "queue binding"
 	case name == s.VersionMetadata.Binding:
 		return "version metadata binding"
 	case s.Assets != nil && s.Assets.Binding == name:

@@ -85,6 +85,9 @@ func facts(v Version) map[string]fact {
 	for _, l := range v.Settings.RateLimits {
 		all["rate limit "+l.Name] = fact{text: fmt.Sprintf("%d in %d s, namespace %s", l.Simple.Limit, l.Simple.Period, l.NamespaceID)}
 	}
+	for _, p := range v.Settings.Queues {
+		all["queue binding "+p.Binding] = fact{text: p.Queue, reach: true}
+	}
 	if name := v.Settings.VersionMetadata.Binding; name != "" {
 		all["version metadata binding "+name] = fact{text: "bound"}
 	}

@@ -29,6 +29,7 @@ func (s *Settings) Inherit(from Settings, name string) bool {
 		s.KVNamespaces = inherited(s.KVNamespaces, from.KVNamespaces, func(b KVNamespace) bool { return b.Binding == name })
 		s.Services = inherited(s.Services, from.Services, func(b Service) bool { return b.Binding == name })
 		s.RateLimits = inherited(s.RateLimits, from.RateLimits, func(b RateLimit) bool { return b.Name == name })
+		s.Queues = inherited(s.Queues, from.Queues, func(b QueueProducer) bool { return b.Binding == name })
 	}
 	return true
 }
@@ -64,6 +65,9 @@ func (s *Settings) names() []string {
 	for _, b := range s.RateLimits {
 		list = append(list, b.Name)
 	}
+	for _, b := range s.Queues {
+		list = append(list, b.Binding)
+	}
 	list = append(list, s.VersionMetadata.Binding)
 	if s.Assets != nil {
 		list = append(list, s.Assets.Binding)
@@ -80,7 +84,7 @@ func (s *Settings) kindOf(name string) string {
 		return "plain_text"
 	}
 	return map[string]string{
-		"KV binding": "kv_namespace", "service binding": "service", "rate limit": "ratelimit",
+		"KV binding": "kv_namespace", "service binding": "service", "rate limit": "ratelimit", "queue binding": "queue",
 		"version metadata binding": "version_metadata", "binding of static files": "assets",
 	}[s.named(name)]
 }

@@ -43,6 +43,7 @@ type Manifest struct {
 	Services          []Service       `json:"services,omitempty"`
 	RateLimits        []RateLimit     `json:"ratelimits,omitempty"`
 	VersionMetadata   VersionMetadata `json:"version_metadata,omitzero"`
+	Queues            QueuesTable     `json:"queues,omitzero"`
 	Assets            *AssetsFolder   `json:"assets,omitempty"` // nil: there are no static files
 	Limits            Limits          `json:"limits,omitzero"`
 	Triggers          Triggers        `json:"triggers,omitzero"`
@@ -162,7 +163,7 @@ func (res Resolver) load(dir, stage string) (*Manifest, error) {
 // ParseManifest reads a manifest of at most 1 MiB for a stage: "" is the top
 // level, any other stage is the table [env.<stage>] of the file. A stage takes
 // from the top level what it does not set itself, except vars and bindings
-// (kv_namespaces, services, ratelimits, version_metadata): these it has to
+// (kv_namespaces, services, ratelimits, queues, version_metadata): these it has to
 // repeat, as with wrangler.
 //
 // The errors of a file (the first 20), whatever the stage they are in, are told

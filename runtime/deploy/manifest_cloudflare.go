@@ -22,7 +22,7 @@ func (d *decoder) stageForeign() []fields {
 			"access", "ai", "analytics_engine_datasets", "browser", "cache", "cloudchamber",
 			"compliance_region", "connect", "containers", "d1_databases", "dispatch_namespaces", "durable_objects",
 			"exports", "hyperdrive", "images", "logfwdr", "media", "migrations", "mtls_certificates", "pipelines",
-			"previews", "queues", "r2_buckets", "secrets", "secrets_store_secrets", "send_email",
+			"previews", "r2_buckets", "secrets", "secrets_store_secrets", "send_email",
 			"streaming_tail_consumers", "tail_consumers", "unsafe", "vectorize",
 			"vpc_services", "worker_loaders", "workflows"),
 		d.ignored(

@@ -28,7 +28,7 @@ func manifestErrors() map[string]struct {
 			`2:1: unknown key "memory" in [limits]: did you mean "memory_mb"?`,
 		}},
 		"unknown, nothing near": {"frobnicate = 1\n[build]\nupload = 1", []string{
-			`1:1: unknown key "frobnicate" at the top level, which may have account_id, assets, build, compatibility_date, dev, egress, env, invoke, kv_namespaces, limits, main, name, ratelimits, route, routes, services, snapshot, triggers, vars, version_metadata`,
+			`1:1: unknown key "frobnicate" at the top level, which may have account_id, assets, build, compatibility_date, dev, egress, env, invoke, kv_namespaces, limits, main, name, queues, ratelimits, route, routes, services, snapshot, triggers, vars, version_metadata`,
 			`3:1: unknown key "upload" in [build], which may have command, cwd, watch_dir`,
 		}},
 		"unknown in the second element": {"[[kv_namespaces]]\nbinding = 'A'\n\n[[kv_namespaces]]\nbinding = 'B'\n  idd = 'x'", []string{
@@ -138,6 +138,18 @@ func manifestErrors() map[string]struct {
 			`7:11: name "Not a name" is not 1 to 63 lower-case letters, digits and dashes with no dash first or last`,
 			`8:1: "entrypoint" is Cloudflare's, not offered by Mayfly yet`,
 			`10:11: binding "B" is already the service on line 6`,
+		}},
+		"queues": {"[queues]\nproducers = [{ binding = 'Q' }, { binding = 'Q', queue = 'A b', delivery_delay = 43201 }]\n[[queues.consumers]]\nmax_batch_size = 0\ntype = 'pull'\n[[queues.consumers]]\nqueue = 'a'\ndead_letter_queue = 'a'\n[[queues.consumers]]\nqueue = 'a'\nmax_batch = 1", []string{
+			`2:14: "queue" is missing in [[queues.producers]]`,
+			`2:45: binding "Q" is already the queue on line 2`,
+			`2:58: name "A b" is not 1 to 63 lower-case letters, digits and dashes with no dash first or last`,
+			`2:82: "delivery_delay" wants a whole number from 0 to 43200, not 43201`,
+			`3:1: "queue" is missing in [[queues.consumers]]`,
+			`4:18: "max_batch_size" wants a whole number from 1 to 100, not 0`,
+			`5:8: "type" wants "worker" or "http_pull", not "pull"`,
+			`7:9: queue "a" is its own dead_letter_queue; name another`,
+			`10:9: queue "a" has a consumer on line 7 already`,
+			`11:1: unknown key "max_batch" in [[queues.consumers]]: did you mean "max_batch_size"?`,
 		}},
 		"rate limits": {"ratelimits = [\n  { name = 'A', namespace_id = 'a b', simple = { limit = 0, period = 30 } },\n  { name = 'B', simple = { limit = 1 } },\n  { namespace_id = 1 },\n]", []string{
 			`2:32: "namespace_id" wants at most 64 letters, digits, dashes and underscores, not "a b"`,

@@ -91,7 +91,7 @@ func (d *decoder) stages(env item) []item {
 // stage reads one table of [env] over what it takes from the top level.
 func (d *decoder) stage(it item, m Manifest) Manifest {
 	m.Stage, m.Vars, m.KVNamespaces = it.Key, nil, nil
-	m.Services, m.RateLimits, m.VersionMetadata = nil, nil, VersionMetadata{}
+	m.Services, m.RateLimits, m.VersionMetadata, m.Queues = nil, nil, VersionMetadata{}, QueuesTable{}
 	base := m.Name
 	m.Name = ""
 	d.Table(it, d.stageFields(&m), d.stageForeign()...)
@@ -128,6 +128,7 @@ func (d *decoder) stageFields(m *Manifest) fields {
 		"kv_namespaces":      func(it item) { m.KVNamespaces = d.namespaces(it, bound) },
 		"services":           func(it item) { m.Services = d.services(it, bound) },
 		"ratelimits":         func(it item) { m.RateLimits = d.rateLimits(it, bound) },
+		"queues":             func(it item) { m.Queues = d.queues(it, bound) },
 		"assets":             func(it item) { m.Assets = d.assets(it, bound) },
 		"version_metadata":   func(it item) { m.VersionMetadata = d.versionMetadata(it, bound) },
 		"limits": func(it item) {

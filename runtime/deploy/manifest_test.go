@@ -121,6 +121,7 @@ func TestManifestJSON(t *testing.T) {
 			kv_namespaces = [{ binding = "KV" }]
 			services = [{ binding = "AUTH", service = "auth" }]
 			ratelimits = [{ name = "LIMITER", namespace_id = "1001", simple = { limit = 100, period = 60 } }]
+			queues = { producers = [{ binding = "Q", queue = "q", delivery_delay = 0 }], consumers = [{ queue = "q", dead_letter_queue = "dead", max_batch_size = 100, max_retries = 0, retry_delay = 7 }] }
 			version_metadata = { binding = "CF_VERSION_METADATA" }
 			vars = { EMPTY = "", NO = false, N = 9007199254740993, LIST = [1, [2.5]], DEEP = { a = [{ b = "c" }] } }
 			limits = { wall_ms = 1, subrequests = 2, request_body_mb = 3, response_mb = 4, url_kb = 5, headers_kb = 6 }
@@ -130,6 +131,7 @@ func TestManifestJSON(t *testing.T) {
 				`"vars":{"DEEP":{"json":{"a":[{"b":"c"}]}},"EMPTY":{},"LIST":{"json":[1,[2.5]]},"N":{"json":9007199254740993},"NO":{"json":false}},` +
 				`"kv_namespaces":[{"binding":"KV"}],"services":[{"binding":"AUTH","service":"auth"}],` +
 				`"ratelimits":[{"name":"LIMITER","namespace_id":"1001","simple":{"limit":100,"period":60}}],"version_metadata":{"binding":"CF_VERSION_METADATA"},` +
+				`"queues":{"producers":[{"binding":"Q","queue":"q","delivery_delay":0}],"consumers":[{"queue":"q","dead_letter_queue":"dead","max_batch_size":100,"max_retries":0,"retry_delay":7}]},` +
 				`"limits":{"wall_ms":1,"subrequests":2,"request_body_mb":3,"response_mb":4,"url_kb":5,"headers_kb":6},` +
 				`"build":{"watch_dir":["src"]},"dev":{"ip":"localhost"}}`},
 	}

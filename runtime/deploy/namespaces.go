@@ -160,8 +160,8 @@ func (r *Registry) wakeEmpty() {
 	}
 }
 
-// empty removes the entries of deleted namespaces, then their records, until
-// ctx ends.
+// empty removes the entries of deleted namespaces and the messages of deleted queues,
+// then their records, until ctx ends.
 func (r *Registry) empty(ctx context.Context) {
 	for {
 		for _, ns := range r.current.Load().namespaces {
@@ -172,6 +172,7 @@ func (r *Registry) empty(ctx context.Context) {
 				r.cfg.Logger.Error("empty deleted namespace", "account", ns.Account, "namespace", ns.ID, "err", err)
 			}
 		}
+		r.emptyQueues(ctx)
 		select {
 		case <-r.deleted:
 		case <-ctx.Done():

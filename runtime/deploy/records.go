@@ -14,6 +14,7 @@ const (
 	versionRecords   = "node/versions/"   // <account>/<name>/<id>: Version, with the digest as metadata
 	snapshotRecords  = "node/snapshots/"  // <account>/<name>/<id of a Version>: snapshotEntry, with the digest as metadata
 	namespaceRecords = "node/namespaces/" // <id>: Namespace
+	queueRecords     = "node/queues/"     // <id>: Queue
 	assetRecords     = "node/assets/"     // <account>/<hash>: none, with an assets.File as metadata
 	manifestRecords  = "node/manifests/"  // <account>/<digest>: the same
 	accountRecords   = "node/accounts/"   // <name>: Account

@@ -31,6 +31,8 @@ type Config struct {
 	// Call lets a Function that find finds answer a request of another one; see
 	// trigger.Runner. Nil: Functions can't call each other.
 	Call func(ctx context.Context, req *host.FetchRequest, find func() (*Active, error)) (*host.FetchResponse, error)
+	// Queues has the messages of queues; nil: there are none, and sending is refused.
+	Queues kv.Queues
 	// Secrets seals the secrets of Functions; nil if there can be none.
 	Secrets *secret.Keyring
 	// Domain is what Functions get their own hosts below: <function>.<domain>
@@ -215,6 +217,13 @@ func (r *Registry) loadAccounts(ctx context.Context, s *snapshot) error {
 	}
 	err = records(ctx, r.cfg.Store, namespaceRecords, func(ns Namespace, _ uint64) error {
 		s.namespaces[ns.ID] = ns
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = records(ctx, r.cfg.Store, queueRecords, func(q Queue, _ uint64) error {
+		s.queues[q.ID] = q
 		return nil
 	})
 	if err != nil {

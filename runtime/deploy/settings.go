@@ -21,6 +21,7 @@ type Settings struct {
 	Services          []Service       `json:"services,omitempty"`
 	RateLimits        []RateLimit     `json:"ratelimits,omitempty"`
 	VersionMetadata   VersionMetadata `json:"version_metadata,omitzero"`
+	Queues            []QueueProducer `json:"queues,omitempty"`
 	Assets            *Assets         `json:"assets,omitempty"` // nil: there are no static files
 	Limits            Limits          `json:"limits,omitzero"`
 	Egress            *Egress         `json:"egress,omitempty"` // nil: nothing is narrowed

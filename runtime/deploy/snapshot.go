@@ -14,6 +14,7 @@ type snapshot struct {
 	table      *router.Table[*Serving]
 	functions  map[functionID]*deployed
 	namespaces map[string]Namespace // by id
+	queues     map[string]Queue     // by id
 	accounts   map[string]Account   // by name; without local
 	tokens     map[string]Token     // by id
 }
@@ -34,6 +35,7 @@ func newSnapshot() *snapshot {
 	return &snapshot{
 		functions:  map[functionID]*deployed{},
 		namespaces: map[string]Namespace{},
+		queues:     map[string]Queue{},
 		accounts:   map[string]Account{},
 		tokens:     map[string]Token{},
 	}
@@ -44,6 +46,7 @@ func (s *snapshot) clone() *snapshot {
 		table:      s.table,
 		functions:  maps.Clone(s.functions),
 		namespaces: maps.Clone(s.namespaces),
+		queues:     maps.Clone(s.queues),
 		accounts:   maps.Clone(s.accounts),
 		tokens:     maps.Clone(s.tokens),
 	}

@@ -63,6 +63,12 @@ type kvEvent struct {
 	OldRevision uint64 `json:"oldRevision"`
 }
 
+// queueEvent is what a batch of a queue adds to an Event, as Cloudflare's tail has it.
+type queueEvent struct {
+	Queue     string `json:"queue"`
+	BatchSize int    `json:"batchSize"`
+}
+
 // LogEntry is what a guest logged.
 type LogEntry struct {
 	Level     string   `json:"level"`
@@ -106,6 +112,9 @@ func newEvent(c *host.Call, e Ended, logs []LogEntry) *Event {
 	event.size = eventOverhead + len(c.Request.URL) + len(c.Request.Headers) + int(c.Usage.LogBytes)
 	if s := c.Scheduled; s != nil {
 		event.Event = scheduledEvent{s.Cron, s.Time.UnixMilli()}
+	}
+	if q := c.Queue; q != nil {
+		event.Event = queueEvent{q.Queue, len(q.Messages)}
 	}
 	if k := c.Change; k != nil {
 		event.Event = kvEvent{k.Namespace, k.Key, k.Deleted, k.Revision, k.OldRevision}

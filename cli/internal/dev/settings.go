@@ -46,6 +46,9 @@ func (s *Session) upload(ctx context.Context, r *deploy.Registry, p *build.Proje
 		}
 		up.Secrets[name] = &text
 	}
+	if up.Settings.Queues, err = s.queues(ctx, r, m.Queues); err != nil {
+		return up, err
+	}
 	for _, ns := range m.KVNamespaces {
 		id, err := s.namespace(ctx, r, ns)
 		if err != nil {

@@ -61,6 +61,9 @@ func bindings(m *deploy.Manifest) map[string]string {
 	for _, l := range m.RateLimits {
 		fields[l.Name] = "RateLimit"
 	}
+	for _, p := range m.Queues.Producers {
+		fields[p.Binding] = "Queue"
+	}
 	if m.VersionMetadata.Binding != "" {
 		fields[m.VersionMetadata.Binding] = "WorkerVersionMetadata"
 	}

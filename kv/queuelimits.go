@@ -1,0 +1,95 @@
+package kv
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// What queues take, as on Cloudflare:
+// https://developers.cloudflare.com/queues/platform/limits/
+const (
+	MaxMessage       = 128_000 // bytes of a body
+	MaxBatch         = 100     // messages in one Send or one Receive
+	MaxBatchBytes    = 256_000 // bytes of the bodies in one Send
+	MaxDelay         = 12 * time.Hour
+	DefaultRetention = 4 * 24 * time.Hour
+	MinRetention     = time.Minute
+	MaxRetention     = 14 * 24 * time.Hour
+)
+
+// CheckMessages returns a *LimitError unless the messages may be sent together. The
+// texts about sizes are those of miniflare, in cloudflare/workers-sdk.
+func CheckMessages(messages []Message) error {
+	if len(messages) == 0 {
+		return limitError(http.StatusBadRequest, "there is no message to send")
+	}
+	if len(messages) > MaxBatch {
+		return limitError(http.StatusRequestEntityTooLarge, "batch message count of %d exceeds limit of %d", len(messages), MaxBatch)
+	}
+	total := 0
+	for _, m := range messages {
+		total += len(m.Body)
+		if err := m.check(); err != nil {
+			return err
+		}
+	}
+	if total > MaxBatchBytes {
+		return limitError(http.StatusRequestEntityTooLarge, "total batch size of %d bytes exceeds limit of %d", total, MaxBatchBytes)
+	}
+	return nil
+}
+
+func (m Message) check() error {
+	if len(m.Body) > MaxMessage {
+		return limitError(http.StatusRequestEntityTooLarge, "message length of %d bytes exceeds limit of %d", len(m.Body), MaxMessage)
+	}
+	switch m.ContentType {
+	case ContentJSON, ContentText, ContentBytes, ContentV8:
+	default:
+		return limitError(http.StatusBadRequest, "the content type of a message is json, text, bytes or v8, not %q", m.ContentType)
+	}
+	return CheckDelay(m.Delay)
+}
+
+// CheckDelay returns a *LimitError unless a message may be delayed by d.
+func CheckDelay(d time.Duration) error {
+	if d < 0 || d > MaxDelay {
+		return limitError(http.StatusBadRequest, "a delay of %g seconds is out of range: 0 to %d are allowed", d.Seconds(), MaxDelay/time.Second)
+	}
+	return nil
+}
+
+// CheckRetention returns a *LimitError unless messages may be kept for d.
+func CheckRetention(d time.Duration) error {
+	if d < MinRetention || d > MaxRetention {
+		return limitError(http.StatusBadRequest, "a retention of %g seconds is out of range: %d to %d are allowed", d.Seconds(), MinRetention/time.Second, MaxRetention/time.Second)
+	}
+	return nil
+}
+
+// Full is the *LimitError of a Send for which there is no room. scope is "queue" or
+// "account".
+func Full(scope string, bytes, most int64) error {
+	return limitError(http.StatusTooManyRequests, "the %s has %d bytes of messages that wait, and may have %d: have consumers take some, or purge a queue", scope, bytes, most)
+}
+
+// CheckQueue panics unless q names a queue: such names are the node's own.
+func CheckQueue(q Queue) {
+	for _, s := range []string{q.Account, q.ID} {
+		if s == "" || len(s) > 64 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
+			panic("kv: no name of a queue: " + s)
+		}
+	}
+}
+
+// CheckReceive returns a *LimitError for options out of range.
+func CheckReceive(opts ReceiveOptions) error {
+	if opts.Max < 1 || opts.Max > MaxBatch {
+		return limitError(http.StatusBadRequest, "a batch of %d messages is out of range: 1 to %d are allowed", opts.Max, MaxBatch)
+	}
+	if opts.Lease < time.Second || opts.Lease > MaxDelay {
+		return limitError(http.StatusBadRequest, "a visibility timeout of %d ms is out of range: 1000 to %d are allowed", opts.Lease.Milliseconds(), MaxDelay.Milliseconds())
+	}
+	return nil
+}
