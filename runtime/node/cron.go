@@ -10,9 +10,18 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/trigger"
 )
 
+// openLease makes what other nodes know this one to be alive by.
+func (n *Node) openLease(ctx context.Context, store kv.Store, id string) (err error) {
+	if n.lease, err = trigger.NewLease(ctx, store, id, n.cfg.Logger); err != nil {
+		return err
+	}
+	n.closers = append(n.closers, func() error { return n.lease.Close(context.Background()) })
+	return nil
+}
+
 // openCron begins to follow schedules.
 func (n *Node) openCron(ctx context.Context, store kv.Store, id string) (err error) {
-	n.cron, err = trigger.NewCron(ctx, trigger.CronConfig{Registry: n.registry, Run: n.runScheduled, Store: store, Node: id, Logger: n.cfg.Logger})
+	n.cron, err = trigger.NewCron(ctx, trigger.CronConfig{Registry: n.registry, Run: n.runScheduled, Store: store, Node: id, Lease: n.lease, Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("open schedules: %w", err)
 	}

@@ -40,6 +40,7 @@ type Node struct {
 	registry *deploy.Registry
 	front    *trigger.HTTP
 	runner   *trigger.Runner
+	lease    *trigger.Lease
 	cron     *trigger.Cron
 	later    *trigger.Invocations
 	frontLn  *patientListener
@@ -171,6 +172,9 @@ func (n *Node) open(ctx context.Context) error {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
 	n.closers = append(n.closers, n.registry.Close)
+	if err := n.openLease(ctx, data.Store, id); err != nil {
+		return err
+	}
 	if err := n.openCron(ctx, data.Store, id); err != nil {
 		return err
 	}

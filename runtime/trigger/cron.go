@@ -24,16 +24,18 @@ type CronConfig struct {
 		Scheduled() []deploy.Function
 	}
 	// Run sends an event to a Function and waits for its end.
-	Run   func(ctx context.Context, f deploy.Function, s host.Scheduled) (Ran, error)
-	Store kv.Store
-	Node  string // id
-	// Most is how many runs go on at the same time; others wait. Default 100.
-	Most   int
+	Run    func(ctx context.Context, f deploy.Function, s host.Scheduled) (Ran, error)
+	Store  kv.Store
+	Node   string       // id
+	Lease  *Lease       // of the node; default: that of a node alone
+	Places *Places      // for runs; default: NewPlaces(0)
 	Logger *slog.Logger // default: discard
 }
 
 const (
-	defaultMostRuns = 100
+	// mostWaiting is how many runs of an account may wait for a place: each of its
+	// schedules once, where the node's administrator has not raised their number.
+	mostWaiting = deploy.DefaultSchedules
 	// late is how late an event may be: what was due before that is missed. It is
 	// enough for a restart.
 	late      = time.Minute
@@ -59,36 +61,45 @@ type cronState struct {
 // missed, and not made up for. It is safe for concurrent use.
 type Cron struct {
 	cfg    CronConfig
+	alone  *Lease // to be closed; nil if it is the node's
 	runs   runs
-	places chan struct{} // one for each run
 	stop   context.CancelFunc
 	loop   sync.WaitGroup
 	live   sync.WaitGroup // runs
 	base   context.Context
 	cancel context.CancelFunc
 	until  time.Time // belongs to loop
+
+	mu      sync.Mutex     // guards waiting
+	waiting map[string]int // how many runs of an account do, for a place
 }
 
 // NewCron reports what was missed, and begins.
-func NewCron(ctx context.Context, cfg CronConfig) (*Cron, error) {
-	if cfg.Most == 0 {
-		cfg.Most = defaultMostRuns
-	}
+func NewCron(ctx context.Context, cfg CronConfig) (_ *Cron, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Cron{cfg: cfg, runs: runs{store: cfg.Store}, places: make(chan struct{}, cfg.Most)}
+	if cfg.Places == nil {
+		cfg.Places = NewPlaces(0)
+	}
+	c := &Cron{waiting: map[string]int{}}
+	if cfg.Lease == nil {
+		if cfg.Lease, err = NewLease(ctx, cfg.Store, cfg.Node, cfg.Logger); err != nil {
+			return nil, err
+		}
+		c.alone = cfg.Lease
+	}
+	c.cfg, c.runs = cfg, runs{store: cfg.Store, lease: cfg.Lease, node: cfg.Node}
 	if err := c.runs.interrupt(ctx, cfg.Node); err != nil {
 		return nil, err
 	}
-	var err error
 	if c.until, err = c.readUntil(ctx); err != nil {
 		return nil, err
 	}
 	c.base, c.cancel = context.WithCancel(context.Background())
 	looping, stop := context.WithCancel(c.base)
 	c.stop = stop
-	c.loop.Go(func() { c.run(looping) })
+	c.loop.Go(func() { c.follow(looping) })
 	return c, nil
 }
 
@@ -120,6 +131,9 @@ func (c *Cron) Shutdown(ctx context.Context) {
 	defer stop()
 	c.live.Wait()
 	c.cancel()
+	if c.alone != nil {
+		c.alone.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it ends by itself as well
+	}
 }
 
 // Runs returns the last runs of a Function, newest first.
@@ -130,7 +144,7 @@ func (c *Cron) Forget(ctx context.Context, account, function string) error {
 	return c.runs.forget(ctx, account, function)
 }
 
-func (c *Cron) run(ctx context.Context) {
+func (c *Cron) follow(ctx context.Context) {
 	for {
 		now := time.Now()
 		if now.Before(c.until.Add(-claimLife)) { // the clock was set back
@@ -154,11 +168,20 @@ func (c *Cron) tick(ctx context.Context, now time.Time) error {
 	if !minute.After(c.until) {
 		return nil
 	}
+	if minute.Sub(c.until) > time.Minute { // other nodes may have gone on meanwhile
+		done, err := c.readUntil(ctx)
+		if err != nil {
+			return err
+		}
+		if !done.After(minute) {
+			c.until = latest(c.until, done)
+		}
+	}
 	functions := c.cfg.Registry.Scheduled()
 	var failed error
 	for _, f := range functions {
 		for _, s := range f.Schedules {
-			failed = errors.Join(failed, c.follow(ctx, f, s, minute, now))
+			failed = errors.Join(failed, c.begin(ctx, f, s, minute, now))
 		}
 	}
 	if failed != nil && now.Sub(minute) < late-2*look {
@@ -178,8 +201,8 @@ func (c *Cron) writeUntil(ctx context.Context) error {
 	return err
 }
 
-// follow begins what a schedule wants up to a minute, and reports what is too late.
-func (c *Cron) follow(ctx context.Context, f deploy.Function, s deploy.Schedule, minute, now time.Time) error {
+// begin begins what a schedule wants up to a minute, and reports what is too late.
+func (c *Cron) begin(ctx context.Context, f deploy.Function, s deploy.Schedule, minute, now time.Time) error {
 	e, err := cron.Parse(s.Cron)
 	if err != nil {
 		return fmt.Errorf("schedule of %s/%s: %w", f.Account, f.Name, err)
@@ -242,11 +265,6 @@ func (c *Cron) claim(ctx context.Context, f deploy.Function, s deploy.Schedule, 
 // start begins a run when there is a place for it.
 func (c *Cron) start(f deploy.Function, s host.Scheduled) {
 	c.live.Go(func() {
-		select {
-		case c.places <- struct{}{}:
-			defer func() { <-c.places }()
-		case <-c.base.Done():
-		}
 		if _, err := c.do(c.base, f, s, false); err != nil {
 			c.cfg.Logger.Error("a run of a cron trigger can't be recorded", "account", f.Account, "function", f.Name, "cron", s.Cron, "err", err)
 		}
@@ -262,12 +280,25 @@ func (c *Cron) Run(ctx context.Context, f deploy.Function, text string) (Run, er
 	return c.do(ctx, f, host.Scheduled{Cron: text, Time: time.Now().UTC().Truncate(time.Millisecond)}, true)
 }
 
-// do runs an event, and records that it began and how it ended. What could not be
-// recorded at first is run nevertheless.
+// do runs an event once there is a place for it, and records that it began and how it
+// ended. What could not be recorded at first is run nevertheless.
 func (c *Cron) do(ctx context.Context, f deploy.Function, s host.Scheduled, manual bool) (Run, error) {
-	started := time.Now().UTC().Truncate(time.Millisecond)
-	run := Run{Cron: s.Cron, Due: s.Time, Started: &started, Outcome: RunRunning, Manual: manual, Node: c.cfg.Node, Identity: newID()}
+	run := Run{Cron: s.Cron, Due: s.Time, Manual: manual, Node: c.cfg.Node, Identity: newID()}
 	record := func() error { return c.runs.put(context.WithoutCancel(ctx), f.Account, f.Name, run) }
+	leave, err := c.enter(ctx, f.Account)
+	if err != nil {
+		run.finish(Ran{}, err)
+		return run, record()
+	}
+	defer leave()
+	held, err := c.cfg.Lease.Hold(ctx)
+	if err != nil {
+		c.cfg.Logger.Warn("other nodes are not told of a run", "account", f.Account, "function", f.Name, "err", err)
+	} else {
+		defer held.Release()
+	}
+	started := time.Now().UTC().Truncate(time.Millisecond)
+	run.Started, run.Outcome = &started, RunRunning
 	begun := record()
 	ran, err := c.cfg.Run(ctx, f, s)
 	if err != nil {
@@ -278,6 +309,29 @@ func (c *Cron) do(ctx context.Context, f deploy.Function, s host.Scheduled, manu
 		return run, errors.Join(begun, err)
 	}
 	return run, nil
+}
+
+// enter waits for a place, unless too many of the account do.
+func (c *Cron) enter(ctx context.Context, account string) (leave func(), err error) {
+	if !c.await(account, 1) {
+		return nil, host.Errorf(host.CodeLimit, "%d runs of cron triggers of account %s wait for others of it to end", mostWaiting, account)
+	}
+	defer c.await(account, -1)
+	return c.cfg.Places.Enter(ctx, account)
+}
+
+// await changes how many runs of an account wait, and reports whether as many may.
+func (c *Cron) await(account string, by int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.waiting[account] + by
+	if n > mostWaiting {
+		return false
+	}
+	if c.waiting[account] = n; n == 0 {
+		delete(c.waiting, account)
+	}
+	return true
 }
 
 func (r *Run) finish(ran Ran, err error) {

@@ -236,6 +236,47 @@ func TestCronInterrupted(t *testing.T) {
 	})
 }
 
+// What a node ran that is gone for good does not go on for ever.
+func TestCronOfADeadNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newClockwork(t, "1 0 * * *")
+		w.wait = make(chan struct{})
+		shared, full := w.store, &fullStore{Store: w.store}
+		w.store = full
+		dead := w.start("a")
+		w.store = shared
+		time.Sleep(61 * time.Second)
+		other := w.start("b")
+		time.Sleep(10 * time.Minute)
+		w.wantRuns(other, "job", "00:01 running")
+		full.on.Store(true)
+		time.Sleep(time.Minute)
+		w.wantRuns(other, "job", "00:01 interrupted")
+		close(w.wait)
+		endCron(dead)
+		endCron(other)
+	})
+}
+
+// A node that slept calls nothing missed that another one ran.
+func TestCronAfterSleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newClockwork(t, "0 1 * * *")
+		shared, asleep := w.store, &fullStore{Store: w.store}
+		awake := w.start("a")
+		w.store = asleep
+		asleep.on.Store(true)
+		b := w.start("b")
+		time.Sleep(5 * time.Hour)
+		asleep.on.Store(false)
+		time.Sleep(5 * time.Minute)
+		w.store = shared
+		w.wantRuns(awake, "job", "01:00 ok")
+		endCron(awake)
+		endCron(b)
+	})
+}
+
 // Shutdown waits for runs, and cancels those that take longer.
 func TestCronShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -332,12 +373,12 @@ func (s *fullStore) Put(ctx context.Context, key string, value []byte, opts kv.P
 	return s.Store.Put(ctx, key, value, opts)
 }
 
-// Those that find no place wait.
+// Those that find no place wait, and not for ever more of them.
 func TestCronManyRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newClockwork(t)
 		w.wait = make(chan struct{})
-		for i := range 130 {
+		for i := range 350 {
 			w.set(fmt.Sprintf("f%d", i), "1 0 * * *")
 		}
 		c := w.start("a")
@@ -350,10 +391,13 @@ func TestCronManyRuns(t *testing.T) {
 		if n != 100 {
 			t.Errorf("%d go on at the same time, want 100", n)
 		}
+		if r, err := c.Run(t.Context(), w.functions[0], "1 0 * * *"); err != nil || r.Outcome != "refused" {
+			t.Errorf("one more, by hand: %+v, %v", r, err)
+		}
 		close(w.wait)
 		synctest.Wait()
-		if len(w.ran) != 130 {
-			t.Errorf("%d have run, want 130", len(w.ran))
+		if len(w.ran) != 350 {
+			t.Errorf("%d have run, want 350", len(w.ran))
 		}
 	})
 }

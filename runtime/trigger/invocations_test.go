@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -30,6 +31,7 @@ type mailbox struct {
 	mu        sync.Mutex // guards what follows
 	functions map[string]deploy.Function
 	got       []string // "<function> <attempt> <payload> +<time>"
+	ended     int      // of those that would go on for ever
 }
 
 func newMailbox(t *testing.T) *mailbox {
@@ -65,7 +67,7 @@ func (p *mailbox) deliver(ctx context.Context, f deploy.Function, m trigger.Payl
 	p.mu.Lock()
 	p.got = append(p.got, fmt.Sprintf("%s %d %s +%v", f.Name, m.Attempt, m.Body, time.Since(p.began)))
 	p.mu.Unlock()
-	switch text := string(m.Body); {
+	switch text := strings.TrimSpace(string(m.Body)); {
 	case text == "trap", text == "once" && m.Attempt == 1:
 		return trigger.Ran{Outcome: host.OutcomeException, Err: errors.New("it broke")}, 0, nil
 	case text == "500":
@@ -74,6 +76,9 @@ func (p *mailbox) deliver(ctx context.Context, f deploy.Function, m trigger.Payl
 		return trigger.Ran{}, 0, host.Errorf(host.CodeUnavailable, "no place")
 	case text == "long":
 		<-ctx.Done()
+		p.mu.Lock()
+		p.ended++
+		p.mu.Unlock()
 		return trigger.Ran{Outcome: host.OutcomeCanceled}, 0, nil
 	}
 	return trigger.Ran{}, 404, nil // which is an answer
@@ -81,7 +86,16 @@ func (p *mailbox) deliver(ctx context.Context, f deploy.Function, m trigger.Payl
 
 func (p *mailbox) start() *trigger.Invocations {
 	p.t.Helper()
-	i, err := trigger.NewInvocations(p.t.Context(), trigger.InvocationsConfig{Registry: p, Deliver: p.deliver, Store: p.store, Logger: slog.New(slog.NewTextHandler(p.log, nil))})
+	return p.startWith(trigger.InvocationsConfig{})
+}
+
+func (p *mailbox) startWith(cfg trigger.InvocationsConfig) *trigger.Invocations {
+	p.t.Helper()
+	cfg.Registry, cfg.Deliver, cfg.Logger = p, p.deliver, slog.New(slog.NewTextHandler(p.log, nil))
+	if cfg.Store == nil {
+		cfg.Store = p.store
+	}
+	i, err := trigger.NewInvocations(p.t.Context(), cfg)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -109,6 +123,13 @@ func (p *mailbox) want(left int, want ...string) {
 	page, err := p.store.List(p.t.Context(), kv.ListOptions{Prefix: "node/invocations/"})
 	if err != nil || len(page.Entries) != left {
 		p.t.Errorf("%d records are left, %v; want %d", len(page.Entries), err, left)
+	}
+}
+
+func (p *mailbox) put(key, value string) {
+	p.t.Helper()
+	if _, err := p.store.Put(p.t.Context(), key, []byte(value), kv.PutOptions{}); err != nil {
+		p.t.Fatal(err)
 	}
 }
 

@@ -45,6 +45,8 @@ const runRecords = "node/runs/" // <account>/<function>: []Run, newest first
 // runs keeps the last runs of Functions. It is safe for concurrent use.
 type runs struct {
 	store kv.Store
+	lease *Lease
+	node  string     // this one
 	mu    sync.Mutex // held while a record is changed, so that nodes alone conflict
 }
 
@@ -75,8 +77,23 @@ func (rs *runs) of(ctx context.Context, f deploy.Function) ([]Run, error) {
 			list = append(list, run)
 		}
 	}
-	return list, err
+	return rs.markDead(ctx, list), err
 }
+
+// markDead marks the runs of other nodes that are not there any more.
+func (rs *runs) markDead(ctx context.Context, list []Run) []Run {
+	for i, run := range list {
+		if run.Outcome != RunRunning || run.Node == rs.node {
+			continue
+		}
+		if live, err := rs.lease.NodeLive(ctx, run.Node); err == nil && !live {
+			list[i].Outcome, list[i].Error = RunInterrupted, nodeEnded
+		}
+	}
+	return list
+}
+
+const nodeEnded = "the node ended before the run did"
 
 // attempts bounds how often a change is tried again that another node was faster with.
 const attempts = 20
@@ -147,7 +164,7 @@ func (rs *runs) interruptIn(ctx context.Context, record, node string) error {
 	return rs.change(ctx, record, func(list []Run) []Run {
 		for i := range list {
 			if list[i].Outcome == RunRunning && list[i].Node == node {
-				list[i].Outcome, list[i].Error = RunInterrupted, "the node ended before the run did"
+				list[i].Outcome, list[i].Error = RunInterrupted, nodeEnded
 			}
 		}
 		return list

@@ -1,0 +1,101 @@
+package trigger
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/mayfly-run/mayfly/runtime/gate"
+)
+
+// How many Invocations of one kind of trigger go on at the same time on a node, and
+// how many of them may be of one account. Four accounts with nothing but long ones
+// leave no place; then the account that has used least is next.
+const (
+	defaultPlaces  = 400
+	accountsOfFull = 4 // of an account: a part of the places
+)
+
+// Places bound what a kind of trigger runs at the same time, in all and for each
+// account. It is safe for concurrent use.
+type Places struct {
+	all  *gate.Gate
+	each int
+
+	mu       sync.Mutex // guards accounts
+	accounts map[string]*accountPlaces
+}
+
+// accountPlaces are there as long as somebody uses them or waits for one.
+type accountPlaces struct {
+	gate  *gate.Gate
+	users int
+}
+
+// NewPlaces makes so many places, of which an account may have a quarter; 0 is 400.
+func NewPlaces(most int) *Places {
+	if most == 0 {
+		most = defaultPlaces
+	}
+	return &Places{all: gate.New(most), each: max(1, most/accountsOfFull), accounts: map[string]*accountPlaces{}}
+}
+
+// Enter waits for a place, which leave gives back. The error is that of ctx.
+func (p *Places) Enter(ctx context.Context, account string) (leave func(), err error) {
+	own := p.use(account)
+	if err := wait(ctx, own.gate, ""); err != nil {
+		p.done(account, own)
+		return nil, err
+	}
+	if err := wait(ctx, p.all, account); err != nil {
+		own.gate.Leave()
+		p.done(account, own)
+		return nil, err
+	}
+	began := time.Now()
+	return func() {
+		p.all.LeaveAfter(account, time.Since(began))
+		own.gate.Leave()
+		p.done(account, own)
+	}, nil
+}
+
+func (p *Places) use(account string) *accountPlaces {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	own := p.accounts[account]
+	if own == nil {
+		own = &accountPlaces{gate: gate.New(p.each)}
+		p.accounts[account] = own
+	}
+	own.users++
+	return own
+}
+
+func (p *Places) done(account string, own *accountPlaces) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if own.users--; own.users == 0 {
+		delete(p.accounts, account)
+	}
+}
+
+// wait enters a gate, however long that takes.
+func wait(ctx context.Context, g *gate.Gate, who string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if g.TryEnter() {
+		return nil
+	}
+	turn := g.Ask(who)
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+	}
+	if !g.GiveUp(who, turn) { // it came at the same time
+		g.LeaveAfter(who, 0)
+	}
+	return ctx.Err()
+}
