@@ -24,6 +24,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/internal/changelog"
 	"github.com/mayfly-run/mayfly/kv/internal/feed"
 )
 
@@ -61,6 +62,7 @@ type Store struct {
 	log       *slog.Logger
 	revisions *revisions
 	feed      feed.Feed
+	rules     atomic.Pointer[changelog.Rules]
 	seed      maphash.Seed
 
 	// locks serialise the writes of one key, from the comparison of revisions
@@ -161,6 +163,20 @@ func (s *Store) Watch(ctx context.Context, prefix string) (kv.Watcher, error) {
 	}
 	defer s.leave()
 	return s.feed.Watch(prefix)
+}
+
+// LogChanges implements kv.ChangeLogger.
+func (s *Store) LogChanges(ctx context.Context, list []kv.ChangeRule) error {
+	rules, err := changelog.New(list)
+	if err != nil {
+		return err
+	}
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	s.rules.Store(rules)
+	return nil
 }
 
 // Close implements kv.Store. It takes as long as writing what is in memory.

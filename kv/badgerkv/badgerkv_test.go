@@ -28,6 +28,12 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestChanges(t *testing.T) {
+	kvtest.RunChanges(t, func(t *testing.T, now func() time.Time) kv.Store {
+		return mustOpen(t, badgerkv.Config{Now: now})
+	})
+}
+
 // TestStoreWhileCollecting runs the kit with the value log being collected all
 // the time.
 func TestStoreWhileCollecting(t *testing.T) {

@@ -36,6 +36,9 @@ func writeForever(dir string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.LogChanges(context.Background(), []kv.ChangeRule{{Prefix: "key/", Log: "log/"}}); err != nil {
+		return err
+	}
 	var mu sync.Mutex // guards standard output
 	say := func(mark, key string, n int, revision uint64) {
 		mu.Lock()
@@ -67,6 +70,7 @@ type ledger struct {
 	begun    map[string]int // the one begun after it and not acknowledged
 	revision uint64         // the highest
 	writes   int
+	changes  map[uint64]string // of which key, those acknowledged in this round
 }
 
 // read notes the reports until after the given number of acknowledgements stop
@@ -90,6 +94,7 @@ func (l *ledger) read(t *testing.T, r io.Reader, acks int, stop func()) {
 		}
 		highest = max(highest, revision)
 		l.acked[key] = n
+		l.changes[revision] = key
 		delete(l.begun, key)
 		l.writes++
 		if acks--; acks == 0 {
@@ -121,11 +126,49 @@ func (l *ledger) check(t *testing.T, s kv.Store) {
 	clear(l.begun)
 }
 
+// checkLog finds a record of each acknowledged write, and of each write that is there,
+// and no record of one that is not. It removes them.
+func (l *ledger) checkLog(t *testing.T, s kv.Store) {
+	last := map[string]uint64{}
+	for opts := (kv.ListOptions{Prefix: "log/"}); ; {
+		page, err := s.List(t.Context(), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page.Entries {
+			c, err := kv.ChangeOf(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before, ok := last[c.Key]; ok && c.OldRevision != before {
+				t.Errorf("key %q: the change to %d is one of %d, after that to %d", c.Key, c.Revision, c.OldRevision, before)
+			}
+			last[c.Key] = c.Revision
+			delete(l.changes, c.Revision)
+			if err := s.Delete(t.Context(), e.Key, kv.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if opts.Cursor = page.Cursor; opts.Cursor == "" {
+			break
+		}
+	}
+	for revision, key := range l.changes {
+		t.Errorf("the change of key %q to %d was acknowledged and is not in the log", key, revision)
+	}
+	clear(l.changes)
+	for key, revision := range last {
+		if e, err := s.Get(t.Context(), key); err != nil || e.Revision != revision {
+			t.Errorf("key %q has revision %d, %v, and its last change in the log is that to %d", key, e.Revision, err, revision)
+		}
+	}
+}
+
 // TestKill ends a writing process with SIGKILL, several times, and looks for
 // every acknowledged write.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
-	l := &ledger{acked: map[string]int{}, begun: map[string]int{}}
+	l := &ledger{acked: map[string]int{}, begun: map[string]int{}, changes: map[uint64]string{}}
 	for round := range 6 {
 		cmd := child(t, "write", dir)
 		out, err := cmd.StdoutPipe()
@@ -142,6 +185,7 @@ func TestKill(t *testing.T) {
 			t.Fatalf("round %d: %v", round, err)
 		}
 		l.check(t, s)
+		l.checkLog(t, s)
 		if err := s.Close(); err != nil {
 			t.Fatalf("round %d: Close: %v", round, err)
 		}

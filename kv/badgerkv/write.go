@@ -37,6 +37,7 @@ type write struct {
 	entry  kv.Entry // Revision is set on the way
 	remove bool
 	cond   kv.Condition
+	logged []kv.Entry // records of the change
 }
 
 // Put implements kv.Store.
@@ -84,6 +85,11 @@ func (s *Store) apply(ctx context.Context, w write) (uint64, error) {
 	}
 	defer s.revisions.done(revision)
 	w.entry.Revision = revision
+	if old.live || !w.remove {
+		if w.logged, err = s.rules.Load().Records(ctx, w.entry, old.revision, w.remove, s.now()); err != nil {
+			return 0, err
+		}
+	}
 	if err := s.commit(w, old); err != nil {
 		return 0, fmt.Errorf("commit key %q: %w", w.entry.Key, err)
 	}
@@ -150,13 +156,25 @@ func (s *Store) commit(w write, old state) error {
 	if err := set(txn, w.entry, old.long); err != nil {
 		return err
 	}
+	for _, record := range w.logged {
+		if err := s.setEntry(txn, record, false); err != nil {
+			return err
+		}
+	}
 	if err := txn.CommitAt(w.entry.Revision, nil); err != nil {
 		return err
 	}
-	if len(w.entry.Value) >= valueThreshold {
-		s.wroteLong(len(w.entry.Value))
+	s.wroteLongOf(w.entry)
+	for _, record := range w.logged {
+		s.wroteLongOf(record)
 	}
 	return nil
+}
+
+func (s *Store) wroteLongOf(e kv.Entry) {
+	if len(e.Value) >= valueThreshold {
+		s.wroteLong(len(e.Value))
+	}
 }
 
 func (s *Store) setEntry(txn *badger.Txn, e kv.Entry, hadLong bool) error {
@@ -202,5 +220,8 @@ func (s *Store) publish(w write, old state) {
 	case old.live:
 		removed := kv.Entry{Key: w.entry.Key, Revision: w.entry.Revision}
 		s.feed.Publish(kv.Event{Entry: removed, Deleted: true})
+	}
+	for _, record := range w.logged {
+		s.feed.Publish(kv.Event{Entry: record})
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/internal/changelog"
 	"github.com/mayfly-run/mayfly/kv/internal/cursor"
 	"github.com/mayfly-run/mayfly/kv/internal/feed"
 )
@@ -33,6 +34,7 @@ type Store struct {
 	mu       sync.RWMutex // guards the fields below; held while publishing, for the order of events
 	closed   bool
 	revision uint64
+	rules    *changelog.Rules
 	writes   int      // since the last sweep
 	keys     []string // of entries, sorted
 	entries  map[string]kv.Entry
@@ -102,8 +104,15 @@ func (s *Store) write(ctx context.Context, e kv.Entry, remove bool, cond kv.Cond
 	if !cond.Holds(old.Revision) {
 		return 0, kv.ErrConflict
 	}
+	e.Revision = s.revision + 1
+	var records []kv.Entry
+	if live || !remove {
+		var err error
+		if records, err = s.rules.Records(ctx, e, old.Revision, remove, s.now()); err != nil {
+			return 0, err
+		}
+	}
 	s.revision++
-	e.Revision = s.revision
 	switch {
 	case !remove:
 		s.set(e)
@@ -111,6 +120,10 @@ func (s *Store) write(ctx context.Context, e kv.Entry, remove bool, cond kv.Cond
 	case live:
 		s.remove(e.Key)
 		s.feed.Publish(kv.Event{Entry: kv.Entry{Key: e.Key, Revision: e.Revision}, Deleted: true})
+	}
+	for _, record := range records {
+		s.set(record)
+		s.feed.Publish(kv.Event{Entry: record})
 	}
 	s.sweep()
 	return e.Revision, nil
@@ -217,6 +230,21 @@ func (s *Store) Watch(ctx context.Context, prefix string) (kv.Watcher, error) {
 		return nil, err
 	}
 	return s.feed.Watch(prefix)
+}
+
+// LogChanges implements kv.ChangeLogger.
+func (s *Store) LogChanges(ctx context.Context, list []kv.ChangeRule) error {
+	rules, err := changelog.New(list)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	s.rules = rules
+	return nil
 }
 
 // Close implements kv.Store and lets go of the entries.

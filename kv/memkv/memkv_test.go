@@ -15,6 +15,12 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestChanges(t *testing.T) {
+	kvtest.RunChanges(t, func(t *testing.T, now func() time.Time) kv.Store {
+		return memkv.New(memkv.Config{Now: now})
+	})
+}
+
 // TestSub runs the kit on a view below a prefix, with neighbours on both sides.
 func TestSub(t *testing.T) {
 	kvtest.Run(t, func(t *testing.T, now func() time.Time) kv.Store {

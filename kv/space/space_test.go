@@ -75,6 +75,16 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestChanges(t *testing.T) {
+	kvtest.RunChanges(t, func(t *testing.T, now func() time.Time) kv.Store {
+		g, err := space.New(space.Config{Dir: t.TempDir(), Reserve: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g.Store(memkv.New(memkv.Config{Now: now}))
+	})
+}
+
 func TestBlobs(t *testing.T) {
 	kvtest.RunBlobs(t, func(t *testing.T) kv.Blobs {
 		g, err := space.New(space.Config{Dir: t.TempDir(), Reserve: 1})

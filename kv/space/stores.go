@@ -52,6 +52,11 @@ func (s guardedStore) GetStrong(ctx context.Context, key string) (kv.Entry, erro
 // Sync implements kv.Syncer.
 func (s guardedStore) Sync(ctx context.Context) error { return kv.Sync(ctx, s.Store) }
 
+// LogChanges implements kv.ChangeLogger.
+func (s guardedStore) LogChanges(ctx context.Context, rules []kv.ChangeRule) error {
+	return kv.LogChanges(ctx, s.Store, rules)
+}
+
 // Blobs returns b with Put refused, kv.ErrNoSpace, while there is no room for it.
 func (g *Guard) Blobs(b kv.Blobs) kv.Blobs { return guardedBlobs{b, g} }
 
