@@ -44,6 +44,9 @@ type Call struct {
 
 	// Program is what an interpreting guest loads, during its initialisation alone.
 	Program []byte
+	// Handlers is what the guest said of itself during its initialisation; 0 if it said
+	// nothing.
+	Handlers Handlers
 	// Guest is what the ABI remembers of the Invocation. Its Enter resets it, so
 	// that buffers are kept from one to the next.
 	Guest any
@@ -146,7 +149,7 @@ func (c *Call) Reset() {
 	c.Trigger, c.Scheduled, c.Change, c.Queue = TriggerHTTP, nil, nil, nil
 	c.Args, c.Env, c.Stdin, c.Stdout, c.Stderr = nil, nil, nil, nil, nil
 	c.WASI.reset()
-	c.Program = nil
+	c.Program, c.Handlers = nil, 0
 	c.Usage, c.LastError, c.faults = Usage{}, nil, 0
 	c.Said = c.Said[:0]
 	c.Responded, c.Detached, c.BodyTaken = false, false, false

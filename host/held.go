@@ -33,6 +33,15 @@ func (c *Call) Release(n int) {
 	}
 }
 
+// MayOperate fails once the operations on stores are used up that Limits allow. Each
+// counts in Usage.KVOperations.
+func (c *Call) MayOperate() error {
+	if c.Usage.KVOperations >= c.Limits.KVOperations {
+		return Errorf(CodeLimit, "the limit of %d operations of KV and queues per invocation is used up", c.Limits.KVOperations)
+	}
+	return nil
+}
+
 // maxInStores is how many operations of one Invocation are in a store at the
 // same time. What an operation returns is held only once its size is known, so
 // that this bounds by how much Limits.Held can be exceeded for a moment.

@@ -12,6 +12,15 @@ type QueueProducer interface {
 	// Send returns when all messages are durable. Those without a Delay of their own get
 	// that of the binding or the queue. The error becomes public by PublicError.
 	Send(ctx context.Context, messages []QueueSend) error
+	// Backlog says what waits in the queue. The error becomes public by PublicError.
+	Backlog(ctx context.Context) (QueueBacklog, error)
+}
+
+// QueueBacklog is what waits in a queue.
+type QueueBacklog struct {
+	Messages int64
+	Bytes    int64     // of their bodies
+	Oldest   time.Time // when the oldest was sent; zero if there is none
 }
 
 // QueueSend is a message as a guest sends it. Body is not kept.
@@ -19,6 +28,18 @@ type QueueSend struct {
 	ContentType kv.ContentType
 	Body        []byte
 	Delay       time.Duration // NoDelay: none was given
+}
+
+// CheckSend refuses messages that can't be sent together.
+func CheckSend(messages []QueueSend) error {
+	list := make([]kv.Message, len(messages))
+	for i, m := range messages {
+		list[i] = kv.Message{ContentType: m.ContentType, Body: m.Body, Delay: m.Delay}
+		if m.Delay == NoDelay {
+			list[i].Delay = 0
+		}
+	}
+	return kv.CheckMessages(list)
 }
 
 // NoDelay stands for a delay that nobody gave.
@@ -39,6 +60,7 @@ type QueueMessage struct {
 type QueueBatch struct {
 	Queue    string // name
 	Messages []QueueMessage
+	Backlog  QueueBacklog // of the queue, when the batch was made
 
 	decided []QueueDecision // as Messages, once one of them was decided
 	rest    QueueDecision   // of the messages that were not decided
@@ -111,18 +133,18 @@ func (b *QueueBatch) Decisions() (each []QueueDecision, rest QueueDecision) {
 }
 
 // Decision is what becomes of a message after an Invocation that ended well, or did
-// not: then what was not acknowledged is retried.
+// not: then what was not decided is retried. As on Cloudflare, AckAll counts whatever
+// becomes of the Invocation:
+// https://developers.cloudflare.com/queues/configuration/javascript-apis/#messagebatch
 func (b *QueueBatch) Decision(message int, well bool) QueueDecision {
 	if b.decided != nil && b.decided[message].Made {
 		return b.decided[message]
 	}
 	switch {
-	case !well && b.rest.Made && b.rest.Retry:
+	case b.rest.Made:
 		return b.rest
 	case !well:
 		return QueueDecision{Made: true, Retry: true, Delay: NoDelay}
-	case b.rest.Made:
-		return b.rest
 	}
 	return QueueDecision{Made: true}
 }

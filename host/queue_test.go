@@ -23,7 +23,7 @@ func TestQueueDecisions(t *testing.T) {
 		"one is acked, failed":  {func(b *host.QueueBatch) { b.Ack(1) }, false, []host.QueueDecision{again(host.NoDelay), ack, again(host.NoDelay)}},
 		"one is retried, well":  {func(b *host.QueueBatch) { b.Retry(2, time.Minute) }, true, []host.QueueDecision{ack, ack, again(time.Minute)}},
 		"the first one counts":  {func(b *host.QueueBatch) { b.Ack(0); b.Retry(0, 0); b.Retry(1, 0); b.Ack(1) }, true, []host.QueueDecision{ack, again(0), ack}},
-		"all acked, failed":     {func(b *host.QueueBatch) { b.AckAll() }, false, []host.QueueDecision{again(host.NoDelay), again(host.NoDelay), again(host.NoDelay)}},
+		"all acked, failed":     {func(b *host.QueueBatch) { b.AckAll() }, false, []host.QueueDecision{ack, ack, ack}},
 		"all retried, but one":  {func(b *host.QueueBatch) { b.RetryAll(time.Hour); b.Ack(1); b.AckAll() }, true, []host.QueueDecision{again(time.Hour), ack, again(time.Hour)}},
 		"all retried, failed":   {func(b *host.QueueBatch) { b.RetryAll(5 * time.Second) }, false, []host.QueueDecision{again(5 * time.Second), again(5 * time.Second), again(5 * time.Second)}},
 		"out of range, ignored": {func(b *host.QueueBatch) { b.Retry(0, 13*time.Hour); b.RetryAll(-time.Hour); b.Ack(3); b.Ack(-1) }, true, []host.QueueDecision{ack, ack, ack}},

@@ -63,7 +63,7 @@ func (r *Runtime) makeBase() (memory []byte, err error) {
 		return nil, err
 	}
 	defer i.discard()
-	if err := i.sealed(ctx, setup, host.Request{}, i.Initialize); err != nil {
+	if _, err := i.sealed(ctx, setup, host.Request{}, i.Initialize); err != nil {
 		return nil, fmt.Errorf("initialise the JavaScript engine: %w", err)
 	}
 	return append([]byte(nil), i.region.Bytes()...), nil

@@ -46,6 +46,8 @@ type Parcel struct {
 type Initialized struct {
 	Memory  []byte
 	Globals []uint64 // their bits, in the order of the Snapshot's
+	// Handlers are what the module says that it handles; 0 if it says nothing.
+	Handlers host.Handlers
 }
 
 // parcel belongs to the Snapshot.
@@ -82,7 +84,7 @@ func (s *Snapshot) Initialize(ctx context.Context, setup Setup) (Initialized, er
 	if err != nil {
 		return Initialized{}, err
 	}
-	var done Initialized
+	done := Initialized{Handlers: next.Handlers}
 	for _, g := range next.Globals {
 		done.Globals = append(done.Globals, g.Bits)
 	}
@@ -129,7 +131,7 @@ func (s *Snapshot) initialized(done Initialized, limit int64) (*Snapshot, error)
 		return nil, fmt.Errorf("initialise in another process: %d bytes and %d globals came back", size, len(done.Globals))
 	}
 	state := s.snapshotState
-	state.Initialized, state.Globals = true, slices.Clone(s.Globals)
+	state.Initialized, state.Handlers, state.Globals = true, done.Handlers, slices.Clone(s.Globals)
 	for n := range state.Globals {
 		state.Globals[n].Bits = done.Globals[n]
 	}

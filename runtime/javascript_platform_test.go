@@ -86,6 +86,7 @@ func bound(t *testing.T) runtime.Setup {
 
 		Cache:      cache.New(cache.Config{}).Of("local"),
 		RateLimits: map[string]host.RateLimiter{"LIMITER": &fewTimes{left: 2}},
+		Queues:     map[string]host.QueueProducer{"QUEUE": new(hosttest.Queue)},
 		Fetchers:   map[string]host.Fetcher{"AUTH": hosttest.Fetcher(up.fetch)},
 	}}
 }

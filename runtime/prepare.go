@@ -70,15 +70,16 @@ func (s *Snapshot) initialize(ctx context.Context, setup Setup) (*Snapshot, erro
 		return nil, err
 	}
 	defer i.discard()
-	if err := i.sealed(ctx, setup, host.Request{}, i.Initialize); err != nil {
+	handlers, err := i.sealed(ctx, setup, host.Request{}, i.Initialize)
+	if err != nil {
 		return nil, s.initializationError(err)
 	}
 	for _, request := range setup.Warmup {
-		if err := i.sealed(ctx, setup, request, i.Run); err != nil {
+		if _, err := i.sealed(ctx, setup, request, i.Run); err != nil {
 			return nil, host.Errorf(host.CodeInvalid, "the warm-up request %s %s failed: %v", request.Method, request.URL, err)
 		}
 	}
-	return i.capture()
+	return i.capture(handlers)
 }
 
 // initializationError says to the author of a module what is wrong with it.
@@ -91,8 +92,8 @@ func (s *Snapshot) initializationError(err error) error {
 }
 
 // sealed runs part of a guest in a Call that has no effects outside and sees
-// nothing that must not be kept.
-func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request, run func(*host.Call) error) error {
+// nothing that must not be kept, and returns what the guest says that it handles.
+func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request, run func(*host.Call) error) (host.Handlers, error) {
 	c := sealedCall(setup)
 	c.Request, c.Program = request, i.snapshot.program
 	c.Begin(ctx)
@@ -103,13 +104,13 @@ func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request
 	if err == nil && open > 0 && request.URL == nil {
 		err = fmt.Errorf("%d handles are left open", open)
 	}
-	return err
+	return c.Handlers, err
 }
 
 // capture makes a Snapshot of an Instance as it stands.
-func (i *Instance) capture() (*Snapshot, error) {
+func (i *Instance) capture(handlers host.Handlers) (*Snapshot, error) {
 	s := i.snapshot
-	state := snapshotState{Initialized: true, Overhead: s.Overhead, Engine: s.Engine, Detaches: s.Detaches, Mapped: s.Mapped}
+	state := snapshotState{Initialized: true, Handlers: handlers, Overhead: s.Overhead, Engine: s.Engine, Detaches: s.Detaches, Mapped: s.Mapped}
 	for n, g := range s.Globals {
 		g.Bits = i.globals[n].Get()
 		state.Globals = append(state.Globals, g)

@@ -83,6 +83,10 @@ func (sealedFetcher) Fetch(context.Context, *host.FetchRequest) (*host.FetchResp
 
 type sealedProducer struct{}
 
+func (sealedProducer) Backlog(context.Context) (host.QueueBacklog, error) {
+	return host.QueueBacklog{}, errSealed("looking at a queue")
+}
+
 func (sealedProducer) Send(context.Context, []host.QueueSend) error {
 	return errSealed("sending to a queue")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/memory"
 	"github.com/mayfly-run/mayfly/runtime/wasm"
@@ -53,6 +54,8 @@ type snapshotState struct {
 	Detaches bool `json:",omitempty"`
 	// Mapped: there are source maps for what the code interprets.
 	Mapped bool `json:",omitempty"`
+	// Handlers are what the module handles; 0 where it was not noted.
+	Handlers host.Handlers `json:",omitempty"`
 	// Overhead is what an Instance takes beside its memory, in bytes, about.
 	Overhead int64
 }
@@ -102,6 +105,14 @@ func (s *Snapshot) Done() { s.inUse.RUnlock() }
 // Detached: an Invocation may go on after its answer was sent, or streams it, and
 // therefore runs on a goroutine of its own.
 func (s *Snapshot) Detached() bool { return s.code.plan.Detached || s.Detaches }
+
+// Handles says what the module handles.
+func (s *Snapshot) Handles() host.Handlers {
+	if s.Handlers == 0 {
+		return s.code.plan.Handlers()
+	}
+	return s.Handlers
+}
 
 // Memory is what an Instance begins with, in bytes.
 func (s *Snapshot) Memory() int64 { return int64(s.image.Size()) }

@@ -41,6 +41,16 @@ type Plan struct {
 	Stack Stack
 }
 
+// Handlers is what the exports handle.
+func (p Plan) Handlers() (h host.Handlers) {
+	for bit, export := range []string{p.Entry, p.Scheduled, p.Queue, p.KV} {
+		if export != "" {
+			h |= 1 << bit
+		}
+	}
+	return h
+}
+
 // Stack is native stack in bytes, as the code is estimated to use it. Zeros are for
 // the defaults.
 type Stack struct {

@@ -20,6 +20,9 @@ type Invocation struct {
 	Recorder *Recorder       // a new one if nil
 	// Scheduled is a scheduled event, for which Request stands; nil if there is none.
 	Scheduled *host.Scheduled
+	// Change and Queue are events of that kind.
+	Change *host.KVChange
+	Queue  *host.QueueBatch
 }
 
 // Result is what became of an Invocation.
@@ -71,8 +74,13 @@ func (i *Instance) run() error {
 		i.initialized = true
 	}
 	entry := i.guest.plan.Entry
-	if i.call.Scheduled != nil {
+	switch {
+	case i.call.Scheduled != nil:
 		entry = i.guest.plan.Scheduled
+	case i.call.Change != nil:
+		entry = i.guest.plan.KV
+	case i.call.Queue != nil:
+		entry = i.guest.plan.Queue
 	}
 	_, err := i.Do(entry)
 	return err
@@ -84,6 +92,7 @@ func (i *Instance) Begin(t testing.TB, inv Invocation) *host.Call {
 	c := &i.call
 	c.Reset()
 	c.ID, c.Request, c.Scheduled = "test-request", inv.Request, inv.Scheduled
+	c.Change, c.Queue = inv.Change, inv.Queue
 	if c.Services = inv.Services; c.Services == nil {
 		c.Services = Services(t)
 	}

@@ -9,7 +9,7 @@ import (
 
 // Events, as the handler of the platform gets them. From EventOperation on it is
 // the handle of an operation that has finished, plus EventOperation; from
-// EventRequest on a request, and from EventScheduled on a scheduled event, with flags.
+// EventRequest on what the Invocation is for, with flags.
 const (
 	EventLoad      = 1 // begin to load the program
 	EventLoaded    = 2 // fail if that did not work
@@ -19,9 +19,11 @@ const (
 	EventOperation = 16
 	EventRequest   = 1 << 24
 	EventScheduled = 1 << 25
+	EventKV        = 1 << 26
+	EventQueue     = 1 << 27
 )
 
-// Flags of EventRequest and EventScheduled.
+// Flags of EventRequest and those that follow it.
 const (
 	flagGet     = 1
 	flagBody    = 2
@@ -51,14 +53,24 @@ func next(g abi.Guest, _ abi.Args) int64 {
 	switch {
 	case !s.begun:
 		s.begun = true
-		if g.Scheduled != nil {
-			return EventScheduled | request(g.Call)
-		}
-		return EventRequest | request(g.Call)
+		return event(g.Call) | request(g.Call)
 	case s.settled, len(s.waiting) == 0 && s.timer.IsZero():
 		return nothing
 	}
 	return s.wait(g)
+}
+
+// event is what the Invocation is for.
+func event(c *host.Call) int64 {
+	switch {
+	case c.Scheduled != nil:
+		return EventScheduled
+	case c.Change != nil:
+		return EventKV
+	case c.Queue != nil:
+		return EventQueue
+	}
+	return EventRequest
 }
 
 // request is the flags of a request.

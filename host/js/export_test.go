@@ -2,6 +2,9 @@ package js
 
 import "io"
 
+// Operations is how many there are.
+var Operations = len(operations)
+
 // Inflate decompresses what comes in pieces, at most a megabyte.
 func Inflate(format string, pieces ...[]byte) ([]byte, error) {
 	d := newInflater(format)

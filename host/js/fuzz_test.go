@@ -17,7 +17,8 @@ import (
 
 // texts are what the guest of FuzzCall finds in its memory.
 var texts = []string{"STORE\x00key", `{"binding":"STORE","key":"k","expirationTtl":60,"metadata":1}`, `{"binding":"STORE","limit":1,"cursor":"x"}`,
-	"\x00GET\x00http://example.com/\x00a\x00b\x00", "AUTH\x00POST\x00http://a/\x00", "LIMITER\x00k", "http://user@host:1/a?b#c", "SHA-256", "gzip", `[{"selector":"p","Element":true}]`, "\x00https://a/\x00etag\x00x\x00", `{"name":"Ed25519","format":"jwk"}`, "text\xff\xed\xa0\x80", "1"}
+	"\x00GET\x00http://example.com/\x00a\x00b\x00", "AUTH\x00POST\x00http://a/\x00", "LIMITER\x00k", "http://user@host:1/a?b#c", "SHA-256", "gzip", `[{"selector":"p","Element":true}]`, "\x00https://a/\x00etag\x00x\x00", `{"name":"Ed25519","format":"jwk"}`, "text\xff\xed\xa0\x80", "1",
+	`{"binding":"Q","messages":[{"type":"json","size":1,"delay":2}]}`, "Q", `{"binding":"STORE","keys":["k","m"]}`}
 
 // everything is an Invocation with something behind each operation.
 func everything(t testing.TB) hosttest.Invocation {
@@ -31,8 +32,12 @@ func everything(t testing.TB) hosttest.Invocation {
 			Env:      map[string]host.EnvValue{"NAME": {Value: "value"}, "S": {Value: "s", Secret: true}},
 			KV:       map[string]kv.Store{"STORE": memkv.New(memkv.Config{Now: services.Now})},
 			Fetchers: map[string]host.Fetcher{"AUTH": hosttest.Fetcher(answering)},
+			Queues:   map[string]host.QueueProducer{"Q": new(hosttest.Queue)},
 			Cache:    cache.New(cache.Config{Bytes: 1 << 20}).Of("local"),
 		},
+		Change: &host.KVChange{Key: "k", Value: []byte("v"), Metadata: []byte("1")},
+		Queue: &host.QueueBatch{Queue: "q", Messages: []host.QueueMessage{
+			{ID: "1", ContentType: kv.ContentText, Body: []byte("\xff")}, {ID: "2", ContentType: kv.ContentV8, Body: []byte("b")}}},
 		Limits: host.Limits{Wall: 50 * time.Millisecond, AfterResponse: 50 * time.Millisecond, Subrequests: 6, KVOperations: 20, Log: 100, Held: 1000, Response: 100},
 	}
 }
@@ -53,7 +58,7 @@ func FuzzCall(f *testing.F) {
 		}
 		f.Add(program)
 	}
-	for op := range byte(70) { // each by itself, and then what it began
+	for op := range byte(js.Operations) { // each by itself, and then what it began
 		for _, s := range texts {
 			offset, n := at(s)
 			seed([]byte{op, 1, offset, n, offset, n}, []byte{255, 0, 0, 0, 0, 0}, []byte{op, 1, offset, n, 0, 0}, []byte{255, 0, 0, 0, 0, 0})

@@ -63,7 +63,7 @@ func (c *convention) Match(s *abi.Shape) (abi.Plan, bool, error) {
 			return abi.Plan{}, true, fmt.Errorf("module imports from %q, which is for the node's own JavaScript engine", Name)
 		}
 	}
-	return abi.Plan{Initialize: InitializeExport, Entry: EntryExport, Scheduled: EntryExport, Stack: stack, Share: share}, true, nil
+	return abi.Plan{Initialize: InitializeExport, Entry: EntryExport, Scheduled: EntryExport, KV: EntryExport, Queue: EntryExport, Stack: stack, Share: share}, true, nil
 }
 
 // Enter prepares the state of an Invocation.
@@ -94,12 +94,23 @@ func (c *convention) Leave(call *host.Call, err error) error {
 		return fmt.Errorf("%w: the client went away", context.Canceled)
 	case s.failure != nil:
 		return s.failure
-	case call.Scheduled != nil && !s.settled:
-		return host.Errorf(host.CodeState, "the Worker's code had hung: what its scheduled handler waits for never comes")
-	case s.begun && !call.Responded && call.Scheduled == nil:
+	case call.IsEvent() && !s.settled:
+		return host.Errorf(host.CodeState, "the Worker's code had hung: what its %s handler waits for never comes", handlerOf(call))
+	case s.begun && !call.Responded && !call.IsEvent():
 		return host.Errorf(host.CodeState, "the Worker's code had hung and would never generate a response")
 	}
 	return nil
+}
+
+// handlerOf is the name of the handler of an event.
+func handlerOf(c *host.Call) string {
+	switch {
+	case c.Change != nil:
+		return "kv"
+	case c.Queue != nil:
+		return "queue"
+	}
+	return "scheduled"
 }
 
 // state is what the host remembers of one Invocation beside its handles.

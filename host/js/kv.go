@@ -21,17 +21,23 @@ var kvOps = []operation{
 	{"opKVMetadata", kvMetadata},
 }
 
-// kvStart counts an operation of a store and begins it.
+// kvStart counts an operation of a KV namespace and begins it.
 func (q *query) kvStart(name string, work func(ctx context.Context, j *job)) (kind, error) {
-	if q.Usage.KVOperations >= q.Limits.KVOperations {
-		return 0, host.Errorf(host.CodeLimit, "the limit of %d KV operations per invocation is used up", q.Limits.KVOperations)
+	return q.storeStart("kv", name, work)
+}
+
+// storeStart counts an operation of a store and begins it. Those of queues count as
+// those of KV.
+func (q *query) storeStart(store, name string, work func(ctx context.Context, j *job)) (kind, error) {
+	if err := q.MayOperate(); err != nil {
+		return 0, err
 	}
 	if err := q.Handles.Room(); err != nil {
 		return 0, err
 	}
 	q.Usage.KVOperations++
 	q.Work(host.KVWeight)
-	ended := q.Watch(host.Operation{Kind: "kv", Name: name})
+	ended := q.Watch(host.Operation{Kind: store, Name: name})
 	return q.start(q.StartInStore, func(ctx context.Context, j *job) {
 		work(ctx, j)
 		ended(0, j.err)

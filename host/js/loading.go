@@ -72,6 +72,9 @@ func bindings(q *query) (kind, error) {
 	for _, name := range slices.Sorted(maps.Keys(q.Bindings.RateLimits)) {
 		list = append(list, binding{Name: name, Type: "ratelimit"})
 	}
+	for _, name := range slices.Sorted(maps.Keys(q.Bindings.Queues)) {
+		list = append(list, binding{Name: name, Type: "queue"})
+	}
 	return q.giveJSON(list)
 }
 
@@ -103,5 +106,11 @@ func failed(q *query) (kind, error) {
 		panic(q.failure)
 	}
 	q.settled = true
+	return noValue, nil
+}
+
+// handlers notes which events the Worker handles: n is host.Handlers.
+func handlers(q *query) (kind, error) {
+	q.Handlers = host.Handlers(q.n)
 	return noValue, nil
 }

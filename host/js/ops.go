@@ -32,6 +32,8 @@ var operations = slices.Concat(
 	fetchOps,
 	bodyOps,
 	scheduledOps,
+	changeOps,
+	queueOps,
 )
 
 var programOps = []operation{
@@ -42,4 +44,5 @@ var programOps = []operation{
 	{"opUnloaded", unloaded},
 	{"opBindings", bindings},
 	{"opFailed", failed},
+	{"opHandlers", handlers},
 }

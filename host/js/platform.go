@@ -19,7 +19,7 @@ var parts = []string{
 	"streams", "writable", "pipe", "transform",
 	"blob", "body", "request", "response", "fetch", "timers",
 	"algorithms", "keys", "subtle", "crypto", "clone",
-	"globals", "compression", "patternparse", "urlpattern", "htmlrewriter", "cache", "kv", "console", "scheduled", "worker",
+	"globals", "compression", "patternparse", "urlpattern", "htmlrewriter", "cache", "kv", "console", "handlers", "scheduled", "kvevent", "v8", "queue", "batch", "worker",
 }
 
 // Platform is the source of the platform: a function of those of the

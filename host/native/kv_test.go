@@ -264,7 +264,7 @@ func TestKVLimit(t *testing.T) {
 	g.Want(limit, "kv_put", with(ns, g.puts("key"), 0, 0, 0, 0, 0, 0, 0)...)
 	g.Want(limit, "kv_delete", with(ns, g.puts("key"), 0, 0)...)
 	g.Want(limit, "kv_list", ns, 0, 0, 0, 0, 1)
-	wantError(t, g, "limit of 4 KV operations")
+	wantError(t, g, "limit of 4 operations of KV")
 	if n := g.End().Usage.KVOperations; n != 4 {
 		t.Errorf("%d operations, want 4", n)
 	}

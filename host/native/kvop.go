@@ -58,8 +58,8 @@ func (op *kvOp) end() {
 
 // begin counts an operation and runs it beside the guest.
 func begin(g abi.Guest, op *kvOp, work func(ctx context.Context)) int64 {
-	if g.Usage.KVOperations >= g.Limits.KVOperations {
-		return failed(g, host.Errorf(host.CodeLimit, "the limit of %d KV operations per invocation is used up", g.Limits.KVOperations))
+	if err := g.MayOperate(); err != nil {
+		return failed(g, err)
 	}
 	if err := g.Handles.Room(); err != nil {
 		return failed(g, err)

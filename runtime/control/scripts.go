@@ -28,12 +28,20 @@ type scriptJSON struct {
 
 func (r *request) scriptOf(f deploy.Function, v deploy.Version) scriptJSON {
 	return scriptJSON{
-		ID: f.Name, ETag: v.Digest, Handlers: []string{"fetch"},
+		ID: f.Name, ETag: v.Digest, Handlers: handlersOf(v),
 		CreatedOn: f.Created, ModifiedOn: f.Modified, UsageModel: "standard",
 		DeploymentID: v.ID, VersionID: v.ID,
 		URL:    r.api.cfg.URL(r.api.registry.Host(f.Account, f.Name)),
 		Routes: append([]deploy.Route{}, f.Routes...),
 	}
+}
+
+// handlersOf are the handlers of a Version, as far as they were noted.
+func handlersOf(v deploy.Version) []string {
+	if len(v.Handlers) == 0 {
+		return []string{"fetch"}
+	}
+	return v.Handlers
 }
 
 // function is the Function in the path.

@@ -98,7 +98,7 @@ type resourcesJSON struct {
 
 func (r *request) fullVersionOf(f deploy.Function, v deploy.Version) fullVersionJSON {
 	return fullVersionJSON{versionJSON: r.versionOf(f, v), Resources: resourcesJSON{
-		Script:   map[string]any{"etag": v.Digest, "size": v.Size, "handlers": []string{"fetch"}},
+		Script:   map[string]any{"etag": v.Digest, "size": v.Size, "handlers": handlersOf(v)},
 		Bindings: bindingsOf(v),
 		ScriptRuntime: map[string]any{
 			"compatibility_date": v.Settings.CompatibilityDate, "compatibility_flags": []string{},

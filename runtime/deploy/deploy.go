@@ -115,6 +115,7 @@ func (r *Registry) prepare(ctx context.Context, s *snapshot, f Function, d *draf
 	if d.snapshot, err = m.Prepare(ctx, setup); err != nil {
 		return fmt.Errorf("prepare %s/%s: %w", f.Account, f.Name, err)
 	}
+	d.version.Handlers = d.snapshot.Handles().Names()
 	if !r.cfg.Runtime.Restores() {
 		return nil
 	}

@@ -73,6 +73,9 @@ type Version struct {
 	Digest   string   `json:"digest"`            // SHA-256 of the module in hexadecimal digits
 	Size     int64    `json:"size"`              // bytes of the module
 	Settings Settings `json:"settings"`
+	// Handlers are the kinds of events that it handles, as Workers name them; nil for
+	// Versions of which that was not noted.
+	Handlers []string `json:"handlers,omitempty"`
 	// Secrets are the ids of their values by name. The values are elsewhere, sealed.
 	Secrets map[string]string `json:"secrets,omitempty"`
 }

@@ -84,11 +84,31 @@ func (p *producer) Send(ctx context.Context, messages []host.QueueSend) error {
 	return err
 }
 
+// Backlog implements host.QueueProducer.
+func (p *producer) Backlog(ctx context.Context) (host.QueueBacklog, error) {
+	q, err := p.registry.QueueNamed(p.account, p.Queue)
+	if err != nil {
+		return host.QueueBacklog{}, err
+	}
+	return p.registry.Backlog(ctx, q)
+}
+
+// Backlog says what waits in a queue.
+func (r *Registry) Backlog(ctx context.Context, q Queue) (host.QueueBacklog, error) {
+	if r.cfg.Queues == nil {
+		return host.QueueBacklog{}, errNoQueues
+	}
+	s, err := r.cfg.Queues.Stats(ctx, q.Key())
+	return host.QueueBacklog{Messages: s.Messages, Bytes: s.Bytes, Oldest: s.Oldest}, err
+}
+
+var errNoQueues = host.Errorf(host.CodeUnsupported, "this node has no queues")
+
 // Send puts messages into a queue and returns their ids; see kv.Queues. Those without
 // a delay get that of q.
 func (r *Registry) Send(ctx context.Context, q Queue, messages []host.QueueSend) ([]string, error) {
 	if r.cfg.Queues == nil {
-		return nil, host.Errorf(host.CodeUnsupported, "this node has no queues")
+		return nil, errNoQueues
 	}
 	list := make([]kv.Message, 0, len(messages))
 	for _, m := range messages {

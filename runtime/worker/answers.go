@@ -24,7 +24,7 @@ func (s *session) ask(data []byte, held int64) error {
 	if err := cbor.Unmarshal(data, &q); err != nil {
 		return err
 	}
-	if q.Op >= opRead && q.Op <= opFetch {
+	if q.Op >= opRead && q.Op <= opBacklog {
 		work, err := s.work(&q)
 		if err == nil {
 			return s.start(&q, held, work)
@@ -70,6 +70,9 @@ func (s *session) work(q *question) (work, error) {
 		return s.write(q)
 	case opFetch:
 		return s.fetch(q)
+	case opSend, opBacklog:
+		work, err := s.queue(q)
+		return s.counted("queue", operations[q.Op], work, err)
 	}
 	return s.store(q)
 }
@@ -171,14 +174,19 @@ func (s *session) limit(q *question) (reply, error) {
 	return reply{N: 1}, nil
 }
 
-// watched tells who is interested in the Invocation of an operation of KV.
-func (s *session) watched(name string, w work, err error) (work, error) {
+// counted counts an operation of KV or a queue, and tells who is interested in the
+// Invocation.
+func (s *session) counted(kind, name string, w work, err error) (work, error) {
 	if err != nil {
 		return w, err
 	}
+	if err := s.c.MayOperate(); err != nil {
+		return w, err
+	}
+	s.c.Usage.KVOperations++
 	do := w.do
 	w.do = func(ctx context.Context) (reply, error) {
-		ended := s.c.Watch(host.Operation{Kind: "kv", Name: name})
+		ended := s.c.Watch(host.Operation{Kind: kind, Name: name})
 		r, err := do(ctx)
 		ended(0, err)
 		return r, err
@@ -192,16 +200,12 @@ func (s *session) store(q *question) (work, error) {
 	if !ok {
 		return work{}, host.Errorf(host.CodeNotFound, "no KV namespace is bound to %.64q", q.Name)
 	}
-	if s.c.Usage.KVOperations >= s.c.Limits.KVOperations {
-		return work{}, host.Errorf(host.CodeLimit, "the limit of %d KV operations per invocation is used up", s.c.Limits.KVOperations)
-	}
-	s.c.Usage.KVOperations++
 	work, err := s.operation(store, q)
-	return s.watched(operations[q.Op], work, err)
+	return s.counted("kv", operations[q.Op], work, err)
 }
 
-// operations are the names of those of KV.
-var operations = map[op]string{opGet: "get", opPut: "put", opDelete: "delete", opList: "list"}
+// operations are the names of those of KV and queues.
+var operations = map[op]string{opGet: "get", opPut: "put", opDelete: "delete", opList: "list", opSend: "send", opBacklog: "metrics"}
 
 func (s *session) operation(store kv.Store, q *question) (work, error) {
 	if q.Op == opList {

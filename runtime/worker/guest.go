@@ -172,7 +172,7 @@ func (g *guest) invoke(m *invoke) {
 	g.grant.reset()
 	c.ID, c.Services, c.Bindings, c.Limits, c.Responder = string(m.ID), &g.services, g.bindings, g.limits, responder{g}
 	c.Request, c.Memory, c.Client = m.Request.host(), &g.grant, g
-	c.Scheduled, c.Change = m.Scheduled.host(), m.Change.host()
+	c.Scheduled, c.Change, c.Queue = m.Scheduled.host(), m.Change.host(), m.Queue.host()
 	if m.Request.Body {
 		c.Request.Body = &reader{guest: g, ctx: c, body: bodyRequest}
 	}
@@ -182,7 +182,7 @@ func (g *guest) invoke(m *invoke) {
 	outcome, spent, err := g.snapshot.Invoke(c)
 	g.setRunning(false)
 	g.uploads.Wait()
-	e := end{Outcome: outcome, Usage: usageOf(&c.Usage), Answer: g.body}
+	e := end{Outcome: outcome, Usage: usageOf(&c.Usage), Answer: g.body, Decisions: decisionsOf(c.Queue)}
 	if err != nil {
 		e.Err = text(err.Error())
 		_, e.Thrown = errors.AsType[*js.Failure](err)
@@ -211,7 +211,7 @@ func (g *guest) initialize(m *initialize) {
 		setup.Warmup = append(setup.Warmup, m.Warmup[i].host())
 	}
 	done, err := g.snapshot.Initialize(context.Background(), setup)
-	e := end{Memory: int64(len(done.Memory)), Globals: done.Globals}
+	e := end{Memory: int64(len(done.Memory)), Globals: done.Globals, Handlers: done.Handlers}
 	if err != nil {
 		e.Err = text(err.Error())
 		if public, ok := errors.AsType[*host.Error](err); ok {

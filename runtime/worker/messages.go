@@ -40,7 +40,8 @@ type version struct {
 	Env                        []variable
 	Environ                    []text
 	Secrets                    []text // names of those in Env
-	KV, Fetchers, RateLimits   []text // names
+	KV, Fetchers, RateLimits   []text // names, as Queues
+	Queues                     []text
 	Limits                     host.Limits
 	ClockStep                  time.Duration
 }
@@ -59,7 +60,7 @@ func versionOf(c *host.Call) *version {
 		v.Env = append(v.Env, variable{Name: text(name), Value: text(e.Value), Secret: e.Secret, JSON: e.JSON})
 	}
 	v.Environ, v.Secrets = texts(b.Environ), texts(b.Secrets)
-	v.KV, v.Fetchers, v.RateLimits = names(b.KV), names(b.Fetchers), names(b.RateLimits)
+	v.KV, v.Fetchers, v.RateLimits, v.Queues = names(b.KV), names(b.Fetchers), names(b.RateLimits), names(b.Queues)
 	return v
 }
 
@@ -75,7 +76,8 @@ func names[T any](m map[string]T) []text { return texts(slices.Collect(maps.Keys
 // bindings are the version's, with what asks the node in the place of what it has.
 func (v *version) bindings(g *guest) *host.Bindings {
 	b := &host.Bindings{Account: string(v.Account), Function: string(v.Function), Version: string(v.Version),
-		Env: map[string]host.EnvValue{}, KV: map[string]kv.Store{}, Fetchers: map[string]host.Fetcher{}, RateLimits: map[string]host.RateLimiter{}}
+		Env: map[string]host.EnvValue{}, KV: map[string]kv.Store{}, Fetchers: map[string]host.Fetcher{}, RateLimits: map[string]host.RateLimiter{},
+		Queues: map[string]host.QueueProducer{}}
 	for _, e := range v.Env {
 		b.Env[string(e.Name)] = host.EnvValue{Value: string(e.Value), Secret: e.Secret, JSON: e.JSON}
 	}
@@ -93,6 +95,9 @@ func (v *version) bindings(g *guest) *host.Bindings {
 	}
 	for _, name := range v.RateLimits {
 		b.RateLimits[string(name)] = limiter{guest: g, name: name}
+	}
+	for _, name := range v.Queues {
+		b.Queues[string(name)] = producer{guest: g, name: name}
 	}
 	return b
 }
@@ -122,8 +127,9 @@ type invoke struct {
 	ID        text
 	Version   *version // nil: that of the Invocation before
 	Request   request
-	Scheduled *scheduled // nil, and Change as well: the event is the request
+	Scheduled *scheduled // nil, as Change and Queue: the event is the request
 	Change    *change
+	Queue     *batch
 }
 
 // scheduled is host.Scheduled.
@@ -205,7 +211,10 @@ type end struct {
 	Usage   usage
 	Answer  *answer  // that was not sent yet
 	Memory  int64    // bytes that follow in parts, after an initialisation
-	Globals []uint64 // after an initialisation
+	Globals []uint64 // after an initialisation, as Handlers
+	// Handlers are runtime.Initialized's.
+	Handlers  host.Handlers
+	Decisions *decisions // about a batch
 }
 
 // usage is what only the worker knows.
@@ -243,20 +252,22 @@ type image struct {
 type op uint8
 
 const (
-	opLog    op = 1 + iota // Level, Data; no reply
-	opTake                 // N bytes of memory
-	opLimit                // Name, Key: 1 in N if it is within the rate limit
-	opStream               // Status, Headers
-	opDetach               // Status, Headers, Data: the answer, unless a stream was opened
-	opClose                // Body, which nobody reads any more; no reply
-	opFinish               // Body, which is written, or cut short if Failed; no reply
-	opRead                 // at most N bytes of Body
-	opWrite                // Data to Body
-	opGet                  // Name, Key
-	opPut                  // Name, Key, Data, Metadata, Expires, Compare, Revision
-	opDelete               // Name, Key, Compare, Revision
-	opList                 // Name, Key as the prefix, Cursor, N
-	opFetch                // Name as the method, Key as the binding, or empty; URL, Headers, Data, Streamed
+	opLog     op = 1 + iota // Level, Data; no reply
+	opTake                  // N bytes of memory
+	opLimit                 // Name, Key: 1 in N if it is within the rate limit
+	opStream                // Status, Headers
+	opDetach                // Status, Headers, Data: the answer, unless a stream was opened
+	opClose                 // Body, which nobody reads any more; no reply
+	opFinish                // Body, which is written, or cut short if Failed; no reply
+	opRead                  // at most N bytes of Body
+	opWrite                 // Data to Body
+	opGet                   // Name, Key
+	opPut                   // Name, Key, Data, Metadata, Expires, Compare, Revision
+	opDelete                // Name, Key, Compare, Revision
+	opList                  // Name, Key as the prefix, Cursor, N
+	opFetch                 // Name as the method, Key as the binding, or empty; URL, Headers, Data, Streamed
+	opSend                  // Messages to the queue Name
+	opBacklog               // of the queue Name
 )
 
 // Bodies that are there without a fetch. That of a fetch, in both directions, has the
@@ -287,6 +298,7 @@ type question struct {
 	Revision uint64        `cbor:"16,keyasint,omitempty"`
 	Streamed bool          `cbor:"17,keyasint,omitempty"`
 	Failed   bool          `cbor:"18,keyasint,omitempty"`
+	Messages []message     `cbor:"19,keyasint,omitempty"`
 }
 
 type drop struct {
@@ -306,6 +318,7 @@ type reply struct {
 	Headers []byte    `cbor:"8,keyasint,omitempty"`
 	Entries []entry   `cbor:"9,keyasint,omitempty"`
 	Cursor  text      `cbor:"10,keyasint,omitempty"`
+	Backlog *backlog  `cbor:"11,keyasint,omitempty"`
 }
 
 // entry is kv.Entry.

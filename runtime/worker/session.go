@@ -66,7 +66,7 @@ var errNotBegun = errors.New("the worker is gone")
 
 // invoke runs an Invocation. whole is set afterwards.
 func (s *session) invoke() (host.Outcome, error) {
-	m := invoke{ID: text(s.c.ID), Request: requestOf(&s.c.Request), Scheduled: scheduledOf(s.c.Scheduled), Change: changeOf(s.c.Change)}
+	m := invoke{ID: text(s.c.ID), Request: requestOf(&s.c.Request), Scheduled: scheduledOf(s.c.Scheduled), Change: changeOf(s.c.Change), Queue: batchOf(s.c.Queue)}
 	if now := (common{s.c.Bindings, s.c.Limits}); s.channel.told != now {
 		m.Version, s.channel.told = versionOf(s.c), now
 	}
@@ -96,6 +96,7 @@ func (s *session) broken(err error) (host.Outcome, error) {
 func (s *session) judge(e *end) (host.Outcome, error) {
 	s.whole = true
 	s.account(&e.Usage)
+	e.Decisions.apply(s.c.Queue)
 	if e.Outcome >= host.Outcomes {
 		e.Outcome = host.OutcomeInternalError
 	}
@@ -272,7 +273,7 @@ func (s *session) initialize(setup runtime.Setup) (done runtime.Initialized, err
 	case e.Err != "":
 		return done, fmt.Errorf("initialise: %s", e.Err[:min(len(e.Err), maxErr)])
 	}
-	done.Globals = e.Globals
+	done.Globals, done.Handlers = e.Globals, e.Handlers
 	done.Memory, err = s.memory(e.Memory)
 	return done, err
 }

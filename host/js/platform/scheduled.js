@@ -1,7 +1,6 @@
 // Scheduled events: https://developers.cloudflare.com/workers/runtime-apis/handlers/scheduled/
 
 let onScheduled = null; // (controller, env, context), whose promise ends the event
-let scheduling = false, scheduleFailure; // of the first promise of waitUntil that was rejected
 
 class ScheduledController {
   #cron; #time;
@@ -31,30 +30,10 @@ class ScheduledEvent extends Event {
 }
 
 function beginScheduled() {
-  scheduling = true;
-  if (!onScheduled) return failed(new TypeError("Handler does not export a scheduled() function."));
-  const { cron, time } = JSON.parse(host(opScheduled));
-  let result;
-  try {
-    result = onScheduled(new ScheduledController(internal, cron, time), env, new ExecutionContext(internal));
-  } catch (e) {
-    return failed(e);
-  }
-  Promise.resolve(result).then(() => {
-    answered = true;
-    settleIfDone();
-  }, failed);
+  beginEvent(onScheduled, "Handler does not export a scheduled() function.", () => {
+    const { cron, time } = JSON.parse(host(opScheduled));
+    return new ScheduledController(internal, cron, time);
+  });
 }
 
-// addScheduledListener is addEventListener("scheduled", callback).
-const scheduledListeners = [];
-function addScheduledListener(callback) {
-  onScheduled ??= controller => {
-    const event = new ScheduledEvent(internal, controller);
-    for (const listener of scheduledListeners) {
-      if (typeof listener === "function") listener(event);
-      else listener.handleEvent(event);
-    }
-  };
-  scheduledListeners.push(callback);
-}
+const scheduledListeners = listeners(handler => { onScheduled ??= handler; }, controller => new ScheduledEvent(internal, controller));

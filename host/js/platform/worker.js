@@ -1,10 +1,10 @@
-// How the host calls JavaScript: handle. Its first event in an invocation is the
-// request or the scheduled event, and the others are operations that have finished.
+// How the host calls JavaScript: handle. Its first event in an invocation is what that
+// is for, a request or another event, and the others are operations that have finished.
 
 const env = {};
 const flagGet = 1, flagBody = 2, flagSecrets = 4;
 const eventLoad = 1, eventLoaded = 2, eventRejected = 3, eventHandled = 4, eventTimer = 5;
-const firstOperation = 16, firstRequest = 1 << 24, firstScheduled = 1 << 25;
+const firstOperation = 16, firstRequest = 1 << 24, scheduledEvent = 1 << 25, kvEvent = 1 << 26, queueEvent = 1 << 27;
 const settledFlag = 1 << 16;
 
 let onFetch = null; // (request, env, context) => Response or a promise of one
@@ -23,7 +23,7 @@ class ExecutionContext {
 function waitFor(promise) {
   waitingFor++;
   Promise.resolve(promise).catch(e => {
-    if (scheduling) scheduleFailure ??= { e };
+    if (inEvent) eventFailure ??= { e };
     else host(opFailed, 1, "Uncaught (in promise) " + describeError(e));
   }).then(() => {
     waitingFor--;
@@ -33,7 +33,7 @@ function waitFor(promise) {
 
 function settleIfDone() {
   if (answered && waitingFor === 0) {
-    if (scheduleFailure) return failed(scheduleFailure.e);
+    if (eventFailure) return failed(eventFailure.e);
     reportRejections();
     host(opSettled);
   }
@@ -65,7 +65,9 @@ function begin(flags) {
   if (serving) forget();
   serving = true;
   if (flags & flagSecrets) addSecrets();
-  if (flags >= firstScheduled) return beginScheduled();
+  if (flags & scheduledEvent) return beginScheduled();
+  if (flags & kvEvent) return beginKV();
+  if (flags & queueEvent) return beginBatch();
   if (!onFetch) return failed(new TypeError("Handler does not export a fetch() function."));
   let result;
   try {
@@ -178,6 +180,7 @@ function makeEnv() {
       case "text": env[name] = value ?? ""; break;
       case "json": env[name] = JSON.parse(value); break;
       case "kv": env[name] = new KVNamespace(internal, name); break;
+      case "queue": env[name] = new Queue(internal, name); break;
       case "fetcher": env[name] = new Fetcher(internal, name); break;
       case "ratelimit": env[name] = new RateLimit(internal, name); break;
     }
@@ -186,15 +189,16 @@ function makeEnv() {
 
 function use(namespace) {
   const main = namespace.default;
-  if (main && typeof main.scheduled === "function") {
-    onScheduled = (controller, env, context) => main.scheduled(controller, env, context);
-  }
-  if (main && typeof main.fetch === "function") {
-    onFetch = (request, env, context) => main.fetch(request, env, context);
-    return;
-  }
-  if (!onFetch && !onScheduled) throw new TypeError("Handler does not export a fetch() function.");
+  const has = name => main && typeof main[name] === "function";
+  if (has("scheduled")) onScheduled = (controller, env, context) => main.scheduled(controller, env, context);
+  if (has("queue")) onQueue = (batch, env, context) => main.queue(batch, env, context);
+  if (has("kv")) onKV = (event, env, context) => main.kv(event, env, context);
+  if (has("fetch")) onFetch = (request, env, context) => main.fetch(request, env, context);
+  if (!handledEvents()) throw new TypeError("Handler does not export a fetch() function.");
 }
+
+// handledEvents is what is handled: host.Handlers.
+const handledEvents = () => [onFetch, onScheduled, onQueue, onKV].reduce((bits, handler, i) => handler ? bits | 1 << i : bits, 0);
 
 // loadOthers is for modules that are imported later, when their source is not there.
 function loadOthers() {
@@ -205,6 +209,7 @@ function checkLoaded() {
   if (loadFailure) host(opFailed, 0, "Uncaught " + describeLoading(loadFailure.e));
   else if (!loaded) host(opFailed, 0, "Uncaught Error: the top-level await of a module does not settle");
   else reportRejections();
+  host(opHandlers, handledEvents());
 }
 
 function describeLoading(e) {
@@ -236,7 +241,11 @@ delete FetchEvent.response;
 
 const globalTarget = new EventTarget();
 function addEventListener(type, callback, options) {
-  if (type === "scheduled") return addScheduledListener(callback);
+  switch (type) {
+    case "scheduled": return scheduledListeners(callback);
+    case "kv": return kvListeners(callback);
+    case "queue": return queueListeners(callback);
+  }
   if (type !== "fetch") return globalTarget.addEventListener(type, callback, options);
   onFetch ??= request => {
     const event = new FetchEvent(internal, request);
@@ -254,7 +263,7 @@ const fetchListeners = [];
 function runScript(name) {
   (0, eval)(ask(opSource, 0, name)); // eslint-disable-line no-eval
   for (const [key, value] of Object.entries(env)) globalThis[key] = value;
-  if (!onFetch && !onScheduled) throw new TypeError("No event handlers were registered. This script does nothing.");
+  if (!handledEvents()) throw new TypeError("No event handlers were registered. This script does nothing.");
 }
 
 define(globalThis, "addEventListener", addEventListener);

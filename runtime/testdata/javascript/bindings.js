@@ -82,6 +82,28 @@ test("many keys", async (_, env) => {
   await rejects(env.STORE.get(["many/d", "many/e"]), "Error", "KV GET_BULK failed: 413 Total size of request exceeds the limit of 25MB");
 });
 
+test("queue", async (_, env) => {
+  const { metadata } = await env.QUEUE.send({ a: 1 });
+  equal(metadata.metrics.backlogCount, 1);
+  equal(metadata.metrics.backlogBytes, 7);
+  equal(metadata.metrics.oldestMessageTimestamp, undefined);
+  await env.QUEUE.sendBatch(new Set([{ body: "a" }, { body: "b", contentType: "text", delaySeconds: 1 }]), { delaySeconds: 5 });
+  equal((await env.QUEUE.metrics()).backlogCount, 3);
+  const { QUEUE } = env;
+  await rejects(QUEUE.send(undefined), "TypeError", "Message body cannot be undefined");
+  await rejects(QUEUE.send("x", { contentType: "xml" }), "TypeError", "Unsupported queue message content type: xml");
+  await rejects(QUEUE.send(1, { contentType: "text" }), "TypeError", 'Content Type "text" requires a value of type string, but received: number');
+  await rejects(QUEUE.send("x", { contentType: "bytes" }), "TypeError", 'Content Type "bytes" requires a value of type ArrayBufferView, but received: string');
+  await rejects(QUEUE.send(() => {}), "TypeError");
+  await rejects(QUEUE.send(() => {}, { contentType: "v8" }), "DataCloneError");
+  await rejects(QUEUE.send("x", { delaySeconds: 43201 }), "TypeError", "43200");
+  await rejects(QUEUE.send("x".repeat(128_001), { contentType: "text" }), "Error", "Queue send failed: message length of 128001 bytes exceeds limit of 128000");
+  await rejects(QUEUE.sendBatch([]), "TypeError", "sendBatch() requires at least one message");
+  await rejects(QUEUE.sendBatch(Array(101).fill({ body: 1 })), "Error", "Queue sendBatch failed: batch message count of 101 exceeds limit of 100");
+  await rejects(QUEUE.sendBatch(Array(3).fill({ body: "x".repeat(100_000) })), "Error", "Queue sendBatch failed: total batch size of 300006 bytes exceeds limit of 256000");
+  equal((await QUEUE.metrics()).backlogCount, 3);
+});
+
 test("fetch", async () => {
   const response = await fetch("https://upstream.example/echo?a=1", { method: "PUT", headers: { "X-Custom": "ü" }, body: "content" });
   equal(response.status, 201);
