@@ -35,6 +35,7 @@ func Run(t *testing.T, open Open) {
 		{"Revisions", testRevisions},
 		{"Conditions", testConditions},
 		{"Counter", testCounter},
+		{"Batch", testBatch},
 		{"Expiry", testExpiry},
 		{"ExpiryConditions", testExpiryConditions},
 		{"ClockJumps", testClockJumps},

@@ -41,6 +41,19 @@ func (s guardedStore) Delete(ctx context.Context, key string, opts kv.DeleteOpti
 	})
 }
 
+// Batch implements kv.Batcher.
+func (s guardedStore) Batch(ctx context.Context, writes []kv.Write, frees bool) error {
+	floor := s.guard.reserve / removalShare
+	size := int64(0)
+	for _, w := range writes {
+		size += int64(w.Size()) + overhead
+		if !w.Delete && !frees {
+			floor = s.guard.reserve
+		}
+	}
+	return s.guard.write(size, floor, func() error { return kv.Batch(ctx, s.Store, writes, frees) })
+}
+
 // View implements kv.Viewer.
 func (s guardedStore) View(ctx context.Context) (kv.View, error) { return kv.ViewOf(ctx, s.Store) }
 
