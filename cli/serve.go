@@ -17,6 +17,8 @@ import (
 type serveCommand struct {
 	stdio                       Stdio
 	data, listen, admin, config string
+	clusterURL, peers           []string
+	clusterListen               string
 }
 
 func newServe(stdio Stdio) *cobra.Command {
@@ -42,6 +44,9 @@ one ends the node at once.`,
 	f.StringVar(&s.listen, "listen", "", "address for requests to Functions; port 0 picks one (default 127.0.0.1:8080)")
 	f.StringVar(&s.admin, "admin", "", "address for the API; port 0 picks one (default 127.0.0.1:8788)")
 	f.StringVar(&s.config, "config", "", "the node's configuration file (TOML); flags go before it")
+	f.StringSliceVar(&s.clusterURL, "cluster-url", nil, "URL of the NATS servers by which nodes share everything; several with commas")
+	f.StringVar(&s.clusterListen, "cluster-listen", "", "address for the other nodes, if a NATS server is to run in each; needs --peers")
+	f.StringSliceVar(&s.peers, "peers", nil, "the --cluster-listen of all nodes, this one too, with commas")
 	return c
 }
 
@@ -97,12 +102,35 @@ func (s *serveCommand) settings(c *cobra.Command) (cfg node.Config, err error) {
 	cfg.Data = firstOf(s.data, cfg.Data)
 	cfg.Listen = firstOf(s.listen, cfg.Listen)
 	cfg.Admin = firstOf(s.admin, cfg.Admin, "127.0.0.1:8788")
+	s.cluster(&cfg)
 	cfg.Logger = newLogger(s.stdio.Err)
 	cfg.Version = readBuildInfo().Version
 	if cfg.Data == "" {
 		return cfg, usagef(c, "--data is missing: the directory for everything the node keeps")
 	}
 	return cfg, nil
+}
+
+// cluster puts the flags over the file's [cluster].
+func (s *serveCommand) cluster(cfg *node.Config) {
+	if len(s.clusterURL) == 0 && s.clusterListen == "" && len(s.peers) == 0 {
+		return
+	}
+	to := node.Cluster{}
+	if cfg.Cluster != nil {
+		to = *cfg.Cluster
+	}
+	if len(s.clusterURL) > 0 {
+		to.URL = s.clusterURL
+	}
+	if s.clusterListen != "" || len(s.peers) > 0 {
+		to.Embedded = true
+		to.ClusterListen = firstOf(s.clusterListen, to.ClusterListen)
+		if len(s.peers) > 0 {
+			to.Peers = s.peers
+		}
+	}
+	cfg.Cluster = &to
 }
 
 // drain shuts a node down and waits for requests that are under way, as long as

@@ -42,6 +42,10 @@ type Config struct {
 	// Ready is asked by /readyz; an error says why the node takes no requests.
 	// Default: always ready.
 	Ready func() error
+	// Health is what /healthz tells. Default: nothing but Version.
+	Health func() Health
+	// Nodes are those of the cluster; nil: there is none.
+	Nodes Nodes
 	// URL is where a host of a Function answers. Default: "http://" and the host.
 	URL func(host string) string
 	// MaxModule is the longest module that is read, in bytes. Default:
@@ -78,6 +82,9 @@ func New(cfg Config) http.Handler {
 	}
 	if cfg.Ready == nil {
 		cfg.Ready = func() error { return nil }
+	}
+	if cfg.Health == nil {
+		cfg.Health = func() Health { return Health{Version: cfg.Version} }
 	}
 	if cfg.URL == nil {
 		cfg.URL = func(host string) string { return "http://" + host }
@@ -159,9 +166,9 @@ func (r *request) recover() {
 func (a *api) serve(r *request) error {
 	switch r.URL.Path {
 	case "/healthz":
-		return r.health(nil)
+		return r.health()
 	case "/readyz":
-		return r.health(a.cfg.Ready())
+		return r.ready()
 	case "/metrics":
 		if a.cfg.Metrics != nil {
 			a.cfg.Metrics.ServeHTTP(r.reply, r.Request)
@@ -196,15 +203,4 @@ func (a *api) serve(r *request) error {
 	// A body that comes too slowly must not hold what the handler holds.
 	http.NewResponseController(r.reply).SetReadDeadline(time.Now().Add(r.api.bodyTime(route)))
 	return route.handle(r)
-}
-
-// health answers probes, which need no token.
-func (r *request) health(err error) error {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return wrongMethod(r, []string{http.MethodGet})
-	}
-	if err != nil {
-		return &failure{http.StatusServiceUnavailable, 0, err.Error()}
-	}
-	return r.ok(map[string]string{"status": "ok", "version": r.api.cfg.Version})
 }

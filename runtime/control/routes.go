@@ -53,6 +53,7 @@ const (
 	oneToken   = allTokens + "/{token}"
 
 	backupPath      = "mayfly/backup"
+	nodesPath       = "mayfly/nodes"
 	assetUploadPath = "accounts/{account}/workers/assets/upload"
 )
 
@@ -69,6 +70,9 @@ func (a *api) table() []route {
 		{"DELETE", "user/tokens/{token}", areaAccounts, revokeToken, accessNode},
 
 		{"GET", backupPath, areaAccounts, downloadBackup, accessNode},
+		{"GET", nodesPath, areaAccounts, listNodes, accessNode},
+		{"POST", nodesPath + "/{node}/drain", areaAccounts, drainNode, accessNode},
+		{"POST", nodesPath + "/{node}/resume", areaAccounts, resumeNode, accessNode},
 
 		{"GET", "accounts", areaAccounts, listAccounts, accessAny},
 		{"POST", "accounts", areaAccounts, createAccount, accessNode},

@@ -4,6 +4,8 @@
 //	format       one line: "mayfly data 1", or that a restore has not finished
 //	kv/          the database: package badgerkv
 //	blobs/       modules and snapshots: package fileblob
+//	copy/        of a node of a cluster, instead of these: package natskv
+//	nats/        what a NATS server in the node stores: package natsserver
 //	code/        machine code, which is made again: package compile
 //	acme/        certificates that were issued, with their keys: package certs, mode 0700
 //	node.id      the name by which the node knows itself again
@@ -34,6 +36,8 @@ type Dir string
 // The parts of a data directory.
 func (d Dir) KV() string         { return d.part("kv") }
 func (d Dir) Blobs() string      { return d.part("blobs") }
+func (d Dir) Copy() string       { return d.part("copy") }
+func (d Dir) NATS() string       { return d.part("nats") }
 func (d Dir) Code() string       { return d.part("code") }
 func (d Dir) ACME() string       { return d.part("acme") }
 func (d Dir) NodeID() string     { return d.part("node.id") }

@@ -17,6 +17,16 @@ func (r *Registry) CodeBytes() int64 { return r.cfg.Runtime.Bytes() }
 // RunningBytes is how much of Config.Memory is taken.
 func (r *Registry) RunningBytes() int64 { return r.shares.memory.Used() }
 
+// Running is how many requests and events are under way.
+func (r *Registry) Running() (n int64) {
+	r.shares.mu.Lock()
+	defer r.shares.mu.Unlock()
+	for _, a := range r.shares.accounts {
+		n += a.places.all.Running()
+	}
+	return n
+}
+
 // wantRoom has makeRoom look at what is loaded. It does not wait.
 func (r *Registry) wantRoom() {
 	select {

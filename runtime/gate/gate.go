@@ -83,6 +83,9 @@ func (g *Gate) Enter(ctx context.Context) error {
 	return nil // it came at the same time
 }
 
+// Running is how many are inside, about.
+func (g *Gate) Running() int64 { return g.running.Load() }
+
 // TryEnter lets the caller in unless somebody would have to wait. Leave ends that.
 func (g *Gate) TryEnter() bool { return g.waiting.Load() == 0 && g.enter() }
 

@@ -25,6 +25,8 @@ type Config struct {
 
 	TLS TLS // beside Listen; none if it is zero
 
+	Cluster *Cluster // nil: the node has a store of its own
+
 	// KEKFile has the key for secrets at rest, where neither the systemd credential
 	// mayfly.kek nor MAYFLY_KEK has it. PreviousKEKFile has the key before, from
 	// which the node goes over to it. Default: a key in Data, which it makes.

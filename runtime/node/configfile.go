@@ -57,6 +57,8 @@ type configFile struct {
 	proxyProtocol item
 	tlsTable      item // [tls]; has no Value if there is none
 	tlsListen     item
+	clusterTable  item
+	clusterPeers  item
 	most          []item // the keys of [limits.max]
 }
 
@@ -74,12 +76,14 @@ func (c *configFile) read() {
 		"traces":   c.traces,
 		"errors":   func(it item) { c.Table(it, c.errors()) },
 		"audit":    func(it item) { c.Table(it, c.audit()) },
+		"cluster":  c.cluster,
 		"tls": func(it item) {
 			c.tlsTable = it
 			c.Table(it, c.tls())
 		},
 	}
 	c.Belongs("tls", c.tls())
+	c.Belongs("cluster", c.onlyOfCluster())
 	c.Belongs("node", c.node())
 	c.Belongs("limits", c.nodeLimits())
 	c.Belongs("egress", c.policy(&fetch.Policy{}))
@@ -161,6 +165,7 @@ func (c *configFile) checkTogether() {
 		c.BadKey(c.proxyProtocol, `"proxy_protocol" without "trusted_proxies" believes nobody; list the proxies`)
 	}
 	c.checkTLS()
+	c.checkCluster()
 	inForce := c.cfg.Limits.Or(host.DefaultLimits())
 	for _, it := range c.most {
 		all := limitKeys()

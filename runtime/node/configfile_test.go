@@ -81,6 +81,9 @@ func TestWholeExample(t *testing.T) {
 		TLS: node.TLS{Listen: ":8443", PublicPort: 443, Redirect: true, HSTS: time.Hour,
 			Certificates: []certs.Pair{{Cert: "/etc/mayfly/example.com.pem", Key: "/etc/mayfly/example.com.key"}},
 			ACME:         &certs.ACME{Email: "operator@example.com", Directory: "https://acme-v02.api.letsencrypt.org/directory", CAFile: "/etc/mayfly/acme-root.pem"}},
+		Cluster: &node.Cluster{Name: "mayfly", Replicas: 3, Credentials: "/etc/mayfly/nats.creds",
+			URL: []string{"nats://10.0.0.1:4222", "nats://10.0.0.2:4222", "nats://10.0.0.3:4222"},
+			TLS: node.ClusterTLS{CA: "/etc/mayfly/nats-ca.pem", Cert: "/etc/mayfly/nats.pem", Key: "/etc/mayfly/nats.key"}},
 		Limits:    limits,
 		MaxLimits: node.DefaultMaxLimits(),
 		UsageKeep: 90 * 24 * time.Hour, Errors: 100, AuditMaxSize: 64 << 20,
@@ -186,8 +189,8 @@ func configErrors() []configError {
 			`8:1: "high_ports" stands in [accounts.shop]; it belongs in [egress]`,
 		}},
 		{"a manifest", "name = 'shop'\nmain = 'shop.wasm'", []string{
-			`1:1: unknown key "name" at the top level, which may have accounts, assets, audit, egress, errors, limits, metrics, node, tls, traces, usage`,
-			`2:1: unknown key "main" at the top level, which may have accounts, assets, audit, egress, errors, limits, metrics, node, tls, traces, usage`,
+			`1:1: unknown key "name" at the top level, which may have accounts, assets, audit, cluster, egress, errors, limits, metrics, node, tls, traces, usage`,
+			`2:1: unknown key "main" at the top level, which may have accounts, assets, audit, cluster, egress, errors, limits, metrics, node, tls, traces, usage`,
 		}},
 		{"[usage] and [errors]", "keep_days = 5\n[usage]\nkeep_days = 0\n[errors]\nkeep = 'all'", []string{
 			`1:1: "keep_days" stands at the top level; it belongs in [usage]`,

@@ -21,7 +21,7 @@ func (n *Node) openLease(ctx context.Context, store kv.Store, id string) (err er
 
 // openCron begins to follow schedules.
 func (n *Node) openCron(ctx context.Context, store kv.Store, id string) (err error) {
-	n.cron, err = trigger.NewCron(ctx, trigger.CronConfig{Registry: n.registry, Run: n.runScheduled, Store: store, Node: id, Lease: n.lease, Logger: n.cfg.Logger})
+	n.cron, err = trigger.NewCron(ctx, trigger.CronConfig{Registry: n.registry, Run: n.runScheduled, Store: store, Node: id, Lease: n.lease, Places: n.intake.places(), Paused: n.members.Drained, Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("open schedules: %w", err)
 	}

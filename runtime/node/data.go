@@ -8,6 +8,8 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/badgerkv"
 	"github.com/mayfly-run/mayfly/kv/fileblob"
+	"github.com/mayfly-run/mayfly/kv/natskv"
+	"github.com/mayfly-run/mayfly/kv/natsserver"
 	"github.com/mayfly-run/mayfly/kv/space"
 	"github.com/mayfly-run/mayfly/runtime/datadir"
 )
@@ -22,6 +24,9 @@ type Data struct {
 	Blobs kv.Blobs
 	Guard *space.Guard // of Store and Blobs
 	store *badgerkv.Store
+
+	shared *natskv.Store      // behind Store, in a cluster
+	server *natsserver.Server // of this node, if it has one
 }
 
 // DataConfig says which data directory to open. Dir is required.
@@ -37,6 +42,9 @@ type DataConfig struct {
 // OpenData opens what is durable in a data directory. A directory that is new
 // becomes one. Its errors say what to do.
 func OpenData(cfg DataConfig) (*Data, error) {
+	if exists(cfg.Dir.Copy()) {
+		return nil, fmt.Errorf("open data directory %s: it is of a node of a cluster: start that with its [cluster], or take a directory of its own for a node without one", cfg.Dir)
+	}
 	if err := cfg.Dir.Claim(); err != nil {
 		return nil, fmt.Errorf("open data directory %s: %w", cfg.Dir, err)
 	}
@@ -67,4 +75,15 @@ func openStores(cfg DataConfig) (_ *Data, err error) {
 }
 
 // Close closes the store; it takes as long as writing what is in memory.
-func (d *Data) Close() error { return d.store.Close() }
+func (d *Data) Close() (err error) {
+	if d.store != nil {
+		err = d.store.Close()
+	}
+	if d.shared != nil {
+		err = errors.Join(err, d.shared.Close())
+	}
+	if d.server != nil {
+		err = errors.Join(err, d.server.Close())
+	}
+	return err
+}

@@ -13,7 +13,7 @@ import (
 
 // openInvocations goes on with what was accepted for later.
 func (n *Node) openInvocations(ctx context.Context, store kv.Store) (err error) {
-	n.later, err = trigger.NewInvocations(ctx, trigger.InvocationsConfig{Registry: n.registry, Deliver: n.deliver, Store: store, Lease: n.lease, Logger: n.cfg.Logger})
+	n.later, err = trigger.NewInvocations(ctx, trigger.InvocationsConfig{Registry: n.registry, Deliver: n.deliver, Store: store, Lease: n.lease, Places: n.intake.places(), Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("open invocations: %w", err)
 	}

@@ -21,10 +21,12 @@ import (
 	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/host/wagi"
+	"github.com/mayfly-run/mayfly/kv/natskv"
 	"github.com/mayfly-run/mayfly/kv/space"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/assets"
 	"github.com/mayfly-run/mayfly/runtime/certs"
+	"github.com/mayfly-run/mayfly/runtime/cluster"
 	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/mayfly-run/mayfly/runtime/control"
 	"github.com/mayfly-run/mayfly/runtime/datadir"
@@ -54,6 +56,10 @@ type Node struct {
 	observer *telemetry.Observer
 	ledger   *telemetry.Ledger
 	guard    *space.Guard
+	id       string
+	members  *cluster.Members
+	intake   intake
+	shared   *natskv.Store  // nil: the node has a store of its own
 	closers  []func() error // in the order of opening
 }
 
@@ -135,17 +141,21 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openAccessLog(); err != nil {
 		return err
 	}
-	data, err := OpenData(DataConfig{Dir: n.dir(), Reserve: n.cfg.Reserve, Logger: n.cfg.Logger})
-	if err != nil {
-		return err
-	}
-	n.guard = data.Guard
-	n.closers = append(n.closers, data.Close)
-	engine, err := n.openEngine(ctx, data.Blobs.Get)
-	if err != nil {
-		return err
+	if err := n.dir().Claim(); err != nil {
+		return fmt.Errorf("open data directory %s: %w", n.dir(), err)
 	}
 	id, err := nodeID(n.dir().NodeID(), n.cfg.Logger)
+	if err != nil {
+		return err
+	}
+	n.id = id
+	data, err := n.openData(ctx, id)
+	if err != nil {
+		return err
+	}
+	n.guard, n.shared = data.Guard, data.shared
+	n.closers = append(n.closers, data.Close)
+	engine, err := n.openEngine(ctx, data.Blobs.Get)
 	if err != nil {
 		return err
 	}
@@ -172,6 +182,9 @@ func (n *Node) open(ctx context.Context) error {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
 	n.closers = append(n.closers, n.registry.Close)
+	if err := n.openMembers(ctx, data.Store, id); err != nil {
+		return err
+	}
 	if err := n.openLease(ctx, data.Store, id); err != nil {
 		return err
 	}
@@ -296,7 +309,7 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
 			Registry: n.registry, Cron: n.cron, Invoke: n.invokes(), Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
-			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, URL: n.url, Metrics: n.openMetrics(),
+			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, Health: n.health, Nodes: n.members, URL: n.url, Metrics: n.openMetrics(),
 			Failures: control.FailureLimits{PerAddress: n.cfg.AuthFailures}}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -315,13 +328,4 @@ func (n *Node) url(host string) string {
 		return "http://" + host
 	}
 	return "http://" + net.JoinHostPort(host, port)
-}
-
-var errDraining = errors.New("the node is shutting down")
-
-func (n *Node) ready() error {
-	if n.draining.Load() {
-		return errDraining
-	}
-	return nil
 }

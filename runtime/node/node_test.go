@@ -282,3 +282,45 @@ func TestEgress(t *testing.T) {
 		})
 	}
 }
+
+// TestDrained has a node that is taken out of service go on answering.
+func TestDrained(t *testing.T) {
+	cfg := node.Config{Data: t.TempDir()}
+	n := mustStart(t, cfg)
+	mustDeploy(t, n, "hello", hello("hi"))
+	token, err := os.ReadFile(filepath.Join(cfg.Data, "admin.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, path string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequest(method, "http://"+n.AdminAddr()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		status, body, err := do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status, body
+	}
+	for _, step := range []struct {
+		do     string
+		status int
+		says   string
+	}{{"drain", 503, `"status":"draining"`}, {"resume", 200, `"status":"ok"`}} {
+		if status, body := ask("POST", "/client/v4/mayfly/nodes/"+n.ID()+"/"+step.do); status != 200 {
+			t.Fatalf("%s: got %d, %s", step.do, status, body)
+		}
+		if status, body := ask("GET", "/healthz"); status != step.status || !strings.Contains(body, step.says) {
+			t.Errorf("/healthz after %s: got %d, %s", step.do, status, body)
+		}
+		if status, body := ask("GET", "/readyz"); status != step.status {
+			t.Errorf("/readyz after %s: got %d, %s", step.do, status, body)
+		}
+		if status, body, err := get(n, "hello.localhost"); status != 200 || body != "hi" {
+			t.Errorf("a request after %s: got %d, %q, %v", step.do, status, body, err)
+		}
+	}
+}

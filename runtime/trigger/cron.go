@@ -26,9 +26,11 @@ type CronConfig struct {
 	// Run sends an event to a Function and waits for its end.
 	Run    func(ctx context.Context, f deploy.Function, s host.Scheduled) (Ran, error)
 	Store  kv.Store
-	Node   string       // id
-	Lease  *Lease       // of the node; default: that of a node alone
-	Places *Places      // for runs; default: NewPlaces(0)
+	Node   string  // id
+	Lease  *Lease  // of the node; default: that of a node alone
+	Places *Places // for runs; default: NewPlaces(0)
+	// Paused says that nothing is to begin here; other nodes go on. Default: never.
+	Paused func() bool
 	Logger *slog.Logger // default: discard
 }
 
@@ -76,6 +78,9 @@ type Cron struct {
 
 // NewCron reports what was missed, and begins.
 func NewCron(ctx context.Context, cfg CronConfig) (_ *Cron, err error) {
+	if cfg.Paused == nil {
+		cfg.Paused = func() bool { return false }
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -165,7 +170,7 @@ func (c *Cron) follow(ctx context.Context) {
 // tick begins what has been due since the last one.
 func (c *Cron) tick(ctx context.Context, now time.Time) error {
 	minute := now.UTC().Truncate(time.Minute)
-	if !minute.After(c.until) {
+	if !minute.After(c.until) || c.cfg.Paused() {
 		return nil
 	}
 	if minute.Sub(c.until) > time.Minute { // other nodes may have gone on meanwhile
@@ -276,6 +281,9 @@ func (c *Cron) start(f deploy.Function, s host.Scheduled) {
 func (c *Cron) Run(ctx context.Context, f deploy.Function, text string) (Run, error) {
 	if _, err := cron.Parse(text); err != nil {
 		return Run{}, host.Errorf(host.CodeInvalid, "%v", err)
+	}
+	if c.cfg.Paused() {
+		return Run{}, host.Errorf(host.CodeUnavailable, "the node is drained and begins nothing; ask another one, or 'mayfly nodes resume' it")
 	}
 	return c.do(ctx, f, host.Scheduled{Cron: text, Time: time.Now().UTC().Truncate(time.Millisecond)}, true)
 }

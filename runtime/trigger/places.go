@@ -22,8 +22,9 @@ type Places struct {
 	all  *gate.Gate
 	each int
 
-	mu       sync.Mutex // guards accounts
+	mu       sync.Mutex // guards what follows
 	accounts map[string]*accountPlaces
+	paused   chan struct{} // closed when it ends; nil while there is none
 }
 
 // accountPlaces are there as long as somebody uses them or waits for one.
@@ -42,6 +43,9 @@ func NewPlaces(most int) *Places {
 
 // Enter waits for a place, which leave gives back. The error is that of ctx.
 func (p *Places) Enter(ctx context.Context, account string) (leave func(), err error) {
+	if err := p.resumed(ctx); err != nil {
+		return nil, err
+	}
 	own := p.use(account)
 	if err := wait(ctx, own.gate, ""); err != nil {
 		p.done(account, own)
@@ -58,6 +62,36 @@ func (p *Places) Enter(ctx context.Context, account string) (leave func(), err e
 		own.gate.Leave()
 		p.done(account, own)
 	}, nil
+}
+
+// Pause has everybody wait who enters, until it is called with false. Who is inside
+// stays.
+func (p *Places) Pause(pause bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case pause && p.paused == nil:
+		p.paused = make(chan struct{})
+	case !pause && p.paused != nil:
+		close(p.paused)
+		p.paused = nil
+	}
+}
+
+// resumed waits for the end of a pause.
+func (p *Places) resumed(ctx context.Context) error {
+	p.mu.Lock()
+	paused := p.paused
+	p.mu.Unlock()
+	if paused == nil {
+		return nil
+	}
+	select {
+	case <-paused:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (p *Places) use(account string) *accountPlaces {

@@ -2,6 +2,7 @@ package trigger_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -87,4 +88,39 @@ func TestPlacesGivenUp(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := trigger.NewPlaces(4)
+		leave := mustEnter(t, p, "a")
+		p.Pause(true)
+		p.Pause(true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if _, err := p.Enter(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("during a pause: got %v", err)
+		}
+		leave()
+		entered := make(chan error)
+		go func() {
+			_, err := p.Enter(t.Context(), "a")
+			entered <- err
+		}()
+		synctest.Wait()
+		p.Pause(false)
+		p.Pause(false)
+		if err := <-entered; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func mustEnter(t *testing.T, p *trigger.Places, account string) (leave func()) {
+	t.Helper()
+	leave, err := p.Enter(t.Context(), account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return leave
 }

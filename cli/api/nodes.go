@@ -1,0 +1,42 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Node is one of those that share a store.
+type Node struct {
+	ID      string    `json:"id"`
+	HTTP    string    `json:"http"`
+	Admin   string    `json:"admin"`
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Seen    time.Time `json:"seen"`
+	State   string    `json:"state"` // ready, draining or behind
+	Load    struct {
+		Requests    float64 `json:"requests_per_second"`
+		Concurrency int64   `json:"concurrency"`
+		Memory      int64   `json:"memory_bytes"`
+	} `json:"load"`
+}
+
+// Nodes lists the nodes of the cluster; a node without one lists itself. It takes
+// the admin token, as do DrainNode and ResumeNode.
+func (c *Client) Nodes(ctx context.Context) (nodes []Node, err error) {
+	_, err = c.send(ctx, http.MethodGet, path("mayfly", "nodes"), nil, &nodes)
+	return nodes, err
+}
+
+// DrainNode has a node take no new work until ResumeNode, over restarts too.
+func (c *Client) DrainNode(ctx context.Context, id string) error {
+	_, err := c.send(ctx, http.MethodPost, path("mayfly", "nodes", id, "drain"), nil, nil)
+	return err
+}
+
+// ResumeNode ends DrainNode.
+func (c *Client) ResumeNode(ctx context.Context, id string) error {
+	_, err := c.send(ctx, http.MethodPost, path("mayfly", "nodes", id, "resume"), nil, nil)
+	return err
+}

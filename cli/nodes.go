@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mayfly-run/mayfly/cli/api"
+	"github.com/spf13/cobra"
+)
+
+type nodesCommand struct {
+	stdio Stdio
+	node  nodeFlags
+	json  bool
+}
+
+func newNodes(stdio Stdio) *cobra.Command {
+	n := &nodesCommand{stdio: stdio}
+	parent := &cobra.Command{
+		Use:     "nodes",
+		Example: "  mayfly nodes\n  mayfly nodes --json",
+		Short:   "List the nodes of a cluster, and drain them (admin token)",
+		Long: `Nodes lists those that share everything: where each answers, in which version of
+Mayfly, and what it has to do. A node that has said nothing for 15 seconds is
+behind: it has ended, or can't reach the others, and then serves what it knows.`,
+		Args: atMost(0),
+		RunE: func(c *cobra.Command, _ []string) error { return n.list(c) },
+	}
+	n.node.register(parent.PersistentFlags())
+	parent.PersistentFlags().BoolVar(&n.json, "json", false, "print JSON")
+	list := &cobra.Command{
+		Use:     "list",
+		Example: "  mayfly nodes list\n  mayfly nodes list --json",
+		Short:   "List the nodes of a cluster",
+		Args:    atMost(0),
+		RunE:    parent.RunE,
+	}
+	drain := &cobra.Command{
+		Use:     "drain ID",
+		Example: "  mayfly nodes drain ju2xqfcpezw4mmir",
+		Short:   "Have a node take no new work",
+		Long: `Drain has a node say that it is not in service (503 at /healthz and /readyz of its
+admin listener), so that what balances load sends it nothing more, and begin no
+work of cron triggers, queues and later invocations. Requests that come all the
+same are answered. It stays so, over restarts too, until mayfly nodes resume.`,
+		Args: exactly("ID"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return n.set(c, args[0], "draining", (*api.Client).DrainNode)
+		},
+	}
+	resume := &cobra.Command{
+		Use:     "resume ID",
+		Example: "  mayfly nodes resume ju2xqfcpezw4mmir",
+		Short:   "Have a drained node take work again",
+		Args:    exactly("ID"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return n.set(c, args[0], "ready", (*api.Client).ResumeNode)
+		},
+	}
+	parent.AddCommand(list, drain, resume)
+	return parent
+}
+
+func (n *nodesCommand) list(c *cobra.Command) error {
+	client, err := n.node.client(c)
+	if err != nil {
+		return err
+	}
+	all, err := client.Nodes(c.Context())
+	if err != nil {
+		return err
+	}
+	if n.json {
+		return printJSON(n.stdio.Out, append([]api.Node{}, all...))
+	}
+	return table(n.stdio.Out, "ID\tSTATE\tHTTP\tADMIN\tVERSION\tUP\tREQUESTS/S\tRUNNING\tMEMORY", len(all), func(i int) string {
+		a := all[i]
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t%d\t%d MiB", a.ID, a.State, firstOf(a.HTTP, "-"), firstOf(a.Admin, "-"), firstOf(a.Version, "-"),
+			time.Since(a.Started).Round(time.Second), a.Load.Requests, a.Load.Concurrency, a.Load.Memory>>20)
+	})
+}
+
+func (n *nodesCommand) set(c *cobra.Command, id, state string, do func(*api.Client, context.Context, string) error) error {
+	client, err := n.node.client(c)
+	if err != nil {
+		return err
+	}
+	if err := do(client, c.Context(), id); err != nil {
+		return err
+	}
+	if n.json {
+		return printJSON(n.stdio.Out, map[string]string{"id": id, "state": state})
+	}
+	_, err = fmt.Fprintf(n.stdio.Out, "node %s is %s\n", id, state)
+	return err
+}

@@ -1,0 +1,153 @@
+package node
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Cluster says with whom a node shares its store: NATS servers at URL, or one that
+// runs in the node.
+type Cluster struct {
+	// Name tells clusters on the same NATS servers apart. Default: mayfly.
+	Name string
+	// Replicas is on how many servers everything is kept, 1 to 5. Default: 3, or what
+	// the servers allow.
+	Replicas int
+
+	// URL of NATS servers. Credentials is a .creds file; User and Password, or Token,
+	// are for servers that want them.
+	URL                   []string
+	Credentials           string
+	User, Password, Token string
+
+	// Embedded runs a NATS server in the node. ClusterListen is where the others'
+	// servers come, as HOST:PORT, and Peers is where those of all nodes are, this one's
+	// too. Without both, it is alone. Listen is where other clients may come; default:
+	// nowhere.
+	Embedded              bool
+	Listen, ClusterListen string
+	Peers                 []string
+	// SecretFile has what the servers know each other by, a key as KEKFile has one,
+	// where neither the systemd credential mayfly.cluster nor MAYFLY_CLUSTER_SECRET has
+	// it.
+	SecretFile string
+
+	TLS ClusterTLS
+}
+
+// ClusterTLS are PEM files: roots for the servers' certificates, and this node's own
+// with its key.
+type ClusterTLS struct{ CA, Cert, Key string }
+
+var errNATSURL = errors.New("a NATS server's URL is nats://HOST:PORT or tls://HOST:PORT, without user and password")
+
+func isClusterName(text string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	return text != "" && len(text) <= 32 && strings.Trim(text, letters) == ""
+}
+
+// check finds what does not fit together.
+func (c *Cluster) check() error {
+	if c.Name != "" && !isClusterName(c.Name) {
+		return fmt.Errorf(`name %q has other characters than letters, digits, "-" and "_", or more than 32`, c.Name)
+	}
+	for _, u := range c.URL {
+		if err := checkNATSURL(u); err != nil {
+			return fmt.Errorf("%q: %w", u, err)
+		}
+	}
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		return errors.New(`tls has a "cert" without a "key", or the other way round; set both`)
+	}
+	if c.Embedded {
+		return c.checkEmbedded()
+	}
+	switch {
+	case len(c.URL) == 0:
+		return errors.New(`has neither "url" nor "embedded = true"; say where the NATS servers are, or run one in each node`)
+	case c.Listen != "" || c.ClusterListen != "" || len(c.Peers) > 0 || c.SecretFile != "":
+		return errors.New(`has keys of a server in the node ("listen", "cluster_listen", "peers", "secret_file") without "embedded = true"`)
+	case c.Credentials != "" && (c.User != "" || c.Token != ""), c.User != "" && c.Token != "":
+		return errors.New(`has more than one of "credentials", "user" and "token"; keep the one that the servers want`)
+	case c.Password != "" && c.User == "":
+		return errors.New(`has a "password" without a "user"`)
+	}
+	return nil
+}
+
+func (c *Cluster) checkEmbedded() error {
+	switch {
+	case len(c.URL) > 0 || c.Credentials != "" || c.User != "" || c.Password != "" || c.Token != "":
+		return errors.New(`has "embedded = true" beside keys of other servers ("url", "credentials", "user", "password", "token"); keep one of both`)
+	case c.ClusterListen == "" && len(c.Peers) > 0:
+		return errors.New(`has "peers" and no "cluster_listen"; set it to where the others reach this node, such as "10.0.0.1:6222"`)
+	case c.ClusterListen != "" && len(c.Peers) == 0:
+		return errors.New(`has "cluster_listen" and no "peers"; list the addresses of all nodes, this one's too`)
+	case len(c.Peers) > 0 && !c.listsItself():
+		return fmt.Errorf(`does not list %s, where this node listens, among "peers"; list all nodes, this one too: the same list on each`, c.ClusterListen)
+	case c.ClusterListen != "" && samePort(c.ClusterListen, c.Listen):
+		return fmt.Errorf(`has %s for both "listen" and "cluster_listen"; give each a port of its own`, c.Listen)
+	}
+	return nil
+}
+
+// listsItself reports whether a peer may be this node: one at its address, or, where
+// that can't be told, at its port.
+func (c *Cluster) listsItself() bool {
+	host, port, _ := net.SplitHostPort(c.ClusterListen)
+	own, err := netip.ParseAddr(host)
+	everywhere := host == "" || err == nil && own.IsUnspecified()
+	return slices.ContainsFunc(c.Peers, func(peer string) bool {
+		peerHost, peerPort, _ := net.SplitHostPort(peer)
+		_, notAddress := netip.ParseAddr(peerHost)
+		return peerPort == port && (peerHost == host || everywhere || err != nil || notAddress != nil)
+	})
+}
+
+func (c *Cluster) name() string { return cmp.Or(c.Name, "mayfly") }
+
+// secret is what the servers in the nodes know each other by; empty if there is
+// none.
+func (c *Cluster) secret() (string, error) {
+	k, err := keyPlace{"mayfly.cluster", "MAYFLY_CLUSTER_SECRET", c.SecretFile}.read()
+	if err != nil || k.IsZero() {
+		return "", err
+	}
+	return k.MAC("mayfly cluster"), nil
+}
+
+// tlsConfig is for both sides: servers in nodes want each other's certificates.
+func (c *ClusterTLS) tlsConfig() (*tls.Config, error) {
+	if *c == (ClusterTLS{}) {
+		return nil, nil
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.RequireAndVerifyClientCert}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read cluster.tls.ca: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read cluster.tls.ca: %s has no certificate in PEM", c.CA)
+		}
+		cfg.ClientCAs = cfg.RootCAs
+	}
+	if c.Cert == "" {
+		return cfg, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("read cluster.tls.cert and key: %w", err)
+	}
+	cfg.Certificates = []tls.Certificate{pair}
+	return cfg, nil
+}

@@ -1,0 +1,88 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime/cluster"
+	"github.com/mayfly-run/mayfly/runtime/control"
+)
+
+// openMembers tells other nodes of this one, and learns whether it is drained.
+func (n *Node) openMembers(ctx context.Context, store kv.Store, id string) (err error) {
+	n.members, err = cluster.New(ctx, cluster.Config{
+		Store: store, Shared: n.cfg.Cluster != nil, Logger: n.cfg.Logger, Load: (&loadMeter{node: n}).read, Drained: n.intake.pause,
+		Self: cluster.Node{ID: id, HTTP: n.HTTPAddr(), Admin: n.AdminAddr(), Version: n.cfg.Version, Started: time.Now().UTC().Truncate(time.Second)},
+	})
+	if err != nil {
+		return fmt.Errorf("open nodes: %w", err)
+	}
+	n.closers = append(n.closers, n.members.Close)
+	return nil
+}
+
+// loadMeter measures between two questions, which follow each other by seconds.
+type loadMeter struct {
+	node *Node
+
+	mu    sync.Mutex // guards what follows
+	at    time.Time
+	count int64
+	rate  float64
+}
+
+func (l *loadMeter) read() cluster.Load {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var count int64
+	for o := range host.Outcome(host.Outcomes) {
+		count += l.node.metrics.Outcome(o)
+	}
+	if past := time.Since(l.at); past > time.Second {
+		if !l.at.IsZero() {
+			l.rate = float64(count-l.count) / past.Seconds()
+		}
+		l.at, l.count = time.Now(), count
+	}
+	return cluster.Load{Requests: l.rate, Concurrency: l.node.registry.Running(), Memory: l.node.registry.CodeBytes() + l.node.registry.RunningBytes()}
+}
+
+// ID is the name by which the node knows itself again.
+func (n *Node) ID() string { return n.id }
+
+var (
+	errDraining = errors.New("the node is shutting down")
+	errDrained  = errors.New("the node is drained: it takes no new work until 'mayfly nodes resume'")
+)
+
+func (n *Node) ready() error {
+	switch {
+	case n.draining.Load():
+		return errDraining
+	case n.members.Drained():
+		return errDrained
+	}
+	return nil
+}
+
+// health is what the node says of itself to everybody.
+func (n *Node) health() control.Health {
+	h := control.Health{Version: n.cfg.Version, Node: n.id}
+	if n.draining.Load() || n.members.Drained() {
+		h.Status = "draining"
+	}
+	if n.shared == nil {
+		return h
+	}
+	s := n.shared.Status()
+	h.Cluster = &control.ClusterHealth{Connected: s.Connected, Since: s.Since.UTC(), Revision: s.Revision, Problem: s.Problem}
+	if !s.Connected {
+		h.Cluster.CopyAge = time.Since(s.Since).Milliseconds()
+	}
+	return h
+}
