@@ -47,8 +47,9 @@ type Config struct {
 	// Default: 5 minutes.
 	CollectEvery time.Duration
 
-	lost uint64 // how many revisions may have been given that the lease does not know
-	idle bool   // neither compacts nor collects, and takes damaged logs of recent writes
+	lost    uint64 // how many revisions may have been given that the lease does not know
+	replica bool   // revisions are given elsewhere
+	idle    bool   // neither compacts nor collects, and takes damaged logs of recent writes
 }
 
 // stripes is how many writes to different keys may be under way at a time. They

@@ -68,11 +68,11 @@ func (s *Store) turnMemtable(ctx context.Context) error {
 }
 
 func (s *Store) fill(filler []byte, batch int) error {
-	revision, err := s.revisions.begin()
-	if err != nil {
+	revision, done, err := s.revisions.beginFill()
+	if err != nil || revision == 0 {
 		return err
 	}
-	defer s.revisions.done(revision)
+	defer done()
 	txn := s.db.NewTransactionAt(latest, true)
 	defer txn.Discard()
 	for i := range batch {

@@ -22,8 +22,9 @@ const leaseSize = 1 << 14
 // committed. From that it makes snapshots, and tells Badger which versions
 // nobody can ask for any more.
 type revisions struct {
-	db     *badger.DB
-	noSync bool
+	db      *badger.DB
+	noSync  bool
+	replica bool // a Replica's: revisions come by beginAt
 
 	mu        sync.Mutex               // guards the fields below
 	last      uint64                   // the last one given
@@ -33,6 +34,9 @@ type revisions struct {
 }
 
 func openRevisions(db *badger.DB, cfg Config) (*revisions, error) {
+	if cfg.replica {
+		return openReplicaRevisions(db)
+	}
 	leased, err := readLease(db, cfg.After)
 	if err != nil {
 		return nil, fmt.Errorf("read revision lease: %w", err)
@@ -78,6 +82,36 @@ func isEmpty(txn *badger.Txn) bool {
 	defer it.Close()
 	it.Rewind()
 	return !it.Valid()
+}
+
+func openReplicaRevisions(db *badger.DB) (*revisions, error) {
+	p, err := readPosition(db)
+	if err != nil {
+		return nil, err
+	}
+	db.SetDiscardTs(p.Revision)
+	return &revisions{db: db, replica: true, last: p.Revision,
+		underWay: map[uint64]chan struct{}{}, snapshots: map[uint64]int{}}, nil
+}
+
+// beginAt takes a revision that was given elsewhere, no lower than the last one.
+func (r *revisions) beginAt(revision uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = revision
+	r.underWay[revision] = make(chan struct{})
+}
+
+// beginFill is begin for what is no entry. A replica has no revisions to give: it
+// takes the last one, which no other record of the same key can have.
+func (r *revisions) beginFill() (revision uint64, done func(), err error) {
+	if !r.replica {
+		revision, err = r.begin()
+		return revision, func() { r.done(revision) }, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last, func() {}, nil
 }
 
 // begin gives the next revision; the caller calls done when its commit is over.
