@@ -92,40 +92,58 @@ func (r *Replica) Apply(ctx context.Context, c Change, mark []byte) error {
 	if err := kv.CheckSize(c.Entry.Key, c.Entry.Value, c.Entry.Metadata); err != nil {
 		return err
 	}
+	lock := r.store.lockOf(c.Entry.Key)
+	return r.move(ctx, Position{Revision: c.Entry.Revision, Mark: mark}, func(p Position) error {
+		lock.Lock()
+		defer lock.Unlock()
+		old, err := r.store.stored(c.Entry.Key)
+		if err != nil {
+			return err
+		}
+		if err := r.store.commitChange(&c, old, p); err != nil {
+			return fmt.Errorf("apply key %q: %w", c.Entry.Key, err)
+		}
+		if !c.Damaged {
+			r.store.publish(write{entry: c.Entry, remove: c.Deleted}, old)
+		}
+		return nil
+	})
+}
+
+// Advance keeps a position that comes with no change.
+func (r *Replica) Advance(ctx context.Context, revision uint64, mark []byte) error {
+	return r.move(ctx, Position{Revision: revision, Mark: mark}, func(p Position) error {
+		return r.store.commitChange(nil, state{}, p)
+	})
+}
+
+func (r *Replica) move(ctx context.Context, p Position, do func(Position) error) error {
 	if err := r.store.enter(ctx); err != nil {
 		return err
 	}
 	defer r.store.leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c.Entry.Revision < r.position.Revision || c.Entry.Revision == 0 {
-		return fmt.Errorf("apply revision %d after %d", c.Entry.Revision, r.position.Revision)
+	if p.Revision < r.position.Revision || p.Revision == 0 {
+		return fmt.Errorf("apply revision %d after %d", p.Revision, r.position.Revision)
 	}
-	lock := r.store.lockOf(c.Entry.Key)
-	lock.Lock()
-	defer lock.Unlock()
-	old, err := r.store.stored(c.Entry.Key)
-	if err != nil {
-		return err
-	}
-	p := Position{Revision: c.Entry.Revision, Mark: mark}
 	r.store.revisions.beginAt(p.Revision)
 	defer r.store.revisions.done(p.Revision)
-	if err := r.store.commitChange(c, old, p); err != nil {
-		return fmt.Errorf("apply key %q: %w", c.Entry.Key, err)
+	if err := do(p); err != nil {
+		return err
 	}
 	r.position = p
-	if !c.Damaged {
-		r.store.publish(write{entry: c.Entry, remove: c.Deleted}, old)
-	}
 	return nil
 }
 
-func (s *Store) commitChange(c Change, old state, p Position) error {
+// commitChange does c, if there is one, and keeps the position.
+func (s *Store) commitChange(c *Change, old state, p Position) error {
 	txn := s.db.NewTransactionAt(latest, true)
 	defer txn.Discard()
-	if err := s.setChange(txn, c, old); err != nil {
-		return err
+	if c != nil {
+		if err := s.setChange(txn, *c, old); err != nil {
+			return err
+		}
 	}
 	record := entry.Encode(kv.Entry{Key: appliedKey, Revision: p.Revision, Metadata: p.Mark}, true)
 	if err := txn.Set([]byte(appliedKey), record); err != nil {
@@ -134,7 +152,7 @@ func (s *Store) commitChange(c Change, old state, p Position) error {
 	if err := txn.CommitAt(p.Revision, nil); err != nil {
 		return err
 	}
-	if len(c.Entry.Value) >= valueThreshold {
+	if c != nil && len(c.Entry.Value) >= valueThreshold {
 		s.wroteLong(len(c.Entry.Value))
 	}
 	return nil

@@ -1,5 +1,6 @@
 // Package natskv keeps a kv.Store and kv.Blobs in NATS JetStream, with a copy of
-// the entries on each node. Start reading at Open.
+// the entries on each node. Start reading at Open; follow.go keeps the copy
+// current, write.go writes, message.go says what is in a message.
 //
 // One stream holds the newest message of each key; a revision is the message's
 // sequence in it. Writes go to the stream, and return once the node's own copy
@@ -8,15 +9,15 @@
 // takes. kv.GetStrong and kv.Sync ask the leader of the stream.
 //
 // What NATS acknowledged is as durable as its servers are set up to be: see
-// sync_interval, and use three replicas.
+// sync_interval, and use three replicas. A stream that lost what the copy has is
+// noticed; then the copy is read on as it is, and nothing is written.
 package natskv
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,7 +28,8 @@ type Config struct {
 	// URL of one server or several, with commas between them.
 	URL string
 	// Conn is used instead of a connection of the Store's own. It is not closed,
-	// and should have been made with nats.MaxReconnects(-1).
+	// and should have been made with nats.MaxReconnects(-1) and
+	// nats.ReconnectBufSize(-1).
 	Conn *nats.Conn
 	// Credentials is the path of a .creds file. Default: none.
 	Credentials string
@@ -35,8 +37,10 @@ type Config struct {
 	TLS *tls.Config
 	// Options of the connection come last, such as nats.InProcessServer.
 	Options []nats.Option
-	// Bucket names what the streams are called after: letters, digits, - and _.
-	// Default: mayfly.
+	// Domain of JetStream. Default: the server's own.
+	Domain string
+	// Bucket names what the streams are called after: letters, digits, - and _, up
+	// to 64 bytes. Default: mayfly.
 	Bucket string
 	// Replicas of the streams, 1 to 5. Default: 3, or 1 until the cluster has room
 	// for that.
@@ -49,10 +53,54 @@ type Config struct {
 	Wait time.Duration
 	// After is the revision after which those of a new stream begin. Default: 0.
 	After uint64
+	// MarkerTTL is how long the stream tells nodes that were away what was deleted.
+	// One that was away for longer compares its copy with the stream. At least one
+	// hour. Default: 7 days.
+	MarkerTTL time.Duration
 	// Now is the clock for expiry. Default: time.Now.
 	Now func() time.Time
 	// Logger gets what the operator should know. Default: discard.
 	Logger *slog.Logger
+}
+
+const (
+	maxReplicas = 5
+	// writeTimeout is how long a write tries to be acknowledged, and how long calls
+	// wait until the copy is current.
+	writeTimeout = 10 * time.Second
+)
+
+var bucketName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func (cfg *Config) setDefaults() error {
+	if cfg.Bucket == "" {
+		cfg.Bucket = "mayfly"
+	}
+	if cfg.Wait <= 0 {
+		cfg.Wait = 10 * time.Second
+	}
+	if cfg.MarkerTTL == 0 {
+		cfg.MarkerTTL = 7 * 24 * time.Hour
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case cfg.Dir == "":
+		return fmt.Errorf("no directory given for the copy")
+	case cfg.URL == "" && cfg.Conn == nil:
+		return fmt.Errorf("no URL given of a NATS server")
+	case !bucketName.MatchString(cfg.Bucket):
+		return fmt.Errorf("bucket %q: use up to 64 letters, digits, - and _", cfg.Bucket)
+	case cfg.Replicas < 0 || cfg.Replicas > maxReplicas:
+		return fmt.Errorf("%d replicas: use 1 to %d", cfg.Replicas, maxReplicas)
+	case cfg.MarkerTTL < time.Hour:
+		return fmt.Errorf("deletions are told for %s: use an hour or more", cfg.MarkerTTL)
+	}
+	return nil
 }
 
 // Status of a Store's copy.
@@ -62,11 +110,4 @@ type Status struct {
 	Since     time.Time // when Connected became what it is
 	Servers   []string  // of the cluster, as far as they are known
 	Problem   string    // why it is not connected; for people
-}
-
-// Open opens the copy and connects. Without a copy it makes the streams, or loads
-// what they have; it is kv.ErrUnavailable if the cluster can't be reached. With one
-// it succeeds in any case, and connects when that becomes possible.
-func Open(ctx context.Context, cfg Config) (*Store, error) {
-	return nil, fmt.Errorf("open store in NATS: %w", errors.ErrUnsupported)
 }

@@ -1,13 +1,17 @@
 package natskv_test
 
 import (
+	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/mayfly-run/mayfly/kv/natskv"
 )
 
-// mustServer starts a server with JetStream in dir, as durable as it can be.
+// mustServer starts a server with JetStream in dir. Port -1 is any.
 func mustServer(t testing.TB, dir string, port int) *server.Server {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{
@@ -20,15 +24,41 @@ func mustServer(t testing.TB, dir string, port int) *server.Server {
 	if !s.ReadyForConnections(30 * time.Second) {
 		t.Fatal("the NATS server does not start")
 	}
+	t.Cleanup(func() { stop(s) })
+	return s
+}
+
+func stop(s *server.Server) {
+	s.Shutdown()
+	s.WaitForShutdown()
+}
+
+// mustOpen fills in what cfg does not say. The Store is closed at the end of the test.
+func mustOpen(t testing.TB, cfg natskv.Config) *natskv.Store {
+	t.Helper()
+	if cfg.Dir == "" {
+		cfg.Dir = t.TempDir()
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	s, err := natskv.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
 	t.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
 	})
 	return s
 }
 
-func TestServer(t *testing.T) {
-	if s := mustServer(t, t.TempDir(), -1); !s.JetStreamIsCurrent() {
-		t.Error("JetStream is not current")
+// buckets names them one after another.
+func buckets() func() string {
+	n := 0
+	return func() string {
+		n++
+		return fmt.Sprintf("bucket-%d", n)
 	}
 }

@@ -3,37 +3,276 @@ package natskv
 import (
 	"context"
 	"errors"
+	"fmt"
+	"hash/maphash"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/badgerkv"
+	"github.com/mayfly-run/mayfly/kv/fileblob"
 )
 
 // Store is a kv.Store, kv.Viewer, kv.Syncer and kv.StrongReader on a stream.
 type Store struct {
-	kv.Store
+	cfg  Config
 	conn *nats.Conn
+	js   jetstream.JetStream
+	name string // begins the ids of this Store's messages
+
+	copy  *badgerkv.Replica
+	id    string // of the streams that the copy is of
+	cache *fileblob.Blobs
+
+	streams  atomic.Pointer[streams] // what writes use; nil until they were found
+	progress progress
+	state    state
+	kick     chan struct{} // begins another session
+	objects  objects
+
+	seed  maphash.Seed
+	locks [stripes]chan struct{} // each held by the write that has put something in
+
+	life      sync.RWMutex // held for reading by every call; guards closed
+	closed    bool
+	stop      context.CancelFunc // of what runs in the background
+	running   sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
 }
 
-// Blobs keeps blobs in the same cluster.
-func (s *Store) Blobs() kv.Blobs { return nil }
-
-// Sync implements kv.Syncer.
-func (s *Store) Sync(ctx context.Context) error { return errors.ErrUnsupported }
-
-// GetStrong implements kv.StrongReader.
-func (s *Store) GetStrong(ctx context.Context, key string) (kv.Entry, error) {
-	return kv.Entry{}, errors.ErrUnsupported
+// Open opens the copy and connects. Without a copy it makes the streams, or loads
+// what they have; it is kv.ErrUnavailable if the cluster can't be reached. With one
+// it succeeds in any case, and connects when that becomes possible. ctx is for this
+// call only.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, fmt.Errorf("open store in NATS: %w", err)
+	}
+	s, err := open(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open store in NATS: %w", err)
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store in NATS: %w", err), s.Close())
+	}
+	return s, nil
 }
 
-// View implements kv.Viewer.
-func (s *Store) View(ctx context.Context) (kv.View, error) { return nil, errors.ErrUnsupported }
+func open(cfg Config) (*Store, error) {
+	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}, 1), stop: func() {}}
+	s.state.set(false, errDisconnected)
+	s.seed = maphash.MakeSeed()
+	for i := range s.locks {
+		s.locks[i] = make(chan struct{}, 1)
+	}
+	if err := os.MkdirAll(s.copies(), 0o700); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.cache, err = fileblob.Open(filepath.Join(cfg.Dir, "blobs")); err != nil {
+		return nil, err
+	}
+	if s.id, err = s.findCopy(); err != nil {
+		return nil, err
+	}
+	if s.id != "" {
+		if err := s.openCopy(s.id); err != nil {
+			return nil, err
+		}
+	}
+	if s.conn, err = connect(cfg); err != nil {
+		return nil, errors.Join(err, s.closeCopy())
+	}
+	s.js, err = jetStream(s.conn, cfg.Domain)
+	return s, err
+}
+
+// copies is the directory of copies, each under the id of its streams.
+func (s *Store) copies() string { return filepath.Join(s.cfg.Dir, "copy") }
+
+// findCopy returns the id of the one copy there is, or nothing.
+func (s *Store) findCopy() (string, error) {
+	dirs, err := os.ReadDir(s.copies())
+	if err != nil {
+		return "", err
+	}
+	dirs = slices.DeleteFunc(dirs, func(d os.DirEntry) bool { return !streamID.MatchString(d.Name()) })
+	switch len(dirs) {
+	case 0:
+		return "", nil
+	case 1:
+		return dirs[0].Name(), nil
+	}
+	return "", fmt.Errorf("%s has copies of %d streams: move away all but the one that is in use", s.copies(), len(dirs))
+}
+
+// openCopy opens a copy. One that is damaged is put aside: the stream has all of it.
+func (s *Store) openCopy(id string) error {
+	dir := filepath.Join(s.copies(), id)
+	cfg := badgerkv.Config{Dir: dir, NoSync: true, Now: s.cfg.Now, Logger: s.cfg.Logger}
+	r, err := badgerkv.OpenReplica(cfg)
+	if _, damaged := errors.AsType[*badgerkv.DamageError](err); damaged || errors.Is(err, kv.ErrCorrupt) {
+		aside := fmt.Sprintf("%s.damaged-%d", dir, time.Now().UnixMilli())
+		s.cfg.Logger.Error("the copy is damaged: it is put aside, and loaded anew", "dir", aside, "err", err)
+		if err := errors.Join(os.RemoveAll(dir+wholeSuffix), os.Rename(dir, aside)); err != nil {
+			return err
+		}
+		r, err = badgerkv.OpenReplica(cfg)
+	}
+	if err != nil {
+		return err
+	}
+	s.copy, s.id = r, id
+	s.progress.set(r.Position().Revision)
+	return nil
+}
+
+// wholeSuffix ends the name of a file that says of a copy that it was current once.
+// Until then it lacks entries, and is of no use by itself.
+const wholeSuffix = ".whole"
+
+func (s *Store) wasWhole() bool {
+	_, err := os.Stat(filepath.Join(s.copies(), s.id+wholeSuffix))
+	return err == nil
+}
+
+func (s *Store) setWhole() error {
+	if s.wasWhole() {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(s.copies(), s.id+wholeSuffix), nil, 0o600)
+}
+
+func (s *Store) closeCopy() error {
+	if s.copy == nil {
+		return nil
+	}
+	return s.copy.Close()
+}
+
+// start begins to follow the stream, and waits until the copy is current, or may be
+// used as it is.
+func (s *Store) start(ctx context.Context) error {
+	if err := s.firstAttach(ctx); err != nil {
+		return err
+	}
+	background, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.objects.start(s)
+	s.running.Go(func() { s.follow(background) })
+	s.running.Go(func() { s.objects.run(background) })
+	return s.await(ctx)
+}
+
+// firstAttach finds or makes the streams for a node that has no copy.
+func (s *Store) firstAttach(ctx context.Context) error {
+	if s.copy != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Wait)
+	defer cancel()
+	for {
+		st, err := s.attach(ctx, "")
+		if err == nil {
+			return s.openCopy(st.id)
+		}
+		if diverged(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("there is no copy yet, and %s has no usable NATS server: %w: %w", s.where(), kv.ErrUnavailable, err)
+		case <-time.After(retryEvery):
+		}
+	}
+}
+
+func (s *Store) where() string {
+	if s.cfg.URL != "" {
+		return s.cfg.URL
+	}
+	return "the connection"
+}
+
+// await waits for the first session to be current. Without the cluster it gives up
+// after Config.Wait, which is no error if the copy was current once.
+func (s *Store) await(ctx context.Context) error {
+	fresh := !s.wasWhole()
+	deadline := time.Now().Add(s.cfg.Wait)
+	for {
+		status, changed := s.state.get()
+		if status.Connected {
+			return nil
+		}
+		if !fresh && (time.Now().After(deadline) || diverged(s.state.cause())) {
+			s.cfg.Logger.Warn("the cluster can't be reached: going on with the copy", "revision", s.progress.get(), "why", status.Problem)
+			return nil
+		}
+		if fresh && !s.conn.IsConnected() && time.Now().After(deadline) {
+			return fmt.Errorf("load the copy: %w: %s", kv.ErrUnavailable, status.Problem)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Close implements kv.Store. It waits for what is under way.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		s.life.Lock()
+		s.closed = true
+		s.life.Unlock()
+		s.stop()
+		s.running.Wait()
+		s.closeErr = s.closeCopy()
+		if s.cfg.Conn == nil {
+			s.conn.Close()
+		}
+	})
+	return s.closeErr
+}
+
+// enter begins a call; if it returns nil the caller calls leave.
+func (s *Store) enter(ctx context.Context) error {
+	s.life.RLock()
+	err := ctx.Err()
+	if s.closed {
+		err = kv.ErrClosed
+	}
+	if err != nil {
+		s.life.RUnlock()
+	}
+	return err
+}
+
+func (s *Store) leave() { s.life.RUnlock() }
 
 // Connected reports whether the copy is kept current and writes are taken.
 func (s *Store) Connected() bool { return s.Status().Connected }
 
 // Status says how the copy is.
-func (s *Store) Status() Status { return Status{} }
+func (s *Store) Status() Status {
+	status, _ := s.state.get()
+	status.Revision = s.progress.get()
+	status.Servers = s.conn.Servers()
+	return status
+}
 
 // Conn is the connection, for what else is kept in the cluster.
 func (s *Store) Conn() *nats.Conn { return s.conn }
+
+// JetStream is that of the connection.
+func (s *Store) JetStream() jetstream.JetStream { return s.js }

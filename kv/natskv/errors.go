@@ -1,0 +1,66 @@
+package natskv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
+
+// Codes of the server that package jetstream has no name for. (Source:
+// server/errors.json of nats-server.)
+const (
+	codeNoPeers      jetstream.ErrorCode = 10005 // no suitable peers for placement
+	codeInsufficient jetstream.ErrorCode = 10023
+	codeMemoryLimit  jetstream.ErrorCode = 10028
+	codeStorageLimit jetstream.ErrorCode = 10047
+	codeNotClustered jetstream.ErrorCode = 10074 // replicas > 1 not supported in non-clustered mode
+	codeStoreFailed  jetstream.ErrorCode = 10077 // among others: maximum bytes exceeded
+	codeInUse        jetstream.ErrorCode = 10058
+	codeInProcess    jetstream.ErrorCode = 10158 // the same message is being stored
+)
+
+// errDisconnected: there is no connection to a server.
+var errDisconnected = errors.New("not connected to a server")
+
+// errWrongLast: the last message of the key is not the one that was expected.
+var errWrongLast = errors.New("wrong last sequence")
+
+// codeOf is the code of an error that a server answered with, or 0.
+func codeOf(err error) jetstream.ErrorCode {
+	if e, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return e.ErrorCode
+	}
+	if e, ok := errors.AsType[jetstream.JetStreamError](err); ok && e.APIError() != nil {
+		return e.APIError().ErrorCode
+	}
+	return 0
+}
+
+// failure is how an error of NATS is returned: a full disk is kv.ErrNoSpace, a
+// context that ended is its own, and all else kv.ErrUnavailable, whatever it is:
+// nothing is known about what the cluster did.
+func failure(ctx context.Context, step string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, kv.ErrUnavailable), errors.Is(err, kv.ErrClosed), errors.Is(err, kv.ErrCorrupt):
+		return fmt.Errorf("%s: %w", step, err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", step, ctx.Err())
+	}
+	switch codeOf(err) {
+	case codeInsufficient, codeMemoryLimit, codeStorageLimit, codeStoreFailed:
+		return fmt.Errorf("%s: %w: %w", step, kv.ErrNoSpace, err)
+	}
+	return fmt.Errorf("%s: %w: %w", step, kv.ErrUnavailable, err)
+}
+
+// isAbsent reports whether there is no such message.
+func isAbsent(err error) bool {
+	return errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, nats.ErrMsgNotFound)
+}

@@ -1,0 +1,307 @@
+package natskv
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
+
+const (
+	retryEvery = 250 * time.Millisecond
+	// complainEvery is how often the log has what keeps the copy from being current.
+	complainEvery = time.Minute
+	// overlap is how many revisions before the last one a session begins, to see
+	// that the stream still has what the copy has.
+	overlap = 256
+	// heartbeat of a consumer that has nothing to deliver. Twice that is how long it
+	// takes to notice that it is gone.
+	heartbeat  = 5 * time.Second
+	pullExpiry = 30 * time.Second
+)
+
+// follow keeps the copy current until ctx ends, one session after another.
+func (s *Store) follow(ctx context.Context) {
+	var complained time.Time
+	for ctx.Err() == nil {
+		err := s.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.streams.Store(nil)
+		s.state.set(false, err)
+		if time.Since(complained) >= complainEvery {
+			complained = time.Now()
+			s.complain(err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryEvery):
+		}
+	}
+}
+
+func (s *Store) complain(err error) {
+	if diverged(err) {
+		s.cfg.Logger.Error("the cluster lost what this node's copy has: nothing is taken over, and nothing written. "+
+			"Restore the cluster's data, or move away the copy to go on with what the cluster has",
+			"copy", s.copies(), "revision", s.progress.get(), "err", err)
+		return
+	}
+	s.cfg.Logger.Warn("the copy of the cluster's entries is not kept current; trying again", "revision", s.progress.get(), "err", err)
+}
+
+// session follows one consumer until something happens to it.
+type session struct {
+	*Store
+	*streams
+	began    uint64    // where the copy was
+	target   uint64    // where the stream is, of what still exists
+	checked  bool      // that the stream has what the copy has
+	audit    bool      // deletions may have been missed
+	end      uint64    // the last revision that had been given when the session began
+	now      time.Time // then, by the server's clock
+	consumed uint64    // messages of the consumer
+}
+
+func (s *Store) session(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	st, err := s.attach(ctx, s.id)
+	if err != nil {
+		return err
+	}
+	f := &session{Store: s, streams: st, began: s.progress.get()}
+	if err := f.compare(ctx); err != nil {
+		return err
+	}
+	defer s.watchConnection(cancel)()
+	return f.run(ctx)
+}
+
+// watchConnection ends the session when the connection breaks.
+func (s *Store) watchConnection(cancel context.CancelFunc) (stop func()) {
+	changes := s.conn.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
+	done := make(chan struct{})
+	s.running.Go(func() {
+		select {
+		case <-changes:
+		case <-s.kick:
+		case <-done:
+		}
+		cancel()
+	})
+	return func() {
+		close(done)
+		s.conn.RemoveStatusListener(changes)
+	}
+}
+
+func (f *session) run(ctx context.Context) error {
+	consumer, messages, err := f.consume(ctx, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:   max(1, f.began-min(f.began, overlap-1)),
+	})
+	if err != nil {
+		return fmt.Errorf("consume stream: %w", err)
+	}
+	defer messages.Stop()
+	f.checked = consumer.CachedInfo().NumPending == 0
+	for {
+		if err := f.settle(ctx); err != nil {
+			return err
+		}
+		m, err := f.next(ctx, messages)
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			continue
+		}
+		if err := f.take(ctx, m); err != nil {
+			return err
+		}
+	}
+}
+
+// consume makes a consumer that is gone soon after this session. It has one replica,
+// because the next session makes another.
+func (f *session) consume(ctx context.Context, cfg jetstream.ConsumerConfig) (jetstream.Consumer, jetstream.MessagesContext, error) {
+	cfg.AckPolicy = jetstream.AckNonePolicy
+	cfg.InactiveThreshold = 2 * pullExpiry
+	cfg.MemoryStorage = true
+	cfg.Replicas = 1
+	consumer, err := f.entries.CreateConsumer(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	messages, err := consumer.Messages(jetstream.PullHeartbeat(heartbeat), jetstream.PullExpiry(pullExpiry),
+		jetstream.WithMessagesErrOnMissingHeartbeat(true))
+	return consumer, messages, err
+}
+
+// next returns no message if there was none for a while and the copy is not current.
+func (f *session) next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+	wait := ctx
+	if !f.state.current() {
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeout(ctx, heartbeat)
+		defer cancel()
+	}
+	m, err := messages.Next(jetstream.NextContext(wait))
+	if err == nil {
+		return m, nil
+	}
+	if ctx.Err() != nil {
+		return nil, errDisconnected
+	}
+	if wait.Err() != nil {
+		f.target, err = f.last(ctx)
+	}
+	return nil, err
+}
+
+// settle says that the copy is current, once it is.
+func (f *session) settle(ctx context.Context) error {
+	if f.state.current() || !f.checked || f.progress.get() < f.target {
+		return nil
+	}
+	if f.audit {
+		if err := f.removeGone(ctx); err != nil {
+			return fmt.Errorf("compare the copy with the stream: %w", err)
+		}
+		f.audit = false
+	}
+	if err := f.setWhole(); err != nil {
+		return err
+	}
+	f.replicate(ctx, f.streams)
+	f.Store.streams.Store(f.streams)
+	f.state.set(true, nil)
+	f.cfg.Logger.Info("the copy of the cluster's entries is current", "revision", f.progress.get(), "server", f.conn.ConnectedUrlRedacted())
+	return nil
+}
+
+var errGap = errors.New("the consumer lost messages")
+
+func (f *session) take(ctx context.Context, m jetstream.Msg) error {
+	meta, err := m.Metadata()
+	if err != nil {
+		return fmt.Errorf("read message: %w", err)
+	}
+	if f.consumed++; meta.Sequence.Consumer != f.consumed {
+		return errGap
+	}
+	if revision := meta.Sequence.Stream; revision <= f.began {
+		err = f.verify(ctx, m, revision)
+	} else {
+		f.checked = true
+		err = f.apply(ctx, m, revision, meta.Timestamp)
+	}
+	if meta.NumPending == 0 {
+		f.checked = true
+	}
+	return err
+}
+
+// mark is kept with the position: the time of the message by the server's clock, and
+// the key that it was about.
+func mark(at time.Time, key string) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(at.UnixNano())), key...)
+}
+
+func readMark(b []byte) (at time.Time, key string) {
+	if len(b) < 8 {
+		return time.Time{}, ""
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(b))), string(b[8:])
+}
+
+// last is the sequence of the newest message that the stream's leader has.
+func (st *streams) last(ctx context.Context) (uint64, error) {
+	m, err := st.entries.GetLastMsgForSubject(ctx, st.entryPrefix+">")
+	if isAbsent(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ask for the end of the stream: %w", err)
+	}
+	return m.Sequence, nil
+}
+
+// leads is what the leader has of a key.
+type leads struct {
+	sequence uint64 // of the last message; 0 if there is none
+	id       string // of that message
+	record   record
+	damage   error // wraps kv.ErrCorrupt
+}
+
+// ask asks the stream's leader for a key.
+func (st *streams) ask(ctx context.Context, key string) (leads, error) {
+	m, err := st.entries.GetLastMsgForSubject(ctx, st.entryPrefix+keyToken(key))
+	if isAbsent(err) {
+		return leads{}, nil
+	}
+	if err != nil {
+		return leads{}, err
+	}
+	l := leads{sequence: m.Sequence, id: m.Header.Get(jetstream.MsgIDHeader)}
+	l.record, l.damage = decode(strings.TrimPrefix(m.Subject, st.entryPrefix), m.Data)
+	return l, nil
+}
+
+// live is the revision of the entry, or 0.
+func (l leads) live(now time.Time) uint64 {
+	if l.sequence == 0 || l.record.deleted || l.record.entry.ExpiredAt(now) {
+		return 0
+	}
+	return l.sequence
+}
+
+// verify compares a message that the copy has had with the copy.
+func (f *session) verify(ctx context.Context, m jetstream.Msg, revision uint64) error {
+	token := strings.TrimPrefix(m.Subject(), f.entryPrefix)
+	r, err := decode(token, m.Data())
+	if err != nil || r.entry.ExpiredAt(f.cfg.Now()) {
+		return nil // there is nothing to compare with
+	}
+	stored, err := f.copy.Stored(ctx, r.entry.Key)
+	switch {
+	case errors.Is(err, kv.ErrCorrupt):
+		return nil
+	case err != nil:
+		return err
+	case r.deleted && stored == 0, !r.deleted && stored == revision && f.same(ctx, r):
+		return nil
+	}
+	// A server that lags behind the leader may have delivered it.
+	l, err := f.ask(ctx, r.entry.Key)
+	if err != nil {
+		return err
+	}
+	if l.sequence > f.began || l.sequence == stored && stored > revision {
+		return nil
+	}
+	return fmt.Errorf("revision %d is of key %q, of which the copy has revision %d: %w", revision, r.entry.Key, stored, errRolledBack)
+}
+
+// same reports whether the copy has these bytes. Values that are objects are taken
+// for the same if they are as long.
+func (f *session) same(ctx context.Context, r record) bool {
+	e, err := f.copy.Get(ctx, r.entry.Key)
+	if err != nil {
+		return true // expired or damaged meanwhile
+	}
+	if r.object != "" {
+		return len(e.Value) == int(r.valueLen)
+	}
+	return string(e.Value) == string(r.entry.Value) && string(e.Metadata) == string(r.entry.Metadata)
+}

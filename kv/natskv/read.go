@@ -1,0 +1,148 @@
+package natskv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
+
+// Get implements kv.Store. What is damaged in the copy comes from the stream.
+func (s *Store) Get(ctx context.Context, key string) (kv.Entry, error) {
+	if err := s.enter(ctx); err != nil {
+		return kv.Entry{}, err
+	}
+	defer s.leave()
+	e, err := s.copy.Get(ctx, key)
+	if errors.Is(err, kv.ErrCorrupt) {
+		if e, strong := s.strong(ctx, key); strong == nil || errors.Is(strong, kv.ErrNotFound) {
+			s.cfg.Logger.Error("the copy of an entry is damaged; the cluster's is not", "err", err)
+			return e, strong
+		}
+	}
+	return e, err
+}
+
+// List implements kv.Store.
+func (s *Store) List(ctx context.Context, opts kv.ListOptions) (kv.Page, error) {
+	if err := s.enter(ctx); err != nil {
+		return kv.Page{}, err
+	}
+	defer s.leave()
+	return s.copy.List(ctx, opts)
+}
+
+// Watch implements kv.Store. Events come as the copy gets them, from any node. What
+// other nodes wrote to one key in a row, faster than the copy gets it or while this
+// node was away, may be one event: the last one.
+func (s *Store) Watch(ctx context.Context, prefix string) (kv.Watcher, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	return s.copy.Watch(ctx, prefix)
+}
+
+// View implements kv.Viewer.
+func (s *Store) View(ctx context.Context) (kv.View, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	return s.copy.View(ctx)
+}
+
+// Reclaim looks for space that the copy does not need any more, in the background.
+func (s *Store) Reclaim() { s.copy.Reclaim() }
+
+// GetStrong implements kv.StrongReader: it asks the leader of the stream.
+func (s *Store) GetStrong(ctx context.Context, key string) (kv.Entry, error) {
+	if err := kv.CheckSize(key, nil, nil); err != nil {
+		return kv.Entry{}, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return kv.Entry{}, err
+	}
+	defer s.leave()
+	return s.strong(ctx, key)
+}
+
+func (s *Store) strong(ctx context.Context, key string) (kv.Entry, error) {
+	step := fmt.Sprintf("read key %q", key)
+	limit, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	st, err := s.ready(limit)
+	if err != nil {
+		return kv.Entry{}, failure(ctx, step, err)
+	}
+	for {
+		l, err := st.ask(limit, key)
+		if err != nil {
+			return kv.Entry{}, failure(ctx, step, err)
+		}
+		if l.damage != nil {
+			return kv.Entry{}, l.damage
+		}
+		if l.live(s.cfg.Now()) == 0 {
+			return kv.Entry{}, kv.ErrNotFound
+		}
+		e, err := s.whole(limit, st, l)
+		if errors.Is(err, kv.ErrNotFound) && limit.Err() == nil {
+			if again, askErr := st.ask(limit, key); askErr == nil && again.sequence == l.sequence {
+				return kv.Entry{}, corrupt(keyToken(key), "its value is missing")
+			}
+			continue // it was written meanwhile
+		}
+		return e, failure(ctx, step, err)
+	}
+}
+
+// whole is the entry with its value.
+func (s *Store) whole(ctx context.Context, st *streams, l leads) (kv.Entry, error) {
+	e := l.record.entry
+	e.Revision = l.sequence
+	if l.record.object == "" {
+		return e, nil
+	}
+	if mine, err := s.copy.Get(ctx, e.Key); err == nil && mine.Revision == e.Revision {
+		return mine, nil
+	}
+	value, err := st.fetch(ctx, l.record.object)
+	if err != nil {
+		return kv.Entry{}, err
+	}
+	e.Value = value
+	return e, l.record.checkValue(value)
+}
+
+// Sync implements kv.Syncer.
+func (s *Store) Sync(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	limit, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return failure(ctx, "bring the copy up to date", s.sync(limit))
+}
+
+// sync asks again if the end of the stream does not come: the message may be gone.
+func (s *Store) sync(ctx context.Context) error {
+	for {
+		st, err := s.ready(ctx)
+		if err != nil {
+			return err
+		}
+		end, err := st.last(ctx)
+		if err != nil {
+			return err
+		}
+		wait, cancel := context.WithTimeout(ctx, heartbeat)
+		err = s.progress.wait(wait, end)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
