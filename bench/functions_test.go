@@ -83,29 +83,29 @@ func withExport(module []byte, at, start, size int, name string) []byte {
 
 // mustResident is the memory that this process takes, in bytes: what is resident,
 // and memory files whether they are mapped or not.
-func mustResident(b *testing.B) (bytes int64) {
-	b.Helper()
+func mustResident(t testing.TB) (bytes int64) {
+	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		b.Skip("this needs Linux")
+		t.Skip("this needs Linux")
 	}
 	for line := range strings.Lines(string(status)) {
 		name, value, _ := strings.Cut(line, ":")
 		if name == "RssAnon" || name == "RssFile" {
 			kib, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
 			if err != nil {
-				b.Fatal(err)
+				t.Fatal(err)
 			}
 			bytes += kib << 10
 		}
 	}
-	return bytes + memoryFiles(b)
+	return bytes + memoryFiles(t)
 }
 
-func memoryFiles(b *testing.B) (bytes int64) {
+func memoryFiles(t testing.TB) (bytes int64) {
 	links, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	for _, link := range links {
 		if to, err := os.Readlink(link); err != nil || !strings.HasPrefix(to, "/memfd:") {

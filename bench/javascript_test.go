@@ -54,16 +54,7 @@ func BenchmarkWorker(b *testing.B) {
 }
 
 func askWorker(b *testing.B, r *runtime.Runtime, source string) {
-	module, err := r.Load(b.Context(), mustWorker(b, source))
-	if err != nil {
-		b.Fatal(err)
-	}
-	setup := runtime.Setup{Services: hosttest.Services(b), Limits: host.DefaultLimits(),
-		Bindings: &host.Bindings{Account: "local", Function: "bench", Version: "1"}}
-	snapshot, err := module.Prepare(b.Context(), setup)
-	if err != nil {
-		b.Fatal(err)
-	}
+	snapshot, setup := mustPrepare(b, r, source)
 	defer snapshot.Close()
 	encoded, err := snapshot.Encode()
 	if err != nil {

@@ -20,28 +20,28 @@ type aNode struct {
 	client *fasthttp.HostClient
 }
 
-func mustNode(b *testing.B, dir string, edit func(*node.Config)) *aNode {
-	b.Helper()
+func mustNode(t testing.TB, dir string, edit func(*node.Config)) *aNode {
+	t.Helper()
 	cfg := node.Config{Data: dir, Listen: "127.0.0.1:0", Compile: compiletest.Command, Logger: slog.New(slog.DiscardHandler)}
 	edit(&cfg)
-	n, err := node.Start(b.Context(), cfg)
+	n, err := node.Start(t.Context(), cfg)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	return &aNode{n, &fasthttp.HostClient{Addr: n.HTTPAddr(), MaxConns: 256, ReadTimeout: time.Minute}}
 }
 
-func (n *aNode) mustDeploy(b *testing.B, name string, module []byte, limits deploy.Limits) {
-	b.Helper()
+func (n *aNode) mustDeploy(t testing.TB, name string, module []byte, limits deploy.Limits) {
+	t.Helper()
 	up := deploy.Upload{Module: module, Settings: deploy.Settings{Limits: limits}}
-	if _, err := n.Registry().Deploy(b.Context(), deploy.Local, name, up); err != nil {
-		b.Fatal(err)
+	if _, err := n.Registry().Deploy(t.Context(), deploy.Local, name, up); err != nil {
+		t.Fatal(err)
 	}
 }
 
-func (n *aNode) close(b *testing.B) {
+func (n *aNode) close(t testing.TB) {
 	if err := n.Shutdown(context.Background()); err != nil {
-		b.Error(err)
+		t.Error(err)
 	}
 }
 
@@ -60,11 +60,11 @@ func (n *aNode) ask(name string, g guests.Guest) (status int, right bool, took t
 }
 
 // mustAsk is ask for an answer that has to be right.
-func (n *aNode) mustAsk(b *testing.B, name string, g guests.Guest) time.Duration {
-	b.Helper()
+func (n *aNode) mustAsk(t testing.TB, name string, g guests.Guest) time.Duration {
+	t.Helper()
 	status, right, took, err := n.ask(name, g)
 	if err != nil || status != 200 || !right {
-		b.Errorf("%s: status %d, the right answer is %v, %v", name, status, right, err)
+		t.Errorf("%s: status %d, the right answer is %v, %v", name, status, right, err)
 	}
 	return took
 }

@@ -89,38 +89,91 @@ func BenchmarkWorkerProgram(b *testing.B) {
 }
 
 // BenchmarkWorkers deploys 5,000 small Workers on a node as it is by default, no two
-// the same, and asks them in random order, so that most have idled for long. It
-// reports the memory that the process takes with all of them, and how long requests
-// took. WORKERS is another number than 5,000.
+// the same. It reports the memory that the process takes with all of them, and what each
+// takes on disk. Then it asks each once, so that the answer comes after idling, and then in random
+// order. It reports how long that took. WORKERS is another number than 5,000.
 func BenchmarkWorkers(b *testing.B) {
 	workers := 5000
 	if n, err := strconv.Atoi(os.Getenv("WORKERS")); err == nil {
 		workers = n
 	}
-	n := mustNode(b, filepath.Join(b.TempDir(), "data"), func(*node.Config) {})
+	dir := filepath.Join(b.TempDir(), "data")
+	n := mustNode(b, dir, func(*node.Config) {})
 	defer n.close(b)
-	name := func(i int) string { return fmt.Sprint("w", i) }
-	began := time.Now()
-	for i := range workers {
-		n.mustDeploy(b, name(i), mustWorker(b, small(i)), deploy.Limits{})
-	}
+	n.mustDeploy(b, "first", mustWorker(b, small(-1)), deploy.Limits{}) // compiles the engine
+	before, diskBefore, began := mustResident(b), mustDisk(b, dir), time.Now()
+	n.mustDeploySmall(b, workers)
 	deploying, deployed := time.Since(began), mustResident(b)
+	each := func(bytes int64) float64 { return float64(bytes) / float64(workers) / 1024 }
 	most := deployed
 	rng := rand.New(rand.NewPCG(1, 2))
 	for b.Loop() {
-		var took []time.Duration
-		for asked := range 2 * workers {
-			i := rng.IntN(workers)
-			took = append(took, n.mustAsk(b, name(i), guests.Guest{Method: "GET", Answer: fmt.Sprintf(`{"worker":%d,"path":"/"}`, i)}))
-			if asked%100 == 0 {
-				most = max(most, mustResident(b))
-			}
+		report(b, "idle", n.askSmall(b, rng.Perm(workers), &most))
+		order := make([]int, 2*workers)
+		for i := range order {
+			order[i] = rng.IntN(workers)
 		}
-		report(b, "request", took)
+		report(b, "request", n.askSmall(b, order, &most))
 	}
 	b.ReportMetric(float64(deploying.Milliseconds())/float64(workers), "deploy-ms")
+	b.ReportMetric(each(deployed-before), "KiB/worker")
+	b.ReportMetric(each(mustDisk(b, dir)-diskBefore), "disk-KiB/worker")
 	b.ReportMetric(float64(deployed)/(1<<20), "deployed-MiB")
 	b.ReportMetric(float64(most)/(1<<20), "most-MiB")
+}
+
+// TestWorkers is BenchmarkWorkers with few, on a node that has room for none of their
+// Instances.
+func TestWorkers(t *testing.T) {
+	const workers = 20
+	n := mustNode(t, filepath.Join(t.TempDir(), "data"), func(cfg *node.Config) { cfg.CodeMemory = 1 })
+	defer n.close(t)
+	n.mustDeploySmall(t, workers)
+	var most int64
+	if took := n.askSmall(t, rand.New(rand.NewPCG(1, 2)).Perm(workers), &most); len(took) != workers {
+		t.Errorf("%d answers, want %d", len(took), workers)
+	}
+}
+
+func nameOf(i int) string { return fmt.Sprint("w", i) }
+
+func (n *aNode) mustDeploySmall(t testing.TB, workers int) {
+	t.Helper()
+	for i := range workers {
+		n.mustDeploy(t, nameOf(i), mustWorker(t, small(i)), deploy.Limits{})
+	}
+}
+
+// askSmall asks small Workers one after the other, and notes the most memory that the
+// process takes.
+func (n *aNode) askSmall(t testing.TB, order []int, most *int64) (took []time.Duration) {
+	t.Helper()
+	for asked, i := range order {
+		took = append(took, n.mustAsk(t, nameOf(i), guests.Guest{Method: "GET", Answer: fmt.Sprintf(`{"worker":%d,"path":"/"}`, i)}))
+		if asked%100 == 99 {
+			*most = max(*most, mustResident(t))
+		}
+	}
+	return took
+}
+
+// mustDisk is what the files of a directory take, in bytes.
+func mustDisk(t testing.TB, dir string) (bytes int64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return bytes
 }
 
 // small is a Worker that does a little.

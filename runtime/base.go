@@ -12,14 +12,16 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime/memory"
 )
 
 // base is the memory of a Worker that does nothing. What others have beside it is
-// what they cost on disk: the engine and the platform are the same in all of them,
-// at the same places.
+// what they cost, in memory and on disk: the engine and the platform are the same in
+// all of them, at the same places.
 type base struct {
 	once   sync.Once
 	memory []byte
+	image  *memory.Image
 	digest kv.Digest
 	err    error
 }
@@ -34,13 +36,18 @@ const emptyWorker = `export default { fetch() {} };`
 func (r *Runtime) base() (*base, error) {
 	b := &r.interpreter.base
 	b.once.Do(func() {
-		b.memory, b.err = r.makeBase()
+		if b.memory, b.err = r.makeBase(); b.err != nil {
+			return
+		}
 		b.digest = kv.DigestOf(b.memory)
+		if b.image, b.err = memory.NewImage(b.memory); b.err == nil {
+			r.bytes.Add(b.image.Resident() + int64(len(b.memory)))
+		}
 	})
 	return b, b.err
 }
 
-func (r *Runtime) makeBase() (memory []byte, err error) {
+func (r *Runtime) makeBase() (contents []byte, err error) {
 	p := js.Program{Main: "index.js", Modules: []js.Source{{Name: "index.js", Type: js.TypeModule, Data: []byte(emptyWorker)}}}
 	data, err := p.Encode()
 	if err != nil {
@@ -69,6 +76,27 @@ func (r *Runtime) makeBase() (memory []byte, err error) {
 	return append([]byte(nil), i.region.Bytes()...), nil
 }
 
+// close frees the base. Nothing that has it is in use any more.
+func (b *base) close() error {
+	if b.image == nil {
+		return nil
+	}
+	return b.image.Close()
+}
+
+// imageOf keeps the memory of a Snapshot, by what it has beside the base where it has
+// one.
+func (r *Runtime) imageOf(contents []byte, state snapshotState) (*memory.Image, error) {
+	if state.Engine == "" || !state.Initialized || !r.hasBase() {
+		return memory.NewImage(contents)
+	}
+	b, err := r.base()
+	if err != nil {
+		return nil, err
+	}
+	return memory.NewVariant(b.image, contents)
+}
+
 // baseServices have nothing that differs from one time to another, so that each
 // process makes the same base.
 func baseServices() *host.Services {
@@ -89,8 +117,8 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// difference changes memory to what it has beside the base, and back.
-func (b *base) difference(memory []byte) {
-	n := min(len(memory), len(b.memory))
-	subtle.XORBytes(memory[:n], memory[:n], b.memory[:n])
+// difference changes the contents of a memory to what it has beside the base, and back.
+func (b *base) difference(contents []byte) {
+	n := min(len(contents), len(b.memory))
+	subtle.XORBytes(contents[:n], contents[:n], b.memory[:n])
 }

@@ -28,7 +28,7 @@ type code struct {
 // rewriteVersion tells Snapshots that were taken of modules rewritten otherwise.
 // Raise it when rewriting, or what initialisation does, changes: what nodes have
 // kept is then made again.
-const rewriteVersion = 2
+const rewriteVersion = 3
 
 // rewriting is what every module undergoes before it is compiled.
 var rewriting = wasm.Options{
@@ -142,6 +142,13 @@ func (r *Runtime) holdCode(d kv.Digest) *code {
 		c.holders++
 	}
 	return c
+}
+
+// shared says whether code has more than one holder.
+func (r *Runtime) shared(c *code) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return c.holders > 1
 }
 
 // dropCode ends a hold; the last one frees the code.

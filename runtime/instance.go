@@ -121,7 +121,7 @@ func (i *Instance) setGlobals() {
 // count changes what the Instance counts in Runtime.bytes.
 func (i *Instance) count(bytes int64) {
 	if bytes != i.counted {
-		i.snapshot.runtime.bytes.Add(bytes - i.counted)
+		i.snapshot.runtime.add(bytes - i.counted)
 		i.counted = bytes
 	}
 }

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -59,6 +60,7 @@ type Runtime struct {
 	turns   *turns
 	flight  singleflight.Group
 	bytes   atomic.Int64 // see Bytes
+	room    room
 
 	interpreter *interpreter // of JavaScript
 
@@ -121,9 +123,27 @@ func (r *Runtime) Bytes() int64 {
 	return r.bytes.Load()
 }
 
+// room is told when Instances become too many.
+type room struct {
+	most int64 // bytes
+	want func()
+}
+
+// Within has want called whenever an Instance is idle and Bytes is above most. It must
+// not wait. Call Within before the first Load.
+func (r *Runtime) Within(most int64, want func()) { r.room = room{most, want} }
+
+// add changes Bytes by what an Instance takes.
+func (r *Runtime) add(bytes int64) {
+	if now := r.bytes.Add(bytes); bytes > 0 && r.room.want != nil && now > r.room.most {
+		r.room.want()
+	}
+}
+
 // Close frees all code. Invocations must have ended.
 func (r *Runtime) Close(ctx context.Context) error {
-	if err := r.engine.Close(ctx); err != nil {
+	err := r.engine.Close(ctx)
+	if err = errors.Join(err, r.interpreter.base.close()); err != nil {
 		return fmt.Errorf("close engine: %w", err)
 	}
 	return nil

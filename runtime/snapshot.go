@@ -63,7 +63,7 @@ type snapshotState struct {
 // newSnapshot keeps the contents of a memory. It holds the code that the caller
 // holds, by itself.
 func newSnapshot(r *Runtime, c *code, module kv.Digest, contents []byte, state snapshotState, program []byte) (*Snapshot, error) {
-	image, err := memory.NewImage(contents)
+	image, err := r.imageOf(contents, state)
 	if err != nil {
 		return nil, fmt.Errorf("keep image: %w", err)
 	}
@@ -147,6 +147,31 @@ func (s *Snapshot) Trim() {
 	for _, i := range s.takeSpare() {
 		i.discard()
 	}
+}
+
+// Rest frees all Instances that are idle. The next Invocation makes another one.
+func (s *Snapshot) Rest() {
+	for _, i := range s.takeIdle() {
+		i.discard()
+	}
+}
+
+func (s *Snapshot) takeIdle() []*Instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	idle := s.idle
+	s.idle, s.spare = nil, 0
+	return idle
+}
+
+// lightImage is up to which size an image is hardly worth to be freed, in bytes: that
+// of a small Worker.
+const lightImage = 64 << 10
+
+// Light says whether the Snapshot takes next to nothing while no Instance is idle:
+// others hold its code, and its image is small.
+func (s *Snapshot) Light() bool {
+	return s.remote == nil && s.image.Resident() <= lightImage && s.runtime.shared(s.code)
 }
 
 // takeSpare takes from the bottom, where those are that were not used for longest.

@@ -119,19 +119,24 @@ func (a *Active) unload() error {
 }
 
 // makeRoom frees the Snapshot if no Invocation is under way. The next use loads
-// it again.
-func (a *Active) makeRoom() error {
+// it again. Unless all is to go, one that is Light only loses its Instances.
+func (a *Active) makeRoom(all bool) (unloaded bool, err error) {
 	a.loading <- struct{}{}
 	defer func() { <-a.loading }()
-	s := a.ready.Swap(nil)
+	s := a.ready.Load()
 	if s == nil {
-		return nil
+		return false, nil
 	}
+	if !all && s.Light() {
+		s.Rest()
+		return false, nil
+	}
+	a.ready.Store(nil)
 	closed, err := s.TryClose()
 	if !closed {
 		a.ready.Store(s)
 	}
-	return err
+	return closed, err
 }
 
 // retire frees the Snapshot in the background. The Active is not looked up any

@@ -113,6 +113,7 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 		return nil, fmt.Errorf("collect leftovers: %w", err)
 	}
 	r.current.Store(s)
+	cfg.Runtime.Within(cfg.CodeMemory, r.wantRoom)
 	work, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	r.work.Go(func() { r.warm(work) })

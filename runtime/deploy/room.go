@@ -56,23 +56,31 @@ func (r *Registry) keepRoom(ctx context.Context) {
 }
 
 // makeRoom unloads what was not used for longest while there is more than there
-// may be. What it unloads comes back from disk when it is used.
+// may be. What it unloads comes back from disk when it is used. What takes next to
+// nothing without Instances stays without them at first.
 func (r *Registry) makeRoom() {
-	before := r.cfg.Runtime.Bytes()
-	if before <= r.cfg.CodeMemory {
+	most := r.cfg.CodeMemory
+	if r.cfg.Runtime.Bytes() <= most {
 		return
 	}
+	most -= most / 16 // so that the next Instance does not begin this again
 	loaded := r.loaded()
 	slices.SortFunc(loaded, func(a, b *Active) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
-	for _, a := range loaded {
-		if r.cfg.Runtime.Bytes() <= r.cfg.CodeMemory {
-			break
-		}
-		if err := a.makeRoom(); err != nil {
-			r.cfg.Logger.Error("make room", "account", a.Account, "function", a.Function, "err", err)
+	for _, all := range []bool{false, true} {
+		for _, a := range loaded {
+			before := r.cfg.Runtime.Bytes()
+			if before <= most {
+				break
+			}
+			unloaded, err := a.makeRoom(all)
+			if err != nil {
+				r.cfg.Logger.Error("make room", "account", a.Account, "function", a.Function, "err", err)
+			}
+			if unloaded {
+				r.freed += before - r.cfg.Runtime.Bytes()
+			}
 		}
 	}
-	r.freed += before - r.cfg.Runtime.Bytes()
 	r.collectGarbage()
 }
 

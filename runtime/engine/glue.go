@@ -22,6 +22,7 @@ func glue() wasm.Extension {
 		{Name: js.InitializeExport, Export: true, Locals: types(wasm.I64, wasm.I64), Body: body(initialize)},
 		{Name: js.EntryExport, Export: true, Locals: types(wasm.I64), Body: body(events)},
 		{Name: "make context", Body: body(makeContext)},
+		{Name: "fill holes", Locals: types(wasm.I32, wasm.I32, wasm.I32), Body: body(fillHoles)},
 		{Name: "run platform", Locals: types(wasm.I32, wasm.I64, wasm.I32), Body: body(runPlatform)},
 		{Name: "handle", Type: wasm.FuncType{Params: types(wasm.I64)}, Body: body(handle)},
 		{Name: "run jobs", Locals: types(wasm.I32), Body: body(runJobs)},
@@ -56,6 +57,7 @@ func initialize(c code) {
 	c.Call("_initialize")
 	c.Call("make context")
 	c.Call("run platform")
+	c.Call("fill holes")
 	for _, e := range []int64{js.EventLoad, js.EventLoaded} {
 		c.I64(e)
 		c.Call("handle")
@@ -65,6 +67,7 @@ func initialize(c code) {
 	c.GlobalGet("runtime")
 	c.I32(firstCollection)
 	c.Call("JS_SetGCThreshold")
+	c.Call("fill holes")
 }
 
 // makeContext gives C code a larger stack and begins an engine without the
@@ -120,6 +123,7 @@ func runPlatform(c code) {
 	c.LocalSet(f)
 	c.Local(source)
 	c.Call("free")
+	c.Call("fill holes")
 	for i, name := range []string{"host call", "math random", "compile"} {
 		c.scratch(atRejection + int32(i)*valueSize)
 		c.newFunction(name)

@@ -51,6 +51,7 @@ const (
 	opUnreachable = 0x00
 	opReturn      = 0x0f
 	opDrop        = 0x1a
+	opMemorySize  = 0x3f
 	opI32Eqz      = 0x45
 	opI32Eq       = 0x46
 	opI32Ne       = 0x47
@@ -60,6 +61,7 @@ const (
 	opI64LtS      = 0x53
 	opI32Add      = 0x6a
 	opI32Sub      = 0x6b
+	opI32ShrU     = 0x76
 	opI64ShrS     = 0x87
 	opF64Mul      = 0xa2
 	opI32WrapI64  = 0xa7

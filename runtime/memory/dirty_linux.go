@@ -44,27 +44,58 @@ var pagemap = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/s
 // errNoScan: the kernel is older than 6.7 or forbids the scan.
 var errNoScan = errors.New("PAGEMAP_SCAN is not available")
 
-// resetDirty puts back the pages that were copied on write: those that are here,
-// or swapped out, and no longer the file's.
+// written is which pages of the image a Region has copies of, as far as that is known.
+type written struct {
+	runs   []run
+	faults int64 // of the process, before runs were found; see pageFaults
+	known  bool
+}
+
+// run is a row of pages, by offsets.
+type run struct{ from, to int }
+
+// resetDirty puts back the pages that were copied on write. Looking for them takes
+// longer than copying those of a usual request, and is left out if no page was copied
+// since the last time, here or anywhere: that takes a page fault, each of which the
+// kernel counts.
 func (r *Region) resetDirty() (copied int, err error) {
+	faults := pageFaults()
+	if !r.dirty.known || faults != r.dirty.faults || faults < 0 {
+		r.dirty.faults = faults
+		if err := r.findDirty(); err != nil {
+			return 0, err
+		}
+	}
+	for _, p := range r.dirty.runs {
+		copied += r.image.copyTo(r.space[p.from:p.to], p.from)
+	}
+	return copied, nil
+}
+
+// findDirty finds the pages that are here, or swapped out, and no longer the file's. Those
+// beyond keepMax are put back.
+func (r *Region) findDirty() error {
 	size := uint64(r.image.Size())
 	base := uint64(uintptr(unsafe.Pointer(&r.space[0])))
 	var regions [64]pageRegion
+	room := keepMax
+	r.dirty.runs, r.dirty.known = r.dirty.runs[:0], false
 	for at := uint64(0); at < size; {
 		n, end, err := scan(base+at, base+size, regions[:])
 		if err != nil {
-			return copied, err
+			return err
 		}
 		for _, p := range regions[:n] {
-			from, to := p.start-base, min(p.end-base, p.start-base+keepMax-uint64(copied))
-			copied += r.image.copyTo(r.space[from:to], int(from))
-			if copied == keepMax {
-				return copied, r.giveBack(to, size)
+			found := run{int(p.start - base), min(int(p.end-base), int(p.start-base)+room)}
+			r.dirty.runs = append(r.dirty.runs, found)
+			if room -= found.to - found.from; room == 0 {
+				return r.giveBackImage(uint64(found.to), size)
 			}
 		}
 		at = end - base
 	}
-	return copied, nil
+	r.dirty.known = true
+	return nil
 }
 
 // giveBack drops what was written between two offsets: the next access finds the
@@ -72,6 +103,45 @@ func (r *Region) resetDirty() (copied int, err error) {
 func (r *Region) giveBack(from, to uint64) error {
 	return unix.Madvise(r.space[from:to], unix.MADV_DONTNEED)
 }
+
+// giveBackImage is giveBack where the image is.
+func (r *Region) giveBackImage(from, to uint64) error {
+	if err := r.giveBack(from, to); err != nil {
+		return err
+	}
+	r.image.own.apply(r.space[from:to], int(from))
+	return nil
+}
+
+// pageFaults counts those of the process's threads, of those that have ended too, or is
+// negative where they can't be counted.
+func pageFaults() int64 {
+	if !faultsCount() {
+		return -1
+	}
+	return faultsNow()
+}
+
+func faultsNow() int64 {
+	var usage unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &usage) != nil {
+		return -1
+	}
+	return int64(usage.Minflt) + int64(usage.Majflt)
+}
+
+// faultsCount tries whether the kernel counts: others than Linux that run its programs
+// may not.
+var faultsCount = sync.OnceValue(func() bool {
+	page, err := unix.Mmap(-1, 0, pageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return false
+	}
+	defer unix.Munmap(page)
+	before := faultsNow()
+	page[0] = 1
+	return before >= 0 && faultsNow() > before
+})
 
 // scan finds pages that are PRESENT or SWAPPED and not FILE between two
 // addresses, and returns where it stopped.

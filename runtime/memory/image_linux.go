@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +19,8 @@ type Image struct {
 	data     []byte
 	zero     []bool // by page
 	resident int64
+
+	variant // instead of all that, if it has a base
 }
 
 // NewImage keeps a copy of contents, padded with zeros to whole pages of the
@@ -85,10 +88,18 @@ func (i *Image) write(contents []byte) error {
 }
 
 // Size is the image's, in bytes: whole pages.
-func (i *Image) Size() int { return len(i.data) }
+func (i *Image) Size() int {
+	if i.base != nil {
+		return i.size
+	}
+	return len(i.data)
+}
 
 // Contents returns a copy of the image.
 func (i *Image) Contents() ([]byte, error) {
+	if i.base != nil {
+		return i.variant.contents()
+	}
 	contents := make([]byte, len(i.data))
 	if i.file == nil {
 		copy(contents, i.data)
@@ -102,6 +113,9 @@ func (i *Image) Contents() ([]byte, error) {
 
 // copyTo writes whole pages of the image, from an offset on, into space.
 func (i *Image) copyTo(space []byte, from int) (copied int) {
+	if i.base != nil {
+		return i.variant.copyTo(space, from)
+	}
 	if i.zero == nil {
 		return copy(space, i.data[from:])
 	}
@@ -126,11 +140,43 @@ func (i *Image) run(from, limit int) (zero bool, end int) {
 	return zero, end
 }
 
-// Resident is how much memory the image takes, in bytes: pages of zeros take none.
-func (i *Image) Resident() int64 { return i.resident }
+// isFile says whether mapTo maps memory files, and does not copy.
+func (i *Image) isFile() bool { return i.file != nil || i.base != nil }
+
+// mapTo maps the beginning of the image, copy-on-write, in place of what is there.
+func (i *Image) mapTo(space []byte) error {
+	if i.base != nil {
+		return i.variant.mapTo(space)
+	}
+	if len(space) == 0 {
+		return nil
+	}
+	if i.file == nil {
+		i.copyTo(space, 0)
+		return nil
+	}
+	_, err := unix.MmapPtr(int(i.file.Fd()), 0, unsafe.Pointer(&space[0]), uintptr(len(space)),
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED|unix.MAP_NORESERVE)
+	if err != nil {
+		return fmt.Errorf("map image: %w", err)
+	}
+	return nil
+}
+
+// Resident is how much memory the image takes, in bytes: pages of zeros take none,
+// and the base is not counted.
+func (i *Image) Resident() int64 {
+	if i.base != nil {
+		return i.variant.resident()
+	}
+	return i.resident
+}
 
 // Close frees the image. Regions that map it stay as they are.
 func (i *Image) Close() error {
+	if i.base != nil {
+		return i.variant.close()
+	}
 	if i.file == nil {
 		return nil
 	}

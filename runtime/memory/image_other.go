@@ -6,23 +6,68 @@ import "github.com/tetratelabs/wazero/experimental"
 
 // Image is what linear memories begin with. Without memfd it is a copy that each
 // Region copies again.
-type Image struct{ data []byte }
+type Image struct {
+	data []byte
+
+	// A Variant has these instead.
+	base *Image
+	size int
+	own  words
+}
 
 // NewImage keeps a copy of contents, padded with zeros to whole pages.
 func NewImage(contents []byte) (*Image, error) {
 	data := make([]byte, roundUp(len(contents)))
 	copy(data, contents)
-	return &Image{data}, nil
+	return &Image{data: data}, nil
+}
+
+// mostWords is how many words a Variant may have of its own.
+const mostWords = 16 << 10
+
+// NewVariant keeps a copy of contents, as NewImage does, by what it has beside base
+// where that is little. The base stays open for as long as the Image and its Regions.
+func NewVariant(base *Image, contents []byte) (*Image, error) {
+	if base.base != nil || len(contents) < base.Size() || len(contents)%pageSize != 0 {
+		return NewImage(contents)
+	}
+	own, few := wordsOf(contents, base, mostWords)
+	if !few {
+		return NewImage(contents)
+	}
+	return &Image{base: base, size: len(contents), own: own}, nil
+}
+
+// page is the page at an offset, or nil if it is behind the end.
+func (i *Image) page(from int) []byte {
+	if from >= len(i.data) {
+		return nil
+	}
+	return i.data[from : from+pageSize]
+}
+
+// copyTo writes the image, which is as long as space.
+func (i *Image) copyTo(space []byte) int {
+	if i.base == nil {
+		return copy(space, i.data)
+	}
+	clear(space[copy(space, i.base.data):])
+	i.own.apply(space, 0)
+	return len(space)
 }
 
 // Size is the image's, in bytes: whole pages.
-func (i *Image) Size() int { return len(i.data) }
+func (i *Image) Size() int { return max(len(i.data), i.size) }
 
 // Contents returns a copy of the image.
-func (i *Image) Contents() ([]byte, error) { return append([]byte(nil), i.data...), nil }
+func (i *Image) Contents() ([]byte, error) {
+	contents := make([]byte, i.Size())
+	i.copyTo(contents)
+	return contents, nil
+}
 
-// Resident is how much memory the image takes, in bytes.
-func (i *Image) Resident() int64 { return int64(len(i.data)) }
+// Resident is how much memory the image takes, in bytes; the base is not counted.
+func (i *Image) Resident() int64 { return int64(len(i.data)) + i.own.size() }
 
 // Close frees the image.
 func (i *Image) Close() error { return nil }
@@ -41,8 +86,9 @@ type Region struct {
 
 // NewRegion makes a memory of the image, which may grow to limit bytes.
 func NewRegion(image *Image, limit int64) (*Region, error) {
-	r := &Region{image: image, limit: roundUp(int(max(limit, int64(len(image.data)))))}
-	r.mem = append(r.mem, image.data...)
+	r := &Region{image: image, limit: roundUp(int(max(limit, int64(image.Size()))))}
+	r.mem = make([]byte, image.Size())
+	image.copyTo(r.mem)
 	return r, nil
 }
 
@@ -52,7 +98,7 @@ func (r *Region) Allocate(_, _ uint64) experimental.LinearMemory { return r }
 // Reallocate implements experimental.LinearMemory.
 func (r *Region) Reallocate(size uint64) []byte {
 	if r.shrinking {
-		r.mem = r.mem[:len(r.image.data)]
+		r.mem = r.mem[:r.image.Size()]
 		return r.mem
 	}
 	if size > uint64(r.limit) {
@@ -79,7 +125,7 @@ func (r *Region) Size() int { return len(r.mem) }
 func (r *Region) Bytes() []byte { return r.mem }
 
 // Grown reports whether the guest has more than the image.
-func (r *Region) Grown() bool { return len(r.mem) > len(r.image.data) }
+func (r *Region) Grown() bool { return len(r.mem) > r.image.Size() }
 
 // Resident is how much memory the Region takes beside the Image, in bytes.
 func (r *Region) Resident() int64 { return int64(cap(r.mem)) }
@@ -87,7 +133,7 @@ func (r *Region) Resident() int64 { return int64(cap(r.mem)) }
 // Reset puts the image back.
 func (r *Region) Reset() (copied int) {
 	r.Refused = false
-	return copy(r.mem, r.image.data)
+	return r.image.copyTo(r.mem[:r.image.Size()])
 }
 
 // Unmap gives the memory back.

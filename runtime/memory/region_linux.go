@@ -2,7 +2,6 @@ package memory
 
 import (
 	"fmt"
-	"unsafe"
 
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
@@ -20,6 +19,7 @@ type Region struct {
 	image     *Image
 	size      int // bytes the guest sees
 	written   int // bytes of the image that are this Region's own after Reset
+	dirty     written
 	shrinking bool
 	share
 }
@@ -33,28 +33,11 @@ func NewRegion(image *Image, limit int64) (*Region, error) {
 		return nil, fmt.Errorf("reserve linear memory: %w", err)
 	}
 	r := &Region{space: space, image: image}
-	if err := r.mapImage(); err != nil {
+	if err := image.mapTo(space[:image.Size()]); err != nil {
 		r.Unmap()
 		return nil, err
 	}
 	return r, nil
-}
-
-func (r *Region) mapImage() error {
-	n := r.image.Size()
-	if n == 0 {
-		return nil
-	}
-	if r.image.file == nil {
-		r.image.copyTo(r.space[:n], 0)
-		return nil
-	}
-	_, err := unix.MmapPtr(int(r.image.file.Fd()), 0, unsafe.Pointer(&r.space[0]), uintptr(n),
-		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED|unix.MAP_NORESERVE)
-	if err != nil {
-		return fmt.Errorf("map image: %w", err)
-	}
-	return nil
 }
 
 // Allocate implements experimental.MemoryAllocator.
@@ -107,7 +90,7 @@ func (r *Region) shrunk() []byte {
 // it copied. The Region must not have grown.
 func (r *Region) Reset() (copied int) {
 	r.Refused = false
-	if r.image.file != nil && r.image.Size() > wholeCopyMax {
+	if r.image.isFile() && r.image.Size() > wholeCopyMax {
 		if copied, err := r.resetDirty(); err == nil {
 			r.written = copied
 			return copied

@@ -2,6 +2,8 @@ package memory_test
 
 import (
 	"bytes"
+	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/runtime/memory"
@@ -47,4 +49,29 @@ func TestCopiedImage(t *testing.T) {
 	if err := i.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// What others write at the same time, and how many pages, does not hide what a guest
+// wrote.
+func TestResetConcurrently(t *testing.T) {
+	contents := pattern(1 << 20)
+	i := mustImage(t, contents)
+	var all sync.WaitGroup
+	for n := range 8 {
+		r := mustRegion(t, i, 2<<20)
+		all.Go(func() {
+			mem := r.Reallocate(0)
+			rng := rand.New(rand.NewPCG(uint64(n), 2))
+			for round := range 100 {
+				for range rng.IntN(3) { // often pages that were written before, or none
+					mem[rng.IntN(1+round/20)*100_000+rng.IntN(4096)]++
+				}
+				if r.Reset(); !bytes.Equal(mem, contents) {
+					t.Errorf("round %d leaves other bytes than the image's", round)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }

@@ -12,6 +12,9 @@ import (
 // OpenImage, and which of its pages it leaves out because they are zeros. The file
 // is sealed and belongs to the Image.
 func (i *Image) File() (file *os.File, zero []bool, err error) {
+	if i.base != nil {
+		return nil, nil, errVariant
+	}
 	if i.file == nil {
 		return nil, nil, errors.New("this kernel has no memory files: images can't be shared with other processes")
 	}

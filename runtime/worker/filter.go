@@ -50,6 +50,7 @@ func filter(pid int) seccomp.Filter {
 				when("clone", 0, seccomp.Equal, cThread),
 				when("clone", 0, seccomp.Equal, goThreadARM),
 				when("ioctl", 1, seccomp.Equal, pagemapScan),
+				when("getrusage", 0, seccomp.Equal, unix.RUSAGE_SELF), // counts page faults
 				when("prctl", 0, seccomp.Equal, prSetVMA),
 				when("fcntl", 1, seccomp.Equal, unix.F_GETFL),
 				when("fcntl", 1, seccomp.Equal, unix.F_SETFL),
