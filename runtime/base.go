@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,21 +14,30 @@ import (
 	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/memory"
+	"github.com/mayfly-run/mayfly/runtime/wasm"
 )
 
-// base is the memory of a Worker that does nothing. What others have beside it is
-// what they cost, in memory and on disk: the engine and the platform are the same in
-// all of them, at the same places.
+// base is what all Workers have in common: the engine and the platform, the same at
+// the same places.
 type base struct {
-	once   sync.Once
-	memory []byte
+	once sync.Once
+	// started is what initialising a Worker begins with: the platform is there, and no
+	// program.
+	started struct {
+		image   *memory.Image
+		globals []wasm.GlobalValue
+	}
+	// image is the memory of a Worker that does nothing. What others have beside it is
+	// what they cost, in memory and on disk.
 	image  *memory.Image
+	memory []byte
 	digest kv.Digest
 	err    error
 }
 
-// hasBase: a node whose guests run in other processes has no code to make it with.
-func (r *Runtime) hasBase() bool { return r.cfg.Isolation == nil }
+// hasBase: a node whose guests run in other processes has no code to make it with, and
+// those processes have one Worker each.
+func (r *Runtime) hasBase() bool { return r.cfg.Isolation == nil && !r.cfg.Whole && !r.cfg.Simple }
 
 // emptyWorker is what base has in its memory.
 const emptyWorker = `export default { fetch() {} };`
@@ -35,53 +45,73 @@ const emptyWorker = `export default { fetch() {} };`
 // base returns the base of the interpreter, which takes some 50 ms once.
 func (r *Runtime) base() (*base, error) {
 	b := &r.interpreter.base
-	b.once.Do(func() {
-		if b.memory, b.err = r.makeBase(); b.err != nil {
-			return
-		}
-		b.digest = kv.DigestOf(b.memory)
-		if b.image, b.err = memory.NewImage(b.memory); b.err == nil {
-			r.bytes.Add(b.image.Resident() + int64(len(b.memory)))
-		}
-	})
+	b.once.Do(func() { b.err = r.makeBase(b) })
 	return b, b.err
 }
 
-func (r *Runtime) makeBase() (contents []byte, err error) {
+func (r *Runtime) makeBase(b *base) (err error) {
 	p := js.Program{Main: "index.js", Modules: []js.Source{{Name: "index.js", Type: js.TypeModule, Data: []byte(emptyWorker)}}}
 	data, err := p.Encode()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ctx := context.Background()
 	m, err := r.loadProgram(ctx, data)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer m.Close()
-	s, err := m.firstState()
+	s, err := m.unstarted()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	setup := Setup{Services: baseServices(), Bindings: &host.Bindings{}, Limits: host.DefaultLimits()}
-	i, err := s.newInstance(ctx, setup.Limits.Memory)
+	i, err := s.newInstance(ctx, baseLimits().Memory)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer i.discard()
-	if _, err := i.sealed(ctx, setup, host.Request{}, i.Initialize); err != nil {
-		return nil, fmt.Errorf("initialise the JavaScript engine: %w", err)
+	return r.keepBase(b, i)
+}
+
+// keepBase runs an Instance of the interpreter and keeps what it leaves.
+func (r *Runtime) keepBase(b *base, i *Instance) (err error) {
+	setup := Setup{Services: baseServices(), Bindings: &host.Bindings{}, Limits: baseLimits()}
+	start := func(c *host.Call) error { return i.call(c, i.mod.ExportedFunction(js.StartExport)) }
+	if _, err := i.sealed(context.Background(), setup, host.Request{}, start); err != nil {
+		return fmt.Errorf("start the JavaScript engine: %w", err)
 	}
-	return append([]byte(nil), i.region.Bytes()...), nil
+	b.started.globals = i.currentGlobals()
+	if b.started.image, err = memory.NewImage(i.region.Bytes()); err != nil {
+		return err
+	}
+	if _, err := i.sealed(context.Background(), setup, host.Request{}, i.Initialize); err != nil {
+		return fmt.Errorf("initialise the JavaScript engine: %w", err)
+	}
+	b.memory = slices.Clone(i.region.Bytes())
+	b.digest = kv.DigestOf(b.memory)
+	if b.image, err = memory.NewImage(b.memory); err == nil {
+		r.bytes.Add(b.started.image.Resident() + b.image.Resident() + int64(len(b.memory)))
+	}
+	return err
+}
+
+// baseLimits are for code of ours, however slow the machine is.
+func baseLimits() host.Limits {
+	l := host.DefaultLimits()
+	l.CPU, l.Wall = time.Hour, time.Hour
+	return l
 }
 
 // close frees the base. Nothing that has it is in use any more.
 func (b *base) close() error {
-	if b.image == nil {
-		return nil
+	var err error
+	for _, i := range []*memory.Image{b.started.image, b.image} {
+		if i != nil {
+			err = errors.Join(err, i.Close())
+		}
 	}
-	return b.image.Close()
+	return err
 }
 
 // imageOf keeps the memory of a Snapshot, by what it has beside the base where it has

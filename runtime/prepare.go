@@ -7,6 +7,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/js"
+	"github.com/mayfly-run/mayfly/runtime/wasm"
 )
 
 // Setup is what a Version gives to the initialisation of its module.
@@ -47,10 +48,29 @@ const (
 	elementOverhead  = 56
 )
 
-// firstState is the module as its author wrote it.
+// firstState is the module as its author wrote it, or the started engine for a Program.
 func (m *Module) firstState() (*Snapshot, error) {
+	if m.program == nil || !m.runtime.hasBase() {
+		return m.unstarted()
+	}
+	b, err := m.runtime.base()
+	if err != nil {
+		return nil, err
+	}
+	state := m.state()
+	state.Globals = b.started.globals
+	return keepSnapshot(m.runtime, m.code, m.Digest, b.started.image.Share(), state, m.program)
+}
+
+// unstarted is the module before anything of it has run.
+func (m *Module) unstarted() (*Snapshot, error) {
 	contents := make([]byte, int64(m.image.MemoryPages)*pageSize)
 	m.image.Apply(contents)
+	return newSnapshot(m.runtime, m.code, m.Digest, contents, m.state(), m.program)
+}
+
+// state is what there is beside the image, before the module was initialised.
+func (m *Module) state() snapshotState {
 	state := snapshotState{
 		Globals:  m.image.Globals,
 		Overhead: instanceOverhead + elementOverhead*int64(m.facts.Elements),
@@ -59,7 +79,7 @@ func (m *Module) firstState() (*Snapshot, error) {
 	if m.program != nil {
 		state.Engine = m.runtime.interpreter.identity()
 	}
-	return newSnapshot(m.runtime, m.code, m.Digest, contents, state, m.program)
+	return state
 }
 
 // initialize runs the module's initialisation once, and requests to warm it up,
@@ -110,10 +130,14 @@ func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request
 // capture makes a Snapshot of an Instance as it stands.
 func (i *Instance) capture(handlers host.Handlers) (*Snapshot, error) {
 	s := i.snapshot
-	state := snapshotState{Initialized: true, Handlers: handlers, Overhead: s.Overhead, Engine: s.Engine, Detaches: s.Detaches, Mapped: s.Mapped}
-	for n, g := range s.Globals {
-		g.Bits = i.globals[n].Get()
-		state.Globals = append(state.Globals, g)
-	}
+	state := snapshotState{Initialized: true, Handlers: handlers, Overhead: s.Overhead, Engine: s.Engine, Detaches: s.Detaches, Mapped: s.Mapped, Globals: i.currentGlobals()}
 	return newSnapshot(s.runtime, s.code, s.Module, i.region.Bytes(), state, nil)
+}
+
+func (i *Instance) currentGlobals() (list []wasm.GlobalValue) {
+	for n, g := range i.snapshot.Globals {
+		g.Bits = i.globals[n].Get()
+		list = append(list, g)
+	}
+	return list
 }

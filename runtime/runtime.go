@@ -31,6 +31,9 @@ type Config struct {
 	Code CodeCache
 	// Isolation runs guests in other processes. Nil runs them here. Only with Code.
 	Isolation Isolation
+	// Whole keeps the image of a Worker whole, and not what it has beside others: for a
+	// process that runs no other.
+	Whole bool
 	// Programs finds the source maps of JavaScript Workers that fail; nil if stack
 	// traces are to stay as they are.
 	Programs Programs

@@ -67,6 +67,11 @@ func newSnapshot(r *Runtime, c *code, module kv.Digest, contents []byte, state s
 	if err != nil {
 		return nil, fmt.Errorf("keep image: %w", err)
 	}
+	return keepSnapshot(r, c, module, image, state, program)
+}
+
+// keepSnapshot is newSnapshot for an image, which it takes over.
+func keepSnapshot(r *Runtime, c *code, module kv.Digest, image *memory.Image, state snapshotState, program []byte) (*Snapshot, error) {
 	r.holdCode(c.digest)
 	r.bytes.Add(image.Resident())
 	s := &Snapshot{Module: module, runtime: r, code: c, image: image, program: program, snapshotState: state}

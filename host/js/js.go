@@ -17,6 +17,9 @@ const Name = "mayfly_js"
 
 // What the engine exports.
 const (
+	// StartExport makes an engine in which the platform stands, for any Program.
+	StartExport = "mayfly_js_start"
+	// InitializeExport loads the Program, and does what StartExport does if nobody has.
 	InitializeExport = "mayfly_js_initialize"
 	EntryExport      = "mayfly_js_fetch"
 )
@@ -58,7 +61,7 @@ func (c *convention) Match(s *abi.Shape) (abi.Plan, bool, error) {
 	if !s.ImportsFrom(Name) {
 		return abi.Plan{}, false, nil
 	}
-	for _, name := range []string{InitializeExport, EntryExport} {
+	for _, name := range []string{StartExport, InitializeExport, EntryExport} {
 		if e, ok := s.Export(name); !ok || len(e.Params)+len(e.Results) > 0 || !s.Memory {
 			return abi.Plan{}, true, fmt.Errorf("module imports from %q, which is for the node's own JavaScript engine", Name)
 		}

@@ -19,6 +19,7 @@ func glue() wasm.Extension {
 		x.Imports = append(x.Imports, wasm.AddedImport{Module: js.Name, Name: f.Name, Type: wasm.FuncType{Params: valTypes(f.Params), Results: valTypes(f.Results)}})
 	}
 	x.Funcs = []wasm.AddedFunc{
+		{Name: js.StartExport, Export: true, Body: body(start)},
 		{Name: js.InitializeExport, Export: true, Locals: types(wasm.I64, wasm.I64), Body: body(initialize)},
 		{Name: js.EntryExport, Export: true, Locals: types(wasm.I64), Body: body(events)},
 		{Name: "make context", Body: body(makeContext)},
@@ -51,13 +52,20 @@ func valTypes(in []byte) (out []wasm.ValType) {
 	return out
 }
 
-// initialize makes an engine, runs the platform and then the user's modules. What
-// is left of it is what each request begins with.
-func initialize(c code) {
+// start makes an engine and runs the platform.
+func start(c code) {
 	c.Call("_initialize")
 	c.Call("make context")
 	c.Call("run platform")
 	c.Call("fill holes")
+}
+
+// initialize runs the user's modules. What is left of it is what each request begins
+// with.
+func initialize(c code) {
+	c.GlobalGet("handler")
+	c.Op(opI64Eqz)
+	c.If(func() { c.Call(js.StartExport) })
 	for _, e := range []int64{js.EventLoad, js.EventLoaded} {
 		c.I64(e)
 		c.Call("handle")

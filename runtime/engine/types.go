@@ -58,6 +58,7 @@ const (
 	opI32LtS      = 0x48
 	opI32LtU      = 0x49
 	opI32GeS      = 0x4e
+	opI64Eqz      = 0x50
 	opI64LtS      = 0x53
 	opI32Add      = 0x6a
 	opI32Sub      = 0x6b

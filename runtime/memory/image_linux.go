@@ -141,7 +141,12 @@ func (i *Image) run(from, limit int) (zero bool, end int) {
 }
 
 // isFile says whether mapTo maps memory files, and does not copy.
-func (i *Image) isFile() bool { return i.file != nil || i.base != nil }
+func (i *Image) isFile() bool { return i.file != nil || i.base != nil && i.base.isFile() }
+
+// Share is the Image once more, for another owner. The Image stays open for as long.
+func (i *Image) Share() *Image {
+	return &Image{variant: variant{base: i, cut: i.Size(), size: i.Size()}}
+}
 
 // mapTo maps the beginning of the image, copy-on-write, in place of what is there.
 func (i *Image) mapTo(space []byte) error {

@@ -38,6 +38,9 @@ func NewVariant(base *Image, contents []byte) (*Image, error) {
 	return &Image{base: base, size: len(contents), own: own}, nil
 }
 
+// Share is the Image once more, for another owner. The Image stays open for as long.
+func (i *Image) Share() *Image { return &Image{base: i, size: i.Size()} }
+
 // page is the page at an offset, or nil if it is behind the end.
 func (i *Image) page(from int) []byte {
 	if from >= len(i.data) {

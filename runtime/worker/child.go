@@ -103,7 +103,7 @@ func load(job *setup) (*runtime.Snapshot, error) {
 		return nil, fmt.Errorf("open code: %w", err)
 	}
 	ctx := context.Background()
-	r, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{js.New(), native.New(), wagi.New()}, Code: reader})
+	r, err := runtime.New(ctx, runtime.Config{ABIs: []abi.ABI{js.New(), native.New(), wagi.New()}, Code: reader, Whole: true})
 	if err != nil {
 		return nil, err
 	}
