@@ -87,8 +87,11 @@ func PublicError(err error) *Error {
 }
 
 func limitCode(status int) Code {
-	if status == http.StatusBadRequest {
+	switch status {
+	case http.StatusBadRequest:
 		return CodeInvalid
+	case http.StatusTooManyRequests:
+		return CodeLimit
 	}
 	return CodeTooLarge
 }

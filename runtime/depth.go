@@ -45,6 +45,6 @@ func deepen(g abi.Guest, a abi.Args) int64 {
 func (i *Instance) forgetStack() {
 	if i.deep {
 		i.deep = false
-		i.entry = i.mod.ExportedFunction(i.snapshot.code.plan.Entry)
+		i.findEntry()
 	}
 }

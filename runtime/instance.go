@@ -108,8 +108,15 @@ func (i *Instance) bind() error {
 		i.globals = append(i.globals, global)
 	}
 	i.setGlobals()
-	i.entry = i.mod.ExportedFunction(i.snapshot.code.plan.Entry)
+	i.findEntry()
 	return nil
+}
+
+// findEntry finds the entry point of requests, if there is one.
+func (i *Instance) findEntry() {
+	if entry := i.snapshot.code.plan.Entry; entry != "" {
+		i.entry = i.mod.ExportedFunction(entry)
+	}
 }
 
 func (i *Instance) setGlobals() {
@@ -151,6 +158,9 @@ func (i *Instance) Run(c *host.Call) error {
 		return i.runEvent(c, plan.KV, "changes of KV namespaces", "kv")
 	case c.Queue != nil:
 		return i.runEvent(c, plan.Queue, "batches of queues", "queue")
+	}
+	if i.entry == nil {
+		return host.Errorf(host.CodeUnsupported, "the module has no handler of requests: export a function \"fetch\"")
 	}
 	return i.call(c, i.entry)
 }

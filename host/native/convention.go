@@ -22,15 +22,15 @@ func (c *convention) Modules() []*abi.Module { return c.modules }
 
 // Match takes a module that imports from us or exports an entry point of ours.
 func (c *convention) Match(s *abi.Shape) (abi.Plan, bool, error) {
-	entry, exported := s.Export("fetch")
-	if !exported && !importsOurs(s) {
+	entry := exported(s, "fetch")
+	if entry == "" && !importsOurs(s) {
 		return abi.Plan{}, false, nil
 	}
-	plan := abi.Plan{Entry: "fetch", Scheduled: scheduledExport(s), Detached: s.ImportsFrom(Name, "respond_stream", "wait_until")}
+	plan := abi.Plan{Entry: entry, Scheduled: exported(s, "scheduled"), Queue: exported(s, "queue"), KV: exported(s, "kv"), Detached: s.ImportsFrom(Name, "respond_stream", "wait_until")}
 	if _, ok := s.Export("_initialize"); ok {
 		plan.Initialize = "_initialize"
 	}
-	return plan, true, complaint(s, entry, exported)
+	return plan, true, complaint(s, plan)
 }
 
 func importsOurs(s *abi.Shape) bool {
@@ -43,14 +43,11 @@ func importsOurs(s *abi.Shape) bool {
 }
 
 // complaint says what a module that follows this convention lacks.
-func complaint(s *abi.Shape, entry abi.Signature, exported bool) error {
-	if !exported {
+func complaint(s *abi.Shape, plan abi.Plan) error {
+	if plan.Handlers() == 0 {
 		return fmt.Errorf("module exports no entry point: export a function \"fetch\" without parameters and results")
 	}
-	if len(entry.Params)+len(entry.Results) > 0 {
-		return fmt.Errorf("export \"fetch\" must have no parameters and no results")
-	}
-	for _, name := range []string{"_initialize", "scheduled"} {
+	for _, name := range append([]string{"fetch", "_initialize"}, events...) {
 		if f, ok := s.Export(name); ok && len(f.Params)+len(f.Results) > 0 {
 			return fmt.Errorf("export %q must have no parameters and no results", name)
 		}
@@ -65,7 +62,7 @@ func complaint(s *abi.Shape, entry abi.Signature, exported bool) error {
 // the log, which is what nil Stdout and Stderr mean.
 func (c *convention) Enter(call *host.Call) {
 	call.Env = call.Bindings.Environ
-	if call.Scheduled != nil {
+	if call.IsEvent() {
 		call.Guest = nil // no failure yet
 	}
 }
@@ -80,8 +77,8 @@ func (c *convention) Leave(call *host.Call, err error) error {
 	if err != nil {
 		return err
 	}
-	if call.Scheduled != nil {
-		return judgeScheduled(call)
+	if call.IsEvent() {
+		return judgeEvent(call)
 	}
 	if !call.Responded {
 		return host.Errorf(host.CodeState, "the guest returned without an answer: call respond or respond_stream before fetch returns")

@@ -16,7 +16,7 @@ import (
 )
 
 // texts are what a guest of FuzzGuest finds at the beginning of its memory.
-var texts = []string{"STORE", "GET", "http://example.com/", "a\x00b\x00", "key", `{"a":1}`, "NAME", "value", "c\x00d", "SLOW", "AUTH"}
+var texts = []string{"STORE", "GET", "http://example.com/", "a\x00b\x00", "key", `{"a":1}`, "NAME", "value", "c\x00d", "SLOW", "AUTH", "JOBS", "\x01\x00\x00\x00\x02\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xffhi"}
 
 // FuzzGuest lets a guest call any functions with any arguments. Nothing panics
 // but to trap the guest, nothing goes on when the Invocation's time is over, no
@@ -39,6 +39,9 @@ func FuzzGuest(f *testing.F) {
 			"env_get", 41, 4, 60, 9, "env_names", 60, 9, "last_error", 60, 90, "clock"},
 		{"fetcher_open", 57, 4, "fetcher_send", 1, 5, 3, 8, 19, 27, 4, 45, 5, "fetcher_stream", 1, 5, 3, 8, 9, 27, 4, "fetch_request_body", 3,
 			"body_write", 4, 0, 9, "fetch_status", 2, "fetch_body", 2, "body_read", 5, 60, 9, "fetcher_send", 2, 5, 3, 8, 19, 27, 4, 45, 5},
+		{"queue_open", 61, 4, "queue_send", 1, 65, 18, "queue_status", 2, "queue_backlog", 1, "queue_messages", 3, "queue_bytes", 3, "queue_oldest", 3},
+		{"batch_head", 60, 120, "batch_body", 0, 60, 9, "batch_ack", 0, "batch_retry", 1, 5, "batch_retry", 1, 132, "batch_ack_all", "batch_retry_all", 7, "event_fail", 0, 5, "handles", 15},
+		{"change_head", 60, 120, "change_value", 60, 9, "batch_body", 9, 0, 0},
 	} {
 		var program []byte
 		for _, c := range calls {
@@ -73,6 +76,7 @@ func play(t *testing.T, g abi.Guest, funcs []abi.Func, program []byte) {
 		Services: hosttest.Services(t), Bindings: everything(t).Bindings, Limits: limits.Or(host.DefaultLimits()),
 		Request: host.Request{Method: []byte("GET"), URL: []byte("http://localhost/"), Body: &slowBody{}}, Responder: recorder,
 	}
+	g.Queue, g.Change = eventful(t).Queue, eventful(t).Change
 	g.Services.Fetcher, g.Services.Logger = u, slog.New(slog.DiscardHandler)
 	g.Bindings.Fetchers["AUTH"] = u
 	g.Bindings.KV["SLOW"] = slowStore{g.Bindings.KV["STORE"]}

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"sync/atomic"
@@ -11,14 +12,17 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 )
 
-// kvOp is a KV operation and, once its task is done, what came of it.
+// kvOp is an operation of KV or of a queue and, once its task is done, what came of it.
 type kvOp struct {
 	host.Task
+	store  string // "queue", or empty for KV
 	name   string
 	entry  kv.Entry // of get; its Revision of put as well
 	page   []byte   // of list, encoded
 	cursor string
 	err    error
+
+	backlog host.QueueBacklog // of queue_backlog
 
 	call   *host.Call
 	cancel context.CancelFunc
@@ -68,7 +72,7 @@ func begin(g abi.Guest, op *kvOp, work func(ctx context.Context)) int64 {
 	g.Work(host.KVWeight)
 	op.call = g.Call
 	ctx, cancel := context.WithCancel(g.Context())
-	op.cancel, op.watch = cancel, g.Watch(host.Operation{Kind: "kv", Name: op.name})
+	op.cancel, op.watch = cancel, g.Watch(host.Operation{Kind: cmp.Or(op.store, "kv"), Name: op.name})
 	op.Task = g.StartInStore(ctx, func(ctx context.Context) { op.run(ctx, work) })
 	return opened(g, op)
 }

@@ -19,7 +19,8 @@ const (
 // table joins the areas into the host module.
 func table() *abi.Module {
 	return &abi.Module{Name: Name, Version: Version, Funcs: slices.Concat(
-		requestFuncs, responseFuncs, bodyFuncs, fetchFuncs, fetcherFuncs, rateLimitFuncs, kvFuncs, envFuncs, logFuncs, timeFuncs, scheduledFuncs, waitFuncs)}
+		requestFuncs, responseFuncs, bodyFuncs, fetchFuncs, fetcherFuncs, rateLimitFuncs, kvFuncs, envFuncs, logFuncs, timeFuncs, waitFuncs,
+		eventFuncs, scheduledFuncs, changeFuncs, batchFuncs, queueFuncs)}
 }
 
 // failed turns an error into the negative result that guests see.
@@ -31,6 +32,10 @@ var (
 	errNoBody     = &host.Error{Code: host.CodeNotFound, Msg: "the request has no body"}
 	errNoVariable = &host.Error{Code: host.CodeNotFound, Msg: "no variable or secret has that name"}
 	errNoSchedule = &host.Error{Code: host.CodeNotFound, Msg: "this invocation is not one of a schedule"}
+	errNoChange   = &host.Error{Code: host.CodeNotFound, Msg: "this invocation is not one of a KV trigger"}
+	errDeleted    = &host.Error{Code: host.CodeNotFound, Msg: "the key was removed, and has no value"}
+	errNoBatch    = &host.Error{Code: host.CodeNotFound, Msg: "this invocation is not one of a queue"}
+	errNoEvent    = &host.Error{Code: host.CodeNotFound, Msg: "this invocation is a request, and no event"}
 	errWaited     = &host.Error{Code: host.CodeTimeout, Msg: "the timeout passed before any handle was ready"}
 )
 

@@ -69,6 +69,7 @@ func everything(t testing.TB) hosttest.Invocation {
 			Env: map[string]host.EnvValue{"NAME": {Value: "value"}, "A_SECRET": {Value: "s", Secret: true}},
 			KV:  map[string]kv.Store{"STORE": memkv.New(memkv.Config{Now: services.Now})},
 
+			Queues:     map[string]host.QueueProducer{"JOBS": new(hosttest.Queue)},
 			RateLimits: map[string]host.RateLimiter{"LIMITER": &countdown{left: 1 << 30}},
 
 			Fetchers: map[string]host.Fetcher{"AUTH": answering("another Function's body")},

@@ -47,7 +47,7 @@ func respondStream(g abi.Guest, a abi.Args) int64 {
 }
 
 func waitUntil(g abi.Guest, _ abi.Args) int64 {
-	if g.Scheduled != nil {
+	if g.IsEvent() {
 		return 0 // nobody waits for it
 	}
 	if !g.Responded {
@@ -66,8 +66,8 @@ func waitUntil(g abi.Guest, _ abi.Args) int64 {
 
 func checkAnswer(g abi.Guest, status uint32, headers host.Headers) error {
 	switch {
-	case g.Scheduled != nil:
-		return host.Errorf(host.CodeState, "a scheduled event has no answer")
+	case g.IsEvent():
+		return host.Errorf(host.CodeState, "nobody waits for an answer of an event")
 	case g.Responded:
 		return host.Errorf(host.CodeState, "this request has been answered already")
 	}

@@ -13,9 +13,11 @@
 //     with EFBIG, and there is no answer. To HEAD it is passed on as it was
 //     written; leaving out the body is up to the Responder, as for any guest.
 //   - Standard error goes to the log, line by line.
-//   - A scheduled event is a run with POST and the path /__scheduled, and the
-//     variables MAYFLY_CRON and MAYFLY_SCHEDULED_TIME, which no request can set; see
-//     scheduled.go. What the program writes is not sent to anybody.
+//   - An event is a run with POST, the path /__scheduled, /__queue or /__kv, and
+//     variables which no request can set; see event.go. A batch of a queue is the input as
+//     JSON, and the value of a change of KV as it is. What the program writes is not sent
+//     to anybody; but JSON about a batch says which messages are done with, and which are
+//     to come again: {"acks": [{"id": "..."}], "retries": [{"id": "...", "delay_seconds": 60}]}.
 //   - Exit code 0, or the return of main, is success. With any other code an
 //     answer that was written is still sent, and a warning logged; without one,
 //     as after a trap, the Invocation has failed. A program that ends well but

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -57,10 +56,7 @@ func (e *environment) request(c *host.Call) {
 	if client := c.Request.Client; client.IsValid() {
 		e.set("REMOTE_ADDR", client.Unmap().String())
 	}
-	if s := c.Scheduled; s != nil {
-		e.set(cronVariable, s.Cron)
-		e.set(timeVariable, strconv.FormatInt(s.Time.UnixMilli(), 10))
-	}
+	e.event(c)
 }
 
 // headers sets CONTENT_TYPE, CONTENT_LENGTH and one HTTP_ variable per name.
@@ -117,8 +113,8 @@ func isLength(c *host.Call, value []byte) bool {
 
 // reserved are meta-variables that a Function's variables never stand for, even
 // when the request has none of that name.
-var reserved = []string{"AUTH_TYPE", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTPS", cronVariable, timeVariable, "PATH_TRANSLATED",
-	"REMOTE_ADDR", "REMOTE_HOST", "REMOTE_IDENT", "REMOTE_USER"}
+var reserved = slices.Concat(eventVariables, []string{"AUTH_TYPE", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTPS", "PATH_TRANSLATED",
+	"REMOTE_ADDR", "REMOTE_HOST", "REMOTE_IDENT", "REMOTE_USER"})
 
 // variables sets what the Function was given, as far as it fits into an
 // environment.

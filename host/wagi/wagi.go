@@ -29,7 +29,7 @@ func (c *convention) Match(s *abi.Shape) (abi.Plan, bool, error) {
 	if !ok || importsNative(s) {
 		return abi.Plan{}, false, nil
 	}
-	return abi.Plan{Entry: entry, Scheduled: entry, Once: true}, true, complaint(s, start)
+	return abi.Plan{Entry: entry, Scheduled: entry, Queue: entry, KV: entry, Once: true}, true, complaint(s, start)
 }
 
 func importsNative(s *abi.Shape) bool {
@@ -61,6 +61,7 @@ func (c *convention) Enter(call *host.Call) {
 	if call.Request.Body != nil {
 		call.Stdin = p
 	}
+	p.give()
 }
 
 // Leave answers with what the program wrote.
@@ -71,8 +72,8 @@ func (c *convention) Leave(call *host.Call, err error) error {
 		return err
 	}
 	p := call.Stdout.(*program)
-	if call.Scheduled != nil {
-		return p.judgeScheduled(exit)
+	if call.IsEvent() {
+		return p.judgeEvent(exit)
 	}
 	switch {
 	case p.refused != nil:
@@ -91,7 +92,7 @@ func (c *convention) Leave(call *host.Call, err error) error {
 type program struct {
 	call    *host.Call
 	output  []byte
-	refused error // the output that exceeded the limit
+	refused error // the output that exceeded the limit, or the input that could not be given
 }
 
 // Read reads the request's body.

@@ -68,7 +68,7 @@ func TestMatch(t *testing.T) {
 			if match != c.match || text != c.err {
 				t.Errorf("got %v, %q, want %v, %q", match, text, c.match, c.err)
 			}
-			if match && plan != (abi.Plan{Entry: "_start", Scheduled: "_start", Once: true}) {
+			if match && plan != (abi.Plan{Entry: "_start", Scheduled: "_start", Queue: "_start", KV: "_start", Once: true}) {
 				t.Errorf("plan %+v", plan)
 			}
 		})

@@ -20,9 +20,9 @@ func TestLinkedImports(t *testing.T) {
 		without []string
 		maxSize int64
 	}{
-		"light":      {"last_error log request_url respond", []string{"respond_stream", "wait_until"}, 2_300_000},
-		"background": {"last_error log respond wait_until", []string{"respond_stream"}, 2_300_000},
-		"stream":     {"body_read body_write close last_error log request_body respond respond_stream wait", []string{"wait_until"}, 2_500_000},
+		"light":      {"handles last_error log request_url respond", []string{"respond_stream", "wait_until"}, 2_300_000},
+		"background": {"handles last_error log respond wait_until", []string{"respond_stream"}, 2_300_000},
+		"stream":     {"body_read body_write close handles last_error log request_body respond respond_stream wait", []string{"wait_until"}, 2_500_000},
 		"kv":         {"", []string{"respond_stream", "wait_until"}, 6_000_000},
 		"http":       {"", []string{"wait_until", "fetch_send", "fetcher_send", "kv_open"}, 6_500_000},
 		"services":   {"", []string{"respond_stream", "wait_until", "fetch_send", "kv_open"}, 4_000_000},

@@ -23,8 +23,13 @@ func HandleScheduled(h func(*Scheduled) error) {
 	host.HandleScheduled(func() {
 		cron, millis := host.Scheduled()
 		if err := h(&Scheduled{Cron: cron, Time: time.UnixMilli(millis).UTC()}); err != nil {
-			Log(LevelError, err.Error())
-			host.FailScheduled(err.Error())
+			failEvent(err)
 		}
 	})
+}
+
+// failEvent has the event fail for a reason.
+func failEvent(err error) {
+	Log(LevelError, err.Error())
+	host.FailEvent(err.Error())
 }

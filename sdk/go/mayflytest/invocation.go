@@ -89,9 +89,6 @@ func (b requestBody) Close() error { return b.i.r.Body.Close() }
 // Scheduled is for scheduled events alone.
 func (i *invocation) Scheduled() (string, int64) { return "", 0 }
 
-// FailScheduled is for scheduled events alone.
-func (i *invocation) FailScheduled(string) {}
-
 func (i *invocation) Respond(status int, fields []host.Field, body []byte) error {
 	if err := checkHead(status, fields); err != nil {
 		return err

@@ -52,6 +52,7 @@ type Node struct {
 	mu     sync.Mutex // guards the fields below
 	counts map[rateKey]rateCount
 	kv     map[string]*KV
+	queues map[string]*Queue
 	logs   []Entry
 }
 

@@ -27,6 +27,14 @@ func main() {
 		io.Copy(os.Stdout, os.Stdin)
 	case "/schedule":
 		fmt.Fprintln(os.Stderr, os.Getenv("MAYFLY_CRON"), "at", os.Getenv("MAYFLY_SCHEDULED_TIME"))
+	case "/event":
+		for _, v := range os.Environ() {
+			if strings.HasPrefix(v, "MAYFLY_") || strings.HasPrefix(v, "CONTENT_") {
+				fmt.Fprintln(os.Stderr, v)
+			}
+		}
+		io.Copy(os.Stderr, os.Stdin)
+		fmt.Print(os.Getenv("HTTP_X_OUTPUT"))
 	case "/exit":
 		fmt.Print(os.Getenv("HTTP_X_OUTPUT"))
 		code, _ := strconv.Atoi(query)

@@ -9,16 +9,29 @@ import (
 //go:wasmexport fetch
 func fetch() { run() }
 
-// What only scheduled events need is linked into programs that handle them.
+// What only events need is linked into programs that handle them.
 //
 //go:wasmexport scheduled
-func scheduledEvent() { runScheduled() }
+func scheduledEvent() {
+	runEvent(scheduled, "scheduled events: call mayfly.HandleScheduled")
+}
+
+//go:wasmexport queue
+func queueEvent() { runEvent(queued, "batches of queues: call mayfly.HandleQueue") }
+
+//go:wasmexport kv
+func kvEvent() { runEvent(changed, "changes of KV: call mayfly.HandleKV") }
+
+// declare says that the program has a handler.
+func declare(handler uint32) { declareHandlers(handler) }
 
 // Invoke is there so that tests can be vetted for WebAssembly too.
 func Invoke(Node) { panic("mayflytest is for go test without GOOS=wasip1") }
 
-// InvokeScheduled is there for the same reason.
+// InvokeScheduled, InvokeQueue and InvokeKV are there for the same reason.
 func InvokeScheduled(Node) { Invoke(nil) }
+func InvokeQueue(Node)     { Invoke(nil) }
+func InvokeKV(Node)        { Invoke(nil) }
 
 // value calls get, a function that fills a buffer, until the buffer is large enough.
 func value(get func(buf *byte, size uint32) int32) ([]byte, error) {

@@ -44,9 +44,63 @@ func scheduledCron(buf *byte, size uint32) int32
 //go:wasmimport mayfly scheduled_time
 func scheduledTime() int64
 
-//go:wasmimport mayfly scheduled_fail
+//go:wasmimport mayfly handles
+func declareHandlers(bits uint32) int32
+
+//go:wasmimport mayfly event_fail
 //go:noescape
-func scheduledFail(reason string) int32
+func eventFail(reason string) int32
+
+//go:wasmimport mayfly batch_head
+//go:noescape
+func batchHead(buf *byte, size uint32) int32
+
+//go:wasmimport mayfly batch_body
+//go:noescape
+func batchBody(message uint32, buf *byte, size uint32) int32
+
+//go:wasmimport mayfly batch_ack
+func batchAck(message uint32) int32
+
+//go:wasmimport mayfly batch_retry
+func batchRetry(message uint32, delay int64) int32
+
+//go:wasmimport mayfly batch_ack_all
+func batchAckAll() int32
+
+//go:wasmimport mayfly batch_retry_all
+func batchRetryAll(delay int64) int32
+
+//go:wasmimport mayfly queue_open
+//go:noescape
+func queueOpen(binding string) int32
+
+//go:wasmimport mayfly queue_send
+//go:noescape
+func queueSend(queue int32, messages string) int32
+
+//go:wasmimport mayfly queue_backlog
+func queueBacklog(queue int32) int32
+
+//go:wasmimport mayfly queue_status
+func queueStatus(op int32) int32
+
+//go:wasmimport mayfly queue_messages
+func queueMessages(op int32) int64
+
+//go:wasmimport mayfly queue_bytes
+func queueBytes(op int32) int64
+
+//go:wasmimport mayfly queue_oldest
+func queueOldest(op int32) int64
+
+//go:wasmimport mayfly change_head
+//go:noescape
+func changeHead(buf *byte, size uint32) int32
+
+//go:wasmimport mayfly change_value
+//go:noescape
+func changeValue(buf *byte, size uint32) int32
 
 //go:wasmimport mayfly respond
 //go:noescape

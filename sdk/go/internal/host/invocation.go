@@ -6,7 +6,18 @@ import "sync"
 var event func()
 
 // Handle registers what answers requests. The last call counts.
-func Handle(f func()) { event = f }
+func Handle(f func()) {
+	event = f
+	declare(handlesFetch)
+}
+
+// What a program handles: the bits of handles.
+const (
+	handlesFetch = 1 << iota
+	handlesScheduled
+	handlesQueue
+	handlesKV
+)
 
 // run answers one request and then does what WaitUntil was given.
 func run() {
@@ -22,19 +33,34 @@ func run() {
 	}
 }
 
-// scheduled is what a scheduled event runs.
-var scheduled func()
+// What scheduled events, batches of queues and changes of KV run.
+var scheduled, queued, changed func()
 
 // HandleScheduled registers what handles scheduled events. The last call counts.
-func HandleScheduled(f func()) { scheduled = f }
+func HandleScheduled(f func()) {
+	scheduled = f
+	declare(handlesScheduled)
+}
 
-// runScheduled handles one scheduled event, what WaitUntil was given included.
-func runScheduled() {
+// HandleQueue registers what handles batches of queues. The last call counts.
+func HandleQueue(f func()) {
+	queued = f
+	declare(handlesQueue)
+}
+
+// HandleKV registers what handles changes of KV. The last call counts.
+func HandleKV(f func()) {
+	changed = f
+	declare(handlesKV)
+}
+
+// runEvent handles one event, what WaitUntil was given included.
+func runEvent(handler func(), missing string) {
 	background.reset()
-	if scheduled == nil {
-		Abort("no handler of scheduled events: call mayfly.HandleScheduled from func init")
+	if handler == nil {
+		Abort("no handler of " + missing + " from func init")
 	}
-	scheduled()
+	handler()
 	if finish := background.finisher(); finish != nil {
 		finish()
 	}

@@ -17,7 +17,16 @@ var (
 func Invoke(n Node) { invoke(n, run) }
 
 // InvokeScheduled is Invoke for a scheduled event.
-func InvokeScheduled(n Node) { invoke(n, runScheduled) }
+func InvokeScheduled(n Node) { invoke(n, func() { runEvent(scheduled, "scheduled events") }) }
+
+// InvokeQueue is Invoke for a batch of a queue.
+func InvokeQueue(n Node) { invoke(n, func() { runEvent(queued, "batches of queues") }) }
+
+// InvokeKV is Invoke for a change of KV.
+func InvokeKV(n Node) { invoke(n, func() { runEvent(changed, "changes of KV") }) }
+
+// declare has nobody to tell.
+func declare(uint32) {}
 
 func invoke(n Node, run func()) {
 	invoking.Lock()

@@ -15,7 +15,16 @@ func RequestClient() string                       { return current().RequestClie
 func RequestFields() []Field                      { return current().RequestFields() }
 func RequestBody() (io.ReadCloser, error)         { return current().RequestBody(), nil }
 func Scheduled() (string, int64)                  { return current().Scheduled() }
-func FailScheduled(reason string)                 { current().FailScheduled(reason) }
+func FailEvent(reason string)                     { current().FailEvent(reason) }
+func Batch() (BatchHead, error)                   { return current().Batch() }
+func BatchBody(message int) ([]byte, error)       { return current().BatchBody(message) }
+func Ack(message int) error                       { return current().Ack(message) }
+func Retry(message int, delay int64) error        { return current().Retry(message, delay) }
+func AckAll() error                               { return current().AckAll() }
+func RetryAll(delay int64) error                  { return current().RetryAll(delay) }
+func Change() (ChangeHead, error)                 { return current().Change() }
+func ChangeValue() ([]byte, error)                { return current().ChangeValue() }
+func OpenQueue(name string) (Queue, error)        { return current().OpenQueue(name) }
 func Detach() error                               { return current().Detach() }
 func Abort(reason string)                         { current().Abort(reason) }
 func OpenKV(name string) (Namespace, error)       { return current().OpenKV(name) }

@@ -14,7 +14,16 @@ type Node interface {
 	RequestFields() []Field
 	RequestBody() io.ReadCloser
 	Scheduled() (cron string, millis int64)
-	FailScheduled(reason string)
+	FailEvent(reason string)
+	Batch() (BatchHead, error)
+	BatchBody(message int) ([]byte, error)
+	Ack(message int) error
+	Retry(message int, delay int64) error
+	AckAll() error
+	RetryAll(delay int64) error
+	Change() (ChangeHead, error)
+	ChangeValue() ([]byte, error)
+	OpenQueue(binding string) (Queue, error)
 	Respond(status int, fields []Field, body []byte) error
 	RespondStream(status int, fields []Field) (io.WriteCloser, error)
 	Detach() error

@@ -29,8 +29,8 @@ func RequestBody() (io.ReadCloser, error) {
 // milliseconds since 1970.
 func Scheduled() (cron string, millis int64) { return text(scheduledCron), scheduledTime() }
 
-// FailScheduled says why the scheduled event failed.
-func FailScheduled(reason string) { scheduledFail(reason) }
+// FailEvent says why the event failed.
+func FailEvent(reason string) { eventFail(reason) }
 
 // Respond sets the whole answer.
 func Respond(status int, fields []Field, body []byte) error {
