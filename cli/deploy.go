@@ -269,7 +269,8 @@ func metadataOf(m *deploy.Manifest) api.Metadata {
 			Egress *deploy.Egress `json:"egress,omitempty"`
 
 			Snapshot deploy.SnapshotOptions `json:"snapshot,omitzero"`
-		}{m.Routes, m.Limits, m.Egress, m.Snapshot},
+			Handlers []string               `json:"handlers,omitempty"`
+		}{m.Routes, m.Limits, m.Egress, m.Snapshot, m.Handlers()},
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Vars)) {
 		metadata.Bindings = append(metadata.Bindings, varBinding(name, m.Vars[name]))

@@ -69,6 +69,8 @@ type mayflyJSON struct {
 	Egress *deploy.Egress `json:"egress"`
 
 	Snapshot deploy.SnapshotOptions `json:"snapshot"`
+	// Handlers are kinds of events that the module has to handle, or it is refused.
+	Handlers []string `json:"handlers"`
 }
 
 // UnmarshalJSON refuses unknown keys: what is not ours is a mistake here.
@@ -144,6 +146,7 @@ type bindingJSON struct {
 
 // upload is what the metadata says, without the module.
 func (m *metadata) upload() (up deploy.Upload, err error) {
+	up.Handlers = m.Mayfly.Handlers
 	if up.Routes, err = routesOf(m.Mayfly.Routes); err != nil {
 		return up, err
 	}

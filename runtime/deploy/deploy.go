@@ -24,6 +24,8 @@ type Upload struct {
 	Secrets map[string]*string
 	Author  string // whom the records name; may be empty
 	Note
+	// Handlers are kinds of events that the module has to handle.
+	Handlers []string
 	// Alias becomes a name of the Version in the host of its preview.
 	Alias string
 	// Idle stores the Version, and leaves what serves as it is. The Function has to
@@ -116,6 +118,9 @@ func (r *Registry) prepare(ctx context.Context, s *snapshot, f Function, d *draf
 		return fmt.Errorf("prepare %s/%s: %w", f.Account, f.Name, err)
 	}
 	d.version.Handlers = d.snapshot.Handles().Names()
+	if err := d.version.needsHandlers(d.upload.Handlers); err != nil {
+		return errors.Join(err, d.snapshot.Close())
+	}
 	if !r.cfg.Runtime.Restores() {
 		return nil
 	}
@@ -244,6 +249,9 @@ func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, d *dr
 		return err
 	}
 	if err := r.checkVersion(s, f, *d.version); err != nil {
+		return err
+	}
+	if err := s.checkHandlers(f, *d.version); err != nil && !d.upload.Idle {
 		return err
 	}
 	var fresh []*Active // what nobody asks for needs no secrets

@@ -113,6 +113,9 @@ func (r *Registry) redeploy(ctx context.Context, account, name string, d Deploym
 			if err := r.checkVersion(s, next.Function, a.Version); err != nil {
 				return err
 			}
+			if err := s.checkHandlers(next.Function, a.Version); err != nil {
+				return err
+			}
 		}
 		changed = next.Function
 		if err := r.put(ctx, s, next); err != nil {

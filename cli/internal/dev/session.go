@@ -189,7 +189,7 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 	if err := addAssets(ctx, r, p, &up); err != nil {
 		return err
 	}
-	up.Module = module
+	up.Module, up.Handlers = module, p.Manifest.Handlers()
 	_, err = r.Deploy(ctx, deploy.Local, s.name, up)
 	return err
 }

@@ -1,0 +1,68 @@
+package deploy
+
+import (
+	"slices"
+)
+
+// Handles reports whether the Version handles a kind of events. Versions of which that
+// was not noted handle all.
+func (v Version) Handles(handler string) bool {
+	return len(v.Handlers) == 0 || slices.Contains(v.Handlers, handler)
+}
+
+// howToHandle says what a module has to have for each handler.
+var howToHandle = map[string]string{
+	"scheduled": "export scheduled(controller, env, ctx) in JavaScript, call mayfly.HandleScheduled in Go",
+	"queue":     "export queue(batch, env, ctx) in JavaScript, call mayfly.HandleQueue in Go",
+	"kv":        "export kv(event, env, ctx) in JavaScript, call mayfly.HandleKV in Go",
+}
+
+// needs refuses a Version without a handler; what is that for which it needs one.
+func (v Version) needs(handler, what string) error {
+	if v.Handles(handler) {
+		return nil
+	}
+	how := howToHandle[handler]
+	if how == "" {
+		return invalid("%q is no handler: there are fetch, scheduled, queue and kv", handler)
+	}
+	return invalid("the module has no %s handler, which %s needs: %s", handler, what, how)
+}
+
+// needsHandlers refuses an upload that lacks a handler which it says it has.
+func (v Version) needsHandlers(wanted []string) error {
+	for _, handler := range wanted {
+		what := map[string]string{"scheduled": "a cron trigger", "queue": "the consumer of a queue", "kv": "a KV trigger"}[handler]
+		if err := v.needs(handler, what); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkHandlers refuses a Version that lacks a handler of what its Function is given
+// already.
+func (s *snapshot) checkHandlers(f Function, v Version) error {
+	for _, q := range s.queuesOf(f.Account) {
+		if c := q.Consumer; c == nil || c.Type != ConsumerWorker || c.Function != f.Name {
+			continue
+		}
+		if !v.Handles("queue") {
+			return invalid("Function %s is the consumer of queue %q, and this version has no queue handler: %s; or remove the consumer first", f.Name, q.Name, howToHandle["queue"])
+		}
+	}
+	return nil
+}
+
+// Handlers are kinds of events that a Function of the manifest has to handle.
+func (m *Manifest) Handlers() (list []string) {
+	if len(m.Triggers.Crons) > 0 {
+		list = append(list, "scheduled")
+	}
+	for _, c := range m.Queues.Consumers {
+		if c.Type != ConsumerPull {
+			return append(list, "queue")
+		}
+	}
+	return list
+}
