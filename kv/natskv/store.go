@@ -173,6 +173,10 @@ func (s *Store) start(ctx context.Context) error {
 	return s.await(ctx)
 }
 
+// attachTimeout is how long one attempt may take to find the streams, or make them.
+// Servers that have no leader yet leave requests unanswered.
+const attachTimeout = 2 * time.Second
+
 // firstAttach finds or makes the streams for a node that has no copy.
 func (s *Store) firstAttach(ctx context.Context) error {
 	if s.copy != nil {
@@ -181,7 +185,9 @@ func (s *Store) firstAttach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Wait)
 	defer cancel()
 	for {
-		st, err := s.attach(ctx, "")
+		attempt, cancel := context.WithTimeout(ctx, attachTimeout)
+		st, err := s.attach(attempt, "")
+		cancel()
 		if err == nil {
 			return s.openCopy(st.id)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -23,9 +24,16 @@ var _ server.Logger = (*logger)(nil)
 func (l *logger) Noticef(format string, args ...any) {
 	l.log.Debug("NATS: " + fmt.Sprintf(format, args...))
 }
+
+// plaintext is what the server says of its secret, which is in this process's memory.
+const plaintext = "Plaintext passwords detected"
+
 func (l *logger) Warnf(format string, args ...any) {
-	l.log.Warn("NATS: " + fmt.Sprintf(format, args...))
+	if !strings.HasPrefix(format, plaintext) {
+		l.log.Warn("NATS: " + fmt.Sprintf(format, args...))
+	}
 }
+
 func (l *logger) Errorf(format string, args ...any) {
 	l.log.Error("NATS: " + fmt.Sprintf(format, args...))
 }

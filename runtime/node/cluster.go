@@ -56,6 +56,7 @@ func (n *Node) openShared(ctx context.Context, d *Data, cfg DataConfig, id strin
 	if d.shared, err = n.join(ctx, *shared, d.server); err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
+	n.checkDurability(ctx, d.shared, d.server)
 	d.Store, d.Blobs = d.Guard.Store(d.shared), d.Guard.Blobs(d.shared.Blobs())
 	return nil
 }

@@ -27,6 +27,9 @@ type Cluster struct {
 	URL                   []string
 	Credentials           string
 	User, Password, Token string
+	// Monitor is where the servers tell how they are set up, as the URLs of their
+	// monitoring ports. It is asked whether they sync what they acknowledge.
+	Monitor []string
 
 	// Embedded runs a NATS server in the node. ClusterListen is where the others'
 	// servers come, as HOST:PORT, and Peers is where those of all nodes are, this one's
@@ -85,8 +88,8 @@ func (c *Cluster) check() error {
 
 func (c *Cluster) checkEmbedded() error {
 	switch {
-	case len(c.URL) > 0 || c.Credentials != "" || c.User != "" || c.Password != "" || c.Token != "":
-		return errors.New(`has "embedded = true" beside keys of other servers ("url", "credentials", "user", "password", "token"); keep one of both`)
+	case len(c.URL) > 0 || c.Credentials != "" || c.User != "" || c.Password != "" || c.Token != "" || len(c.Monitor) > 0:
+		return errors.New(`has "embedded = true" beside keys of other servers ("url", "credentials", "user", "password", "token", "monitor"); keep one of both`)
 	case c.ClusterListen == "" && len(c.Peers) > 0:
 		return errors.New(`has "peers" and no "cluster_listen"; set it to where the others reach this node, such as "10.0.0.1:6222"`)
 	case c.ClusterListen != "" && len(c.Peers) == 0:

@@ -24,6 +24,7 @@ func (c *configFile) clusterKeys(to *Cluster) fields {
 		"user":           c.secretTo(&to.User),
 		"password":       c.secretTo(&to.Password),
 		"token":          c.secretTo(&to.Token),
+		"monitor":        c.monitors(to),
 		"embedded":       c.BoolTo(&to.Embedded),
 		"listen":         c.addressTo(&to.Listen),
 		"cluster_listen": c.addressTo(&to.ClusterListen),
@@ -82,6 +83,19 @@ func checkNATSURL(text string) error {
 		return errNATSURL
 	}
 	return nil
+}
+
+func (c *configFile) monitors(to *Cluster) func(item) {
+	return func(it item) {
+		for _, e := range c.Elements(it, `URLs such as "http://10.0.0.1:8222"`) {
+			text, _ := e.Value.(string)
+			if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+				c.WantText(e, `the URL of a server's monitoring port, such as "http://10.0.0.1:8222"`)
+				continue
+			}
+			to.Monitor = append(to.Monitor, text)
+		}
+	}
 }
 
 // secretTo reads a text, or where it is: ${env:NAME} or ${file:PATH}.

@@ -92,9 +92,12 @@ func (n *Node) openKeyring(ctx context.Context, store kv.Store) (*secret.Keyring
 	if given && cfg.Previous.IsZero() {
 		cfg.Previous, err = ownKey(own)
 	} else if !given {
-		cfg.Key, err = n.keepOwnKey(ctx, cfg.Store, own)
+		cfg.Key, err = n.keepOwnKey(ctx, store, own)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := n.joinByKey(ctx, store, cfg.Key, cfg.Previous); err != nil {
 		return nil, err
 	}
 	keyring, err := secret.Open(ctx, cfg)
@@ -121,12 +124,15 @@ func exists(file string) bool {
 }
 
 // keepOwnKey reads the node's own key, which it makes before the first secret.
-func (n *Node) keepOwnKey(ctx context.Context, dataKeys kv.Store, file string) (secret.Key, error) {
+func (n *Node) keepOwnKey(ctx context.Context, store kv.Store, file string) (secret.Key, error) {
 	k, err := ReadKey(file)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return k, err
 	}
-	if needed, err := secret.Exist(ctx, dataKeys); err != nil || needed {
+	if err := n.mayMakeKey(ctx, store); err != nil {
+		return k, err
+	}
+	if needed, err := secret.Exist(ctx, kv.Sub(store, deploy.KeyRecords)); err != nil || needed {
 		return k, errors.Join(err, fmt.Errorf("there are secrets, and no key to open them: put %s back, or give the key as the systemd credential mayfly.kek, in MAYFLY_KEK, or in the file that kek_file names", file))
 	}
 	k = secret.NewKey()

@@ -1,0 +1,182 @@
+package node_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host/secret"
+	"github.com/mayfly-run/mayfly/kv/natsserver"
+	"github.com/mayfly-run/mayfly/runtime/cluster"
+	"github.com/mayfly-run/mayfly/runtime/control"
+	"github.com/mayfly-run/mayfly/runtime/node"
+)
+
+// addresses are n of loopback that nobody listens at.
+func addresses(t *testing.T, n int) (list []string) {
+	t.Helper()
+	for range n {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		list = append(list, ln.Addr().String())
+	}
+	return list
+}
+
+// eventually waits for what takes time on a busy machine.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within two minutes: %s", what)
+		}
+	}
+}
+
+// setKeys gives all nodes of a test one key for secrets, and one for their servers.
+func setKeys(t *testing.T) {
+	t.Setenv("MAYFLY_KEK", secret.NewKey().Encode())
+	t.Setenv("MAYFLY_CLUSTER_SECRET", secret.NewKey().Encode())
+}
+
+// trio are three nodes with a NATS server in each.
+type trio struct {
+	peers []string
+	dirs  []string
+	nodes []*node.Node
+}
+
+func (tr *trio) config(i int) node.Config {
+	return node.Config{Data: tr.dirs[i], Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Version: "1.2.3",
+		Cluster: &node.Cluster{Embedded: true, ClusterListen: tr.peers[i], Peers: tr.peers}}
+}
+
+func mustTrio(t *testing.T) *trio {
+	t.Helper()
+	tr := &trio{peers: addresses(t, 3), dirs: []string{t.TempDir(), t.TempDir(), t.TempDir()}, nodes: make([]*node.Node, 3)}
+	var all sync.WaitGroup
+	for i := range tr.nodes {
+		all.Go(func() { tr.start(t, i) })
+	}
+	if all.Wait(); t.Failed() {
+		t.FailNow()
+	}
+	return tr
+}
+
+// start starts a node. It may be called from other goroutines than the test's.
+func (tr *trio) start(t *testing.T, i int) {
+	cfg := tr.config(i)
+	cfg.Logger = slog.New(slog.NewTextHandler(testLog{t, i}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	n, err := node.Start(t.Context(), cfg)
+	if err != nil {
+		t.Errorf("node %d: %v", i, err)
+		return
+	}
+	tr.nodes[i] = n
+	t.Cleanup(func() { n.Shutdown(context.Background()) })
+}
+
+type testLog struct {
+	t    *testing.T
+	node int
+}
+
+func (l testLog) Write(line []byte) (int, error) {
+	if l.t.Context().Err() == nil { // nothing may be logged after a test
+		l.t.Logf("node %d: %s", l.node, strings.TrimSpace(string(line)))
+	}
+	return len(line), nil
+}
+
+// ask asks the control API of a node with its own token, or that of another one.
+func (tr *trio) ask(t *testing.T, i, token int, method, path string, result any) (status int) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(tr.dirs[token], "admin.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest(method, "http://"+tr.nodes[i].AdminAddr()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(text)))
+	status, body, err := do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope := struct{ Result any }{result}
+	if err := json.Unmarshal([]byte(body), &envelope); err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+// ready reports whether all nodes see all nodes ready.
+func (tr *trio) ready(t *testing.T) bool {
+	t.Helper()
+	for i := range tr.nodes {
+		var nodes []cluster.Node
+		if status := tr.ask(t, i, i, "GET", "/client/v4/mayfly/nodes", &nodes); status != 200 || len(nodes) != 3 {
+			return false
+		}
+		for _, n := range nodes {
+			if n.State != cluster.Ready || n.Version != "1.2.3" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func TestClusterOfThree(t *testing.T) {
+	setKeys(t)
+	tr := mustTrio(t)
+	eventually(t, "all nodes see all", func() bool { return tr.ready(t) })
+	var h control.Health
+	if status := tr.ask(t, 0, 0, "GET", "/healthz", &h); status != 200 || h.Cluster == nil || !h.Cluster.Connected || h.Cluster.CopyAge != 0 {
+		t.Errorf("/healthz: got %d, %+v", status, h)
+	}
+	if status := tr.ask(t, 0, 0, "POST", "/client/v4/mayfly/nodes/"+tr.nodes[2].ID()+"/drain", nil); status != 200 {
+		t.Fatalf("drain: got %d", status)
+	}
+	eventually(t, "the third node is out of service", func() bool { return tr.ask(t, 2, 2, "GET", "/healthz", nil) == 503 })
+}
+
+// TestOtherKey has a node with another key than its cluster refuse to start.
+func TestOtherKey(t *testing.T) {
+	first := node.Config{Data: t.TempDir(), Cluster: &node.Cluster{Embedded: true, Listen: addresses(t, 1)[0]}}
+	key := secret.NewKey()
+	t.Setenv("MAYFLY_CLUSTER_SECRET", key.Encode())
+	mustStart(t, first)
+	second := node.Config{Data: t.TempDir(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+		Cluster: &node.Cluster{URL: []string{"nats://" + first.Cluster.Listen}, User: natsserver.User, Password: key.MAC("mayfly cluster")}}
+	_, err := node.Start(t.Context(), second)
+	if err == nil || !strings.Contains(err.Error(), "this node has no key") || !strings.Contains(err.Error(), filepath.Join(second.Data, "kek")) {
+		t.Fatalf("without a key: got %v", err)
+	}
+	t.Setenv("MAYFLY_KEK", secret.NewKey().Encode())
+	if _, err = node.Start(t.Context(), second); err == nil || !strings.Contains(err.Error(), "the cluster's secrets are sealed under key") {
+		t.Fatalf("with another key: got %v", err)
+	}
+	t.Setenv("MAYFLY_KEK", "")
+	kek, err := os.ReadFile(filepath.Join(first.Data, "kek"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(second.Data, "kek"), kek, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	mustStart(t, second)
+}
