@@ -15,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/cli"
 	"github.com/mayfly-run/mayfly/host/abi"
@@ -50,6 +51,7 @@ func becomeNobody() {
 //	tiny FILE TEXT   write a module that answers every request with a text
 //	tells FILE       write a module that answers with its variable or secret KEY
 //	exits CODE CMD   run a command that ends with this code
+//	eventually TEXT CMD  run a command until its output is this text, for a minute
 //	get HOST PATH    write the node's answer to standard output
 func TestScripts(t *testing.T) {
 	goEnv := mustGoEnv(t, "GOCACHE", "GOMODCACHE", "GOPATH")
@@ -65,6 +67,8 @@ func TestScripts(t *testing.T) {
 			"tells": scriptTells,
 			"exits": scriptExits,
 			"get":   scriptGet,
+
+			"eventually": scriptEventually,
 		},
 	})
 }
@@ -187,6 +191,18 @@ func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("%s ended with %d, want %d", strings.Join(args[1:], " "), got, want)
 	}
+}
+
+func scriptEventually(ts *testscript.TestScript, _ bool, args []string) {
+	var last string
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		err := ts.Exec(args[1], args[2:]...)
+		last = ts.ReadFile("stdout")
+		if err == nil && strings.TrimSpace(last) == args[0] {
+			return
+		}
+	}
+	ts.Fatalf("it never was %q; the last was %q", args[0], last)
 }
 
 func scriptGet(ts *testscript.TestScript, _ bool, args []string) {

@@ -94,6 +94,11 @@ func (d *deployCommand) run(c *cobra.Command, path string) error {
 			return fmt.Errorf("the Function is deployed, but its cron triggers are as they were: %w", err)
 		}
 	}
+	if list := m.Triggers.KV; list != nil {
+		if _, err := client.SetKVTriggers(c.Context(), m.Name, list); err != nil {
+			return fmt.Errorf("the Function is deployed, but its KV triggers are as they were: %w", err)
+		}
+	}
 	if v := m.Invoke; v != nil {
 		config := api.InvokeConfig{Retries: v.Retries}
 		if v.OnFailure != (deploy.Destination{}) {

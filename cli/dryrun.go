@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/mayfly-run/mayfly/cli/api"
 	"github.com/spf13/cobra"
@@ -17,7 +18,8 @@ type plan struct {
 	Bytes    int64         `json:"bytes"`
 	Routes   []string      `json:"routes"`
 	Crons    []string      `json:"crons"`
-	Bindings []api.Binding `json:"bindings"` // name and type
+	KV       []string      `json:"kv_triggers"` // binding or id, and prefix
+	Bindings []api.Binding `json:"bindings"`    // name and type
 }
 
 // dryRun does what a deploy does before it talks to the node.
@@ -35,6 +37,10 @@ func (d *deployCommand) dryRun(c *cobra.Command, path string) error {
 		p.Routes = append(p.Routes, r.Pattern.String())
 	}
 	p.Crons = append([]string{}, m.Triggers.Crons...)
+	p.KV = []string{}
+	for _, t := range m.Triggers.KV {
+		p.KV = append(p.KV, strings.TrimSpace(firstOf(t.Binding, t.NamespaceID)+" "+t.Prefix))
+	}
 	for _, b := range metadataOf(m).Bindings {
 		p.Bindings = append(p.Bindings, api.Binding{Type: b.Type, Name: b.Name})
 	}
@@ -48,12 +54,15 @@ func (p plan) print(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "would deploy %s: %s, %d KiB\n", p.Name, p.Module, (p.Bytes+1023)>>10); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}
-	rows := make([]string, 0, len(p.Routes)+len(p.Crons)+len(p.Bindings))
+	rows := make([]string, 0, len(p.Routes)+len(p.Crons)+len(p.KV)+len(p.Bindings))
 	for _, r := range p.Routes {
 		rows = append(rows, "route\t"+r)
 	}
 	for _, text := range p.Crons {
 		rows = append(rows, "cron\t"+text)
+	}
+	for _, text := range p.KV {
+		rows = append(rows, "kv trigger\t"+text)
 	}
 	for _, b := range p.Bindings {
 		rows = append(rows, b.Type+"\t"+b.Name)

@@ -24,14 +24,18 @@ func newTriggers(stdio Stdio) *cobra.Command {
 	parent := group(&cobra.Command{
 		Use:   "triggers",
 		Short: "Show and change when Functions run by themselves, and how that went",
-		Long: `A Function with cron triggers gets a scheduled event in each minute that one of its
+		Long: `A Function with KV triggers gets each change of the keys of a namespace that begin
+with a prefix; they are in [[triggers.kv]] of mayfly.toml. Waiting are those that it has
+not got yet.
+
+A Function with cron triggers gets a scheduled event in each minute that one of its
 cron expressions means, in UTC. They are in [triggers] of mayfly.toml, as crons, and
 'mayfly deploy' sets them. Expressions are Cloudflare's: five fields, with L, W and #;
 weekday 1 is Sunday.`,
 	})
 	t.node.register(parent.PersistentFlags())
 	list := &cobra.Command{
-		Use: "list [NAME]", Short: "List the cron triggers of the account, or of one Function", Args: atMost(1),
+		Use: "list [NAME]", Short: "List the triggers of the account, or of one Function", Args: atMost(1),
 		Example: "  mayfly triggers list\n  mayfly triggers list backup --json",
 		RunE:    func(c *cobra.Command, args []string) error { return t.list(c, argument(args, 0, "")) },
 	}
@@ -63,7 +67,7 @@ func nameAndCron(c *cobra.Command, args []string) error {
 
 func (t *triggersCommand) newDeploy() *cobra.Command {
 	c := &cobra.Command{
-		Use: "deploy", Short: "Set the routes and cron triggers that mayfly.toml here has, without an upload", Args: atMost(0),
+		Use: "deploy", Short: "Set the routes and triggers that mayfly.toml here has, without an upload", Args: atMost(0),
 		Example: "  mayfly triggers deploy\n  mayfly triggers deploy --env staging",
 		RunE:    func(c *cobra.Command, _ []string) error { return t.deploy(c) },
 	}
@@ -89,6 +93,11 @@ func (t *triggersCommand) deploy(c *cobra.Command) error {
 	}
 	if crons := p.Manifest.Triggers.Crons; crons != nil {
 		if _, err := client.SetSchedules(c.Context(), name, crons); err != nil {
+			return err
+		}
+	}
+	if list := p.Manifest.Triggers.KV; list != nil {
+		if _, err := client.SetKVTriggers(c.Context(), name, list); err != nil {
 			return err
 		}
 	}
@@ -143,12 +152,27 @@ func (t *triggersCommand) list(c *cobra.Command, name string) error {
 			all = append(all, heldSchedule{n, s})
 		}
 	}
-	if t.json {
-		return printJSON(t.stdio.Out, all)
+	watched, err := kvTriggersOf(c.Context(), client, names)
+	if err != nil {
+		return err
 	}
-	return table(t.stdio.Out, "CRON\tFUNCTION\tSINCE", len(all), func(i int) string {
+	if t.json {
+		list := []any{}
+		for _, s := range all {
+			list = append(list, s)
+		}
+		for _, k := range watched {
+			list = append(list, k)
+		}
+		return printJSON(t.stdio.Out, list)
+	}
+	err = table(t.stdio.Out, "CRON\tFUNCTION\tSINCE", len(all), func(i int) string {
 		return fmt.Sprintf("%s\t%s\t%s", all[i].Cron, all[i].Script, date(all[i].CreatedOn))
 	})
+	if err != nil {
+		return err
+	}
+	return t.listKV(watched)
 }
 
 func (t *triggersCommand) runs(c *cobra.Command, name string) error {

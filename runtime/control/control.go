@@ -30,6 +30,8 @@ type Config struct {
 	Observer *telemetry.Observer
 	// Cron runs schedules; nil: nothing does.
 	Cron Schedules
+	// KVTriggers deliver changes of keys; nil: nothing does.
+	KVTriggers KVTriggers
 	// Invoke gives Functions payloads; nil: nothing does.
 	Invoke *Invokes
 	// Ledger knows what was used; nil if that is not kept.

@@ -52,6 +52,7 @@ type options struct {
 	audit      string           // file of the audit log; empty for none
 	now        func() time.Time // default: always epoch
 	invoke     *control.Invokes
+	changes    control.KVTriggers
 	failures   control.FailureLimits // default: as good as none
 }
 
@@ -106,7 +107,7 @@ func newFixture(t testing.TB, o options) *fixture {
 	server := httptest.NewServer(control.New(control.Config{
 		Registry: registry, Observer: observer, Ledger: ledger, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime, UploadWait: o.uploadWait,
 		URL: func(host string) string { return "http://" + host + ":8787" },
-		Now: o.now, Failures: o.failures, Invoke: o.invoke,
+		Now: o.now, Failures: o.failures, Invoke: o.invoke, KVTriggers: o.changes,
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { observer.Close() })

@@ -123,6 +123,8 @@ func (a *api) table() []route {
 		{"PUT", script + "/schedules", areaScripts, putSchedules, accessDeploy},
 		{"GET", script + "/schedules/runs", areaScripts, listRuns, accessRead},
 		{"POST", script + "/schedules/runs", areaScripts, runSchedule, accessDeploy},
+		{"GET", script + "/kv-triggers", areaScripts, getKVTriggers, accessRead},
+		{"PUT", script + "/kv-triggers", areaScripts, putKVTriggers, accessDeploy},
 		{"POST", script + "/invoke", areaScripts, invoke, accessDeploy},
 		{"GET", script + "/invoke-config", areaScripts, getInvokeConfig, accessRead},
 		{"PUT", script + "/invoke-config", areaScripts, putInvokeConfig, accessDeploy},

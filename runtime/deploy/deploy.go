@@ -199,6 +199,7 @@ func (r *Registry) change(ctx context.Context, id functionID, do func(context.Co
 // before needs. It needs r.mu.
 func (r *Registry) publish(next *snapshot) {
 	last := r.current.Swap(next)
+	r.logChanges(next)
 	for id, d := range last.functions {
 		now := next.functions[id]
 		if now == d {

@@ -31,6 +31,8 @@ type Function struct {
 	NoPreviews bool `json:"no_previews,omitempty"`
 	// Schedules are its cron triggers.
 	Schedules []Schedule `json:"schedules,omitempty"`
+	// KVTriggers are its triggers by changes of keys.
+	KVTriggers []KVTrigger `json:"kv_triggers,omitempty"`
 	// Invoke is about asynchronous invocations; nil is the default.
 	Invoke *InvokeConfig `json:"invoke,omitempty"`
 	// Versions are the ids of the newest ones and of those that serve, oldest first.

@@ -51,6 +51,9 @@ func (s *snapshot) checkHandlers(f Function, v Version) error {
 			return invalid("Function %s is the consumer of queue %q, and this version has no queue handler: %s; or remove the consumer first", f.Name, q.Name, howToHandle["queue"])
 		}
 	}
+	if len(f.KVTriggers) > 0 && !v.Handles("kv") {
+		return invalid("Function %s has KV triggers, and this version has no kv handler: %s; or remove the triggers first, with kv = [] in [triggers] and 'mayfly triggers deploy'", f.Name, howToHandle["kv"])
+	}
 	return nil
 }
 
@@ -58,6 +61,9 @@ func (s *snapshot) checkHandlers(f Function, v Version) error {
 func (m *Manifest) Handlers() (list []string) {
 	if len(m.Triggers.Crons) > 0 {
 		list = append(list, "scheduled")
+	}
+	if len(m.Triggers.KV) > 0 {
+		list = append(list, "kv")
 	}
 	for _, c := range m.Queues.Consumers {
 		if c.Type != ConsumerPull {

@@ -41,26 +41,30 @@ func (r *Registry) SetInvoke(ctx context.Context, account, name string, c Invoke
 	if n := c.Retries(); n < 0 || n > maxRetries {
 		return Function{}, invalid("retries is %d; 0 to %d are allowed", n, maxRetries)
 	}
-	if c.Failures.Function != "" && c.Failures.Namespace != "" {
-		return Function{}, invalid("on_failure has a function and a kv_namespace; give one of them")
-	}
 	return r.update(ctx, account, name, func(s *snapshot, f *Function) error {
-		if to := c.Failures.Function; to != "" {
-			if to == name {
-				return invalid("on_failure is the Function itself, which has just failed; name another")
-			}
-			if _, err := s.function(account, to); err != nil {
-				return invalid("on_failure: %v", err)
-			}
-		}
-		if id := c.Failures.Namespace; id != "" {
-			if _, err := s.namespace(account, id); err != nil {
-				return invalid("on_failure: %v", err)
-			}
-		}
 		f.Invoke = &c
-		return nil
+		return s.checkDestination(*f, c.Failures)
 	})
+}
+
+// checkDestination refuses what f's failures can't go to.
+func (s *snapshot) checkDestination(f Function, to Destination) error {
+	switch {
+	case to.Function != "" && to.Namespace != "":
+		return invalid("on_failure has a function and a kv_namespace; give one of them")
+	case to.Function == f.Name && to.Function != "":
+		return invalid("on_failure is the Function itself, which has just failed; name another")
+	}
+	var err error
+	if to.Function != "" {
+		_, err = s.function(f.Account, to.Function)
+	} else if to.Namespace != "" {
+		_, err = s.namespace(f.Account, to.Namespace)
+	}
+	if err != nil {
+		return invalid("on_failure: %v", err)
+	}
+	return nil
 }
 
 // MaxRequestBody is the longest body that a Version takes, in bytes.

@@ -55,6 +55,19 @@ func manifestErrors() map[string]struct {
 			`7:1: unknown key "cron" in [env.a.triggers]: did you mean "crons"?`,
 			`9:9: "crons" wants a list of cron expressions, not a string`,
 		}},
+		"KV triggers": {"[[kv_namespaces]]\nbinding = 'K'\n[[triggers.kv]]\nbinding = 'K'\nprefix = 5\n[[triggers.kv]]\nbinding = 'K'\nnamespace_id = 'n'\nmax_retries = 101\n[[triggers.kv]]\nmax_concurrency = 0\n[[triggers.kv]]\nnamespace_id = 'n'\n[[triggers.kv]]\nnamespace_id = 'n'\non_failure = { queue = 'q' }\n[env.a]", []string{
+			`5:10: "prefix" wants a string, not 5`,
+			`8:1: "binding" and "namespace_id" stand in [[triggers.kv]]; keep one of them`,
+			`9:15: "max_retries" wants a whole number from 0 to 100, not 101`,
+			`10:1: entry 3 of "kv" has neither binding nor namespace_id: whose changes is it about?`,
+			`11:19: "max_concurrency" wants a whole number from 1 to 100, not 0`,
+			`14:1: the KV trigger of these keys is already on line 12`,
+			`16:16: unknown key "queue" in [triggers.kv[4].on_failure], which may have function, kv_namespace`,
+		}},
+		"KV triggers of other bindings": {"[[triggers.kv]]\nbinding = 'K'\n[env.a]\n[[env.b.kv_namespaces]]\nbinding = 'K'\n[[env.b.triggers.kv]]\nbinding = 'K'\n[[env.c.triggers.kv]]\nbinding = 'K'", []string{
+			`1:1: [[triggers.kv]] is about the binding "K", and there is no such one in [[kv_namespaces]]`,
+			`8:7: [[triggers.kv]] is about the binding "K", and there is no such one in [[kv_namespaces]]`,
+		}},
 		"payloads": {"[invoke]\nretries = 3\non_failure = { function = 'a', kv_namespace = 'b' }\n[env.a.invoke]\non_failures = 1", []string{
 			`2:11: "retries" wants a whole number from 0 to 2, not 3`,
 			`3:32: "function" and "kv_namespace" stand in [invoke.on_failure]; keep one of them`,

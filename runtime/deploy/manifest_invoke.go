@@ -12,9 +12,13 @@ func (d *decoder) invoke(v *Invoke) fields {
 			v.Retries = new(int64)
 			d.IntegerTo(v.Retries, 0, maxRetries)(it)
 		},
-		"on_failure": func(it item) {
-			d.Table(it, fields{"function": d.TextTo(&v.OnFailure.Function), "kv_namespace": d.TextTo(&v.OnFailure.Namespace)})
-			d.OneOf(it, "function", "kv_namespace")
-		},
+		"on_failure": d.destination(&v.OnFailure),
+	}
+}
+
+func (d *decoder) destination(to *Destination) func(item) {
+	return func(it item) {
+		d.Table(it, fields{"function": d.TextTo(&to.Function), "kv_namespace": d.TextTo(&to.Namespace)})
+		d.OneOf(it, "function", "kv_namespace")
 	}
 }

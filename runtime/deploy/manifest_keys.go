@@ -43,6 +43,7 @@ func (d *decoder) manifest(stage string) *Manifest {
 	root := d.Root()
 	d.Table(root, d.topFields(&top, &stages), d.topForeign()...)
 	d.OneOf(root, "route", "routes")
+	d.checkTriggers(root, &top)
 	chosen, found := &top, stage == ""
 	var names []string
 	for _, it := range d.stages(stages) {
@@ -91,11 +92,13 @@ func (d *decoder) stages(env item) []item {
 // stage reads one table of [env] over what it takes from the top level.
 func (d *decoder) stage(it item, m Manifest) Manifest {
 	m.Stage, m.Vars, m.KVNamespaces = it.Key, nil, nil
+	m.Triggers.KV = nil // they are about what is bound
 	m.Services, m.RateLimits, m.VersionMetadata, m.Queues = nil, nil, VersionMetadata{}, QueuesTable{}
 	base := m.Name
 	m.Name = ""
 	d.Table(it, d.stageFields(&m), d.stageForeign()...)
 	d.OneOf(it, "route", "routes")
+	d.checkTriggers(it, &m)
 	if _, own := it.Value.(map[string]any)["name"]; own || base == "" {
 		return m
 	}

@@ -105,6 +105,9 @@ func (s *snapshot) checkTitle(ns Namespace) error {
 }
 
 func (s *snapshot) checkUnbound(ns Namespace) error {
+	if err := s.checkUnwatched(ns); err != nil {
+		return err
+	}
 	for _, f := range s.functions {
 		for _, a := range f.serving.actives() {
 			for _, b := range a.Version.Settings.KVNamespaces {

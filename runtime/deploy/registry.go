@@ -95,7 +95,12 @@ type Registry struct {
 	deleted  chan struct{}      // capacity 1: some namespace is marked as deleted
 	crowded  chan struct{}      // capacity 1: something was loaded
 	rollouts chan struct{}      // capacity 1: there may be a new Rollout
-	freed    int64              // bytes since the last collection of garbage; keepRoom's
+
+	// logged are the rules by which the store logs changes; nil: it can't. Guarded by mu.
+	logged      []kv.ChangeRule
+	retriggered chan struct{} // capacity 1: there may be other KV triggers
+
+	freed int64 // bytes since the last collection of garbage; keepRoom's
 }
 
 // NewRegistry loads the records, removes what an interrupted change left
@@ -104,13 +109,16 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	if err := setDefaults(&cfg); err != nil {
 		return nil, err
 	}
-	r := &Registry{cfg: cfg, shares: newShares(cfg), files: newAssetStore(), limits: ratelimit.New(), uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1), rollouts: make(chan struct{}, 1)}
+	r := &Registry{cfg: cfg, shares: newShares(cfg), files: newAssetStore(), limits: ratelimit.New(), uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1), rollouts: make(chan struct{}, 1), retriggered: make(chan struct{}, 1)}
 	s, err := r.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load registry: %w", err)
 	}
 	if err := r.collect(ctx, s); err != nil {
 		return nil, fmt.Errorf("collect leftovers: %w", err)
+	}
+	if err := r.beginLog(ctx, s); err != nil {
+		return nil, fmt.Errorf("log changes: %w", err)
 	}
 	r.current.Store(s)
 	cfg.Runtime.Within(cfg.CodeMemory, r.wantRoom)

@@ -45,6 +45,7 @@ type Node struct {
 	lease    *trigger.Lease
 	cron     *trigger.Cron
 	later    *trigger.Invocations
+	changes  *trigger.KVTriggers
 	frontLn  *patientListener
 	tlsLn    *patientListener // nil without TLS
 	certs    *certs.Certs     // nil without TLS
@@ -113,6 +114,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	n.cron.Stop()
 	err := n.front.Shutdown(ctx)
 	n.cron.Shutdown(ctx)
+	n.changes.Shutdown(ctx)
 	n.later.Shutdown(ctx)
 	n.runner.Shutdown(ctx)
 	if n.admin != nil {
@@ -192,6 +194,9 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	if err := n.openInvocations(ctx, data.Store); err != nil {
+		return err
+	}
+	if err := n.openKVTriggers(ctx, data.Store); err != nil {
 		return err
 	}
 	if err := n.openCerts(); err != nil {
@@ -308,7 +313,7 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	}
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
-			Registry: n.registry, Cron: n.cron, Invoke: n.invokes(), Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
+			Registry: n.registry, Cron: n.cron, KVTriggers: n.changes, Invoke: n.invokes(), Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
 			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, Health: n.health, Nodes: n.members, URL: n.url, Metrics: n.openMetrics(),
 			Failures: control.FailureLimits{PerAddress: n.cfg.AuthFailures}}),
 		ReadHeaderTimeout: 10 * time.Second,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
@@ -60,6 +61,8 @@ type event struct {
 	answer    *answer
 	trigger   host.Trigger
 	scheduled *host.Scheduled // of a schedule
+	change    *host.KVChange  // of a KV trigger
+	hops      int             // of what it writes to KV, see kv.WithHops
 	limits    host.Limits
 	leave     func()                            // ends what let the event in
 	ended     func(*host.Call, telemetry.Ended) // told at the end; nil for nobody
@@ -83,10 +86,10 @@ func (r *Runner) use(active *deploy.Active) (*runtime.Snapshot, error) {
 // begin runs a guest on a goroutine of its own. It was let in, and the Snapshot is
 // in use; both end with it. ctx is watched until the answer is whole.
 func (r *Runner) begin(ctx context.Context, active *deploy.Active, snapshot *runtime.Snapshot, e *event) {
-	own, cancel := context.WithCancelCause(r.base)
+	own, cancel := context.WithCancelCause(kv.WithHops(r.base, max(e.hops, kv.Hops(ctx))))
 	c := &host.Call{
 		ID: newID(), Services: r.cfg.Services, Bindings: active.Bindings, Limits: e.limits,
-		Request: e.request, Caller: e.caller, Responder: e.answer, Trigger: e.trigger, Scheduled: e.scheduled,
+		Request: e.request, Caller: e.caller, Responder: e.answer, Trigger: e.trigger, Scheduled: e.scheduled, Change: e.change,
 	}
 	e.answer.call = c
 	e.answer.unwatch = context.AfterFunc(ctx, func() { cancel(host.ErrClientGone) })

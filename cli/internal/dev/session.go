@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -190,7 +191,28 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 		return err
 	}
 	up.Module, up.Handlers = module, p.Manifest.Handlers()
-	_, err = r.Deploy(ctx, deploy.Local, s.name, up)
+	if _, err = r.Deploy(ctx, deploy.Local, s.name, up); err != nil {
+		return err
+	}
+	return s.setKVTriggers(ctx, r, p.Manifest.Triggers.KV)
+}
+
+// setKVTriggers has the Function told of changes here. Namespaces that the manifest names
+// by id are those that stand for them.
+func (s *Session) setKVTriggers(ctx context.Context, r *deploy.Registry, list []deploy.NewKVTrigger) error {
+	here := slices.Clone(list)
+	for i := range here {
+		for _, id := range []*string{&here[i].NamespaceID, &here[i].OnFailure.Namespace} {
+			if *id == "" {
+				continue
+			}
+			var err error
+			if *id, err = s.namespace(ctx, r, deploy.KVNamespace{ID: *id}); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := r.SetKVTriggers(ctx, deploy.Local, s.name, here)
 	return err
 }
 
