@@ -29,9 +29,9 @@ func (f *session) apply(ctx context.Context, m jetstream.Msg, revision uint64, a
 	c := badgerkv.Change{Entry: r.entry, Deleted: r.deleted}
 	if err != nil {
 		f.cfg.Logger.Error("a message of the stream is damaged: reading its key is an error until it is written anew", "revision", revision, "err", err)
-		key, ok := keyOf(token)
-		if !ok {
-			return f.advance(ctx, revision, mark(at, ""))
+		key, err := f.keyOf(ctx, token)
+		if err != nil || key == "" {
+			return errors.Join(err, f.advance(ctx, revision, mark(at, "")))
 		}
 		c = badgerkv.Change{Entry: kv.Entry{Key: key}, Damaged: true}
 	}
@@ -42,6 +42,28 @@ func (f *session) apply(ctx context.Context, m jetstream.Msg, revision uint64, a
 	f.objects.replace(c.Entry.Key, r.object, f.owns(m))
 	f.progress.set(revision)
 	return nil
+}
+
+// keyOf is the key of a token; of one that does not say it, the one in the copy, if
+// there is any.
+func (f *session) keyOf(ctx context.Context, token string) (string, error) {
+	if key, ok := keyOf(token); ok {
+		return key, nil
+	}
+	for opts := (kv.ListOptions{}); ; {
+		page, err := f.copy.List(ctx, opts)
+		if err != nil && !errors.Is(err, kv.ErrCorrupt) {
+			return "", err
+		}
+		for _, e := range page.Entries {
+			if len(e.Key) > maxToken/3 && keyToken(e.Key) == token {
+				return e.Key, nil
+			}
+		}
+		if opts.Cursor = page.Cursor; opts.Cursor == "" {
+			return "", nil
+		}
+	}
 }
 
 func (f *session) advance(ctx context.Context, revision uint64, mark []byte) error {

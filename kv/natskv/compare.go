@@ -5,16 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/badgerkv"
 )
-
-// clockMargin is what the clocks of servers may differ by.
-const clockMargin = 10 * time.Minute
 
 // compare finds out whether the stream goes on where the copy is, as far as that
 // can be told without reading it.
@@ -34,7 +30,7 @@ func (f *session) compare(ctx context.Context) error {
 	}
 	at, key := readMark(f.copy.Position().Mark)
 	f.end, f.now = info.State.LastSeq, info.TimeStamp
-	f.audit = f.end > f.began && f.now.After(at.Add(f.cfg.MarkerTTL-clockMargin))
+	f.audit = f.end > f.began && f.now.After(at.Add(f.cfg.MarkerTTL-f.cfg.margin))
 	if err := f.compareKey(ctx, key); err != nil {
 		return err
 	}

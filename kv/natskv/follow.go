@@ -246,7 +246,11 @@ type leads struct {
 
 // ask asks the stream's leader for a key.
 func (st *streams) ask(ctx context.Context, key string) (leads, error) {
-	m, err := st.entries.GetLastMsgForSubject(ctx, st.entryPrefix+keyToken(key))
+	return st.askToken(ctx, keyToken(key))
+}
+
+func (st *streams) askToken(ctx context.Context, token string) (leads, error) {
+	m, err := st.entries.GetLastMsgForSubject(ctx, st.entryPrefix+token)
 	if isAbsent(err) {
 		return leads{}, nil
 	}

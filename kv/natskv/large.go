@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -232,18 +234,36 @@ func (o *objects) discard(name string) {
 	}
 }
 
-// run removes objects until ctx ends, and sweeps now and then.
+// run removes objects until ctx ends, and sweeps now and then: at another time than
+// other nodes.
 func (o *objects) run(ctx context.Context) {
+	next := time.After(rand.N(sweepEvery))
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case id := <-o.gone:
-			if st := o.store.streams.Load(); st != nil {
-				if err := st.remove(ctx, id); err != nil && ctx.Err() == nil {
-					o.store.cfg.Logger.Debug("remove object", "id", id, "err", err) // it is swept later
+			o.try(ctx, "remove object", func(st *streams) error { return st.remove(ctx, id) })
+		case <-next:
+			next = time.After(sweepEvery)
+			o.try(ctx, "sweep objects", func(st *streams) error {
+				removed, err := st.sweep(ctx, sweepGrace)
+				if removed > 0 {
+					o.store.cfg.Logger.Info("removed objects that writers left", "objects", removed)
 				}
-			}
+				return err
+			})
 		}
+	}
+}
+
+// try does something if the cluster is there. What fails is done by the next sweep.
+func (o *objects) try(ctx context.Context, step string, do func(*streams) error) {
+	st := o.store.streams.Load()
+	if st == nil {
+		return
+	}
+	if err := do(st); err != nil && ctx.Err() == nil {
+		o.store.cfg.Logger.Warn(step, "err", err)
 	}
 }

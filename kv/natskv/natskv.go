@@ -61,6 +61,8 @@ type Config struct {
 	Now func() time.Time
 	// Logger gets what the operator should know. Default: discard.
 	Logger *slog.Logger
+
+	margin time.Duration // what the clocks of servers may differ by
 }
 
 const (
@@ -81,6 +83,9 @@ func (cfg *Config) setDefaults() error {
 	}
 	if cfg.MarkerTTL == 0 {
 		cfg.MarkerTTL = 7 * 24 * time.Hour
+	}
+	if cfg.margin == 0 {
+		cfg.margin = 10 * time.Minute
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -1,0 +1,37 @@
+package natskv
+
+import (
+	"context"
+	"time"
+)
+
+// Forgetful is cfg for a Store that takes the marks of deletions for gone at once.
+func Forgetful(cfg Config) Config {
+	cfg.MarkerTTL = time.Hour
+	cfg.margin = time.Hour
+	return cfg
+}
+
+// SubjectOf is where the newest message of key is.
+func (s *Store) SubjectOf(key string) string { return s.prefix("e", s.id) + keyToken(key) }
+
+// Sweep removes objects that nothing refers to and that are older than grace.
+func (s *Store) Sweep(ctx context.Context, grace time.Duration) (int, error) {
+	return s.streams.Load().sweep(ctx, grace)
+}
+
+// Objects is how many there are.
+func (s *Store) Objects(ctx context.Context) (int, error) {
+	intents, err := s.streams.Load().intents(ctx)
+	return len(intents), err
+}
+
+// PutObject leaves an object that nothing refers to.
+func (s *Store) PutObject(ctx context.Context, key string, data []byte) error {
+	_, err := s.streams.Load().put(ctx, keyToken(key), data, chunkSize)
+	return err
+}
+
+func KeyToken(key string) string             { return keyToken(key) }
+func KeyOf(token string) (string, bool)      { return keyOf(token) }
+func Decode(token string, data []byte) error { _, err := decode(token, data); return err }
