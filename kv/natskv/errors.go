@@ -21,7 +21,12 @@ const (
 	codeNotClustered jetstream.ErrorCode = 10074 // replicas > 1 not supported in non-clustered mode
 	codeStoreFailed  jetstream.ErrorCode = 10077 // among others: maximum bytes exceeded
 	codeInUse        jetstream.ErrorCode = 10058
+	codeNotNow       jetstream.ErrorCode = 10008 // JetStream system temporarily unavailable
+	codeNotLeader    jetstream.ErrorCode = 10009
 	codeInProcess    jetstream.ErrorCode = 10158 // the same message is being stored
+	codeIncomplete   jetstream.ErrorCode = 10176 // some messages of a batch did not come
+	codeDuplicate    jetstream.ErrorCode = 10201 // a batch has the id of a message that is stored
+	codeTooMany      jetstream.ErrorCode = 10210 // batches are under way
 )
 
 // errDisconnected: there is no connection to a server.

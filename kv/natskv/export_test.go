@@ -3,6 +3,8 @@ package natskv
 import (
 	"context"
 	"time"
+
+	"github.com/mayfly-run/mayfly/kv"
 )
 
 // Forgetful is cfg for a Store that takes the marks of deletions for gone at once.
@@ -32,6 +34,18 @@ func (s *Store) PutObject(ctx context.Context, key string, data []byte) error {
 	return err
 }
 
-func KeyToken(key string) string             { return keyToken(key) }
-func KeyOf(token string) (string, bool)      { return keyOf(token) }
-func Decode(token string, data []byte) error { _, err := decode(token, data); return err }
+func KeyToken(key string) string        { return keyToken(key) }
+func KeyOf(token string) (string, bool) { return keyOf(token) }
+
+func Decode(token string, data []byte) error {
+	_, err := decode(token, data)
+	return err
+}
+
+// Encoded are messages of all kinds.
+func Encoded(key, value, metadata string) [][]byte {
+	whole := record{entry: kv.Entry{Key: key, Value: []byte(value), Metadata: []byte(metadata), Expires: time.UnixMilli(1)}}
+	object := whole
+	object.object = "0123456789abcdef.3"
+	return [][]byte{whole.encode(), object.encode(), record{entry: kv.Entry{Key: key}, deleted: true}.encode()}
+}

@@ -95,8 +95,8 @@ func (p *serverProcess) kill() {
 }
 
 // TestKill kills the server again and again while two nodes write. What was
-// acknowledged is there afterwards, what was not may be, and the sum that was counted
-// by comparing is exact.
+// acknowledged is there afterwards, what was not may be, the sum that was counted by
+// comparing is exact, and the log has as many changes of it.
 func TestKill(t *testing.T) {
 	kills := 3
 	if os.Getenv("MAYFLY_TORTURE") != "" {
@@ -106,6 +106,11 @@ func TestKill(t *testing.T) {
 	p := mustProcess(t, dir, "-1")
 	port := p.url[strings.LastIndex(p.url, ":")+1:]
 	nodes := []*natskv.Store{mustOpen(t, natskv.Config{URL: p.url}), mustOpen(t, natskv.Config{URL: p.url})}
+	for _, s := range nodes {
+		if err := kv.LogChanges(t.Context(), s, []kv.ChangeRule{{Prefix: "sum", Log: "log/"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	l := &ledger{last: map[string]int{}, unclear: map[string]int{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -205,7 +210,24 @@ func (l *ledger) check(t *testing.T, s kv.Store) {
 	}
 	e, err := s.Get(t.Context(), "sum")
 	sum, _ := strconv.ParseInt(string(e.Value), 10, 64)
+	if n := countKeys(t, s, "log/"); int64(n) != sum {
+		t.Errorf("%d changes were logged of %d", n, sum)
+	}
 	if least := l.added.Load(); err != nil || sum < least || sum > least+l.addedUnclear.Load() {
 		t.Errorf("got sum %d, %v; %d additions were acknowledged, and %d are unclear", sum, err, least, l.addedUnclear.Load())
+	}
+}
+
+func countKeys(t *testing.T, s kv.Store, prefix string) (n int) {
+	t.Helper()
+	for opts := (kv.ListOptions{Prefix: prefix}); ; {
+		page, err := s.List(t.Context(), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(page.Entries)
+		if opts.Cursor = page.Cursor; opts.Cursor == "" {
+			return n
+		}
 	}
 }

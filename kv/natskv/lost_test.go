@@ -180,7 +180,7 @@ func TestMarksExpire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]string{"k": "168h0m0s", "short": "1h"} {
+	for key, want := range map[string]string{"k": "24h0m0s", "short": "1h"} {
 		m, err := stream.GetLastMsgForSubject(t.Context(), s.SubjectOf(key))
 		if err != nil || !strings.HasPrefix(m.Header.Get(jetstream.MsgTTLHeader), want) {
 			t.Errorf("message of %s: got header %v, %v, want a TTL of %s", key, m.Header, err, want)

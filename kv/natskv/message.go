@@ -44,6 +44,11 @@ type record struct {
 	valueLen, valueSum uint32
 }
 
+// size is how long the message is with the value in it.
+func (r record) size() int {
+	return headSize + len(r.entry.Key) + len(r.entry.Metadata) + len(r.entry.Value)
+}
+
 func (r record) encode() []byte {
 	rest := r.entry.Value
 	b := make([]byte, headSize, headSize+len(r.entry.Key)+len(r.entry.Metadata)+len(rest))

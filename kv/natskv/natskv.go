@@ -55,7 +55,7 @@ type Config struct {
 	After uint64
 	// MarkerTTL is how long the stream tells nodes that were away what was deleted.
 	// One that was away for longer compares its copy with the stream. At least one
-	// hour. Default: 7 days.
+	// hour. Default: a day.
 	MarkerTTL time.Duration
 	// Now is the clock for expiry. Default: time.Now.
 	Now func() time.Time
@@ -82,7 +82,7 @@ func (cfg *Config) setDefaults() error {
 		cfg.Wait = 10 * time.Second
 	}
 	if cfg.MarkerTTL == 0 {
-		cfg.MarkerTTL = 7 * 24 * time.Hour
+		cfg.MarkerTTL = 24 * time.Hour
 	}
 	if cfg.margin == 0 {
 		cfg.margin = 10 * time.Minute

@@ -16,6 +16,13 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestChanges(t *testing.T) {
+	server, bucket := mustServer(t, t.TempDir(), -1), buckets()
+	kvtest.RunChanges(t, func(t *testing.T, now func() time.Time) kv.Store {
+		return mustOpen(t, natskv.Config{URL: server.ClientURL(), Bucket: bucket(), Now: now})
+	})
+}
+
 func TestBlobs(t *testing.T) {
 	server, bucket := mustServer(t, t.TempDir(), -1), buckets()
 	kvtest.RunBlobs(t, func(t *testing.T) kv.Blobs {

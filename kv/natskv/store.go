@@ -19,6 +19,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/badgerkv"
 	"github.com/mayfly-run/mayfly/kv/fileblob"
+	"github.com/mayfly-run/mayfly/kv/internal/changelog"
 )
 
 // Store is a kv.Store, kv.Viewer, kv.Syncer and kv.StrongReader on a stream.
@@ -37,6 +38,7 @@ type Store struct {
 	state    state
 	kick     chan struct{} // begins another session
 	objects  objects
+	rules    atomic.Pointer[changelog.Rules]
 
 	seed  maphash.Seed
 	locks [stripes]chan struct{} // each held by the write that has put something in

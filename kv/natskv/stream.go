@@ -128,6 +128,7 @@ func (s *Store) streamConfig(name, kind, id string) jetstream.StreamConfig {
 	}
 	if kind == "e" {
 		cfg.AllowMsgTTL = true
+		cfg.AllowAtomicPublish = true
 		cfg.FirstSeq = s.cfg.After + 1
 	} else {
 		cfg.AllowDirect = true // chunks never change, so any server may answer

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"github.com/mayfly-run/mayfly/kv"
 )
@@ -89,7 +86,7 @@ const stripes = 256
 // lock keeps other writes of this Store to a key waiting until the copy has this one:
 // the stream keeps the last message only, and watchers would miss those before it.
 func (s *Store) lock(ctx context.Context, key string) (unlock func(), err error) {
-	lock := s.locks[maphash.String(s.seed, key)%stripes]
+	lock := s.locks[s.stripe(key)]
 	select {
 	case lock <- struct{}{}:
 		return func() { <-lock }, nil
@@ -129,10 +126,11 @@ type writing struct {
 	record record
 	cond   kv.Condition
 	lazy   bool // it is a deletion, and is not written if there is nothing
+	rules  []kv.ChangeRule
 
 	compares bool
 	expected uint64 // sequence of the last message of the key, if it compares
-	object   string
+	old      uint64 // revision of the live entry, if it compares
 }
 
 // compareAttempts is how often the last message of a key may change while a
@@ -140,6 +138,7 @@ type writing struct {
 const compareAttempts = 16
 
 func (w *writing) do(ctx context.Context) (uint64, error) {
+	w.rules = w.Store.rules.Load().Match(w.record.entry.Key)
 	if err := w.expect(ctx); err != nil {
 		return 0, err
 	}
@@ -149,15 +148,20 @@ func (w *writing) do(ctx context.Context) (uint64, error) {
 	}
 	defer release()
 	revision, err := w.send(ctx)
-	if definitely := errors.Is(err, kv.ErrConflict); definitely && w.object != "" {
-		w.objects.discard(w.object)
+	if errors.Is(err, kv.ErrConflict) {
+		w.objects.discard(w.record.object)
 	}
 	return revision, err
 }
 
 func (w *writing) send(ctx context.Context) (uint64, error) {
 	for attempt := 0; ; attempt++ {
-		revision, err := w.publish(ctx)
+		messages, err := w.messages(ctx)
+		if err != nil {
+			return 0, err
+		}
+		p := posting{Store: w.Store, streams: w.streams, messages: messages, key: w.record.entry.Key, compares: w.compares, expected: w.expected}
+		revision, err := p.do(ctx)
 		if !errors.Is(err, errWrongLast) {
 			return revision, err
 		}
@@ -174,45 +178,51 @@ func (w *writing) send(ctx context.Context) (uint64, error) {
 	}
 }
 
+// messages are that of the entry, after those of what is logged with it.
+func (w *writing) messages(ctx context.Context) (list []*nats.Msg, err error) {
+	if len(w.rules) > 0 && (w.old > 0 || !w.record.deleted) {
+		if list, err = w.logged(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return append(list, w.message(w.streams, w.record)), nil
+}
+
 // expect finds out what the last message of the key has to be. The copy is asked
 // first; it may be behind, which the server finds out.
 func (w *writing) expect(ctx context.Context) error {
 	revision, compares := w.cond.Revision()
 	e, err := w.copy.Get(ctx, w.record.entry.Key)
 	absent := errors.Is(err, kv.ErrNotFound)
-	if !compares {
-		if absent && w.lazy {
-			return w.expectSomething(ctx)
-		}
-		return nil
+	if w.lazy && (absent && !compares || compares && revision == 0) {
+		return w.expectSomething(ctx)
 	}
-	if w.lazy && revision == 0 {
-		if err := w.expectLeads(ctx); err != nil {
-			return err
-		}
-		return errNothing
-	}
-	w.compares = true
+	w.compares = compares || len(w.rules) > 0
 	switch {
+	case !w.compares:
+		return nil
+	case errors.Is(err, kv.ErrCorrupt) && !compares: // nobody knows the old revision
+		return w.expectLeads(ctx)
 	case err != nil && !absent:
 		return err
-	case e.Revision == revision && revision > 0:
-		w.expected = revision
+	case !absent && w.cond.Holds(e.Revision):
+		w.expected, w.old = e.Revision, e.Revision
 		return nil
-	case absent && revision == 0:
+	case absent && w.cond.Holds(0):
 		w.expected, err = w.copy.Stored(ctx, w.record.entry.Key) // of what has expired
 		return err
 	}
 	return w.expectLeads(ctx)
 }
 
-// expectSomething is for deletions of what the copy does not have: nor may the stream.
+// expectSomething is for deletions of what the copy does not have, or that want there
+// to be nothing.
 func (w *writing) expectSomething(ctx context.Context) error {
-	l, err := w.ask(ctx, w.record.entry.Key)
-	if err != nil {
+	w.compares = len(w.rules) > 0
+	if err := w.expectLeads(ctx); err != nil {
 		return err
 	}
-	if l.damage == nil && l.live(w.cfg.Now()) == 0 {
+	if w.old == 0 {
 		return errNothing
 	}
 	return nil
@@ -224,98 +234,29 @@ func (w *writing) expectLeads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	old := l.live(w.cfg.Now())
 	if l.damage != nil {
-		return l.damage
+		if _, compares := w.cond.Revision(); compares {
+			return l.damage
+		}
+		old = l.sequence
 	}
-	if !w.cond.Holds(l.live(w.cfg.Now())) {
+	if !w.cond.Holds(old) {
 		return kv.ErrConflict
 	}
-	w.expected = l.sequence
+	w.expected, w.old = l.sequence, old
 	return nil
 }
 
 // upload stores a value that is too long for a message.
 func (w *writing) upload(ctx context.Context) (release func(), err error) {
 	value, most := w.record.entry.Value, int(w.conn.MaxPayload())-room
-	if len(w.record.entry.Key)+len(w.record.entry.Metadata)+len(value)+headSize <= min(inlineMax, most) {
+	if w.record.size() <= min(inlineMax, most) {
 		return func() {}, nil
 	}
-	w.object, err = w.put(ctx, keyToken(w.record.entry.Key), value, min(chunkSize, most))
+	w.record.object, err = w.put(ctx, keyToken(w.record.entry.Key), value, min(chunkSize, most))
 	if err != nil {
 		return nil, fmt.Errorf("store value: %w", err)
 	}
-	w.record.object = w.object
-	return w.objects.hold(w.object, value), nil
-}
-
-// attemptTimeout is how long one attempt to publish waits to be acknowledged.
-const attemptTimeout = 3 * time.Second
-
-// publish sends the record until it is known what became of it. The server knows it
-// again by its id, for two minutes.
-func (w *writing) publish(ctx context.Context) (uint64, error) {
-	id := w.name + "." + nuid.Next()
-	m := &nats.Msg{Subject: w.entryPrefix + keyToken(w.record.entry.Key), Data: w.record.encode()}
-	for unclear := false; ; {
-		revision, err := w.attempt(ctx, m, id)
-		code := codeOf(err)
-		switch {
-		case err == nil:
-			return revision, nil
-		case code == jetstream.JSErrCodeStreamWrongLastSequence || code == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
-			if unclear {
-				return w.found(ctx, id)
-			}
-			return 0, errWrongLast
-		case code != 0 && code != codeInProcess:
-			return 0, err // refused
-		}
-		unclear = unclear || !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, nats.ErrReconnectBufExceeded)
-		if !unclear && !w.conn.IsConnected() {
-			return 0, err
-		}
-		select {
-		case <-ctx.Done():
-			return 0, err
-		case <-time.After(retryEvery):
-		}
-	}
-}
-
-func (w *writing) attempt(ctx context.Context, m *nats.Msg, id string) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
-	defer cancel()
-	options := []jetstream.PublishOpt{jetstream.WithMsgID(id), jetstream.WithExpectStream(w.entriesName())}
-	if ttl := w.ttl(); ttl > 0 {
-		options = append(options, jetstream.WithMsgTTL(ttl))
-	}
-	if w.compares {
-		options = append(options, jetstream.WithExpectLastSequencePerSubject(w.expected))
-	}
-	m.Header = nil // options add to it
-	ack, err := w.streams.js.PublishMsg(ctx, m, options...)
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
-}
-
-// found finds out whether a write happened after which another condition holds.
-func (w *writing) found(ctx context.Context, id string) (uint64, error) {
-	l, err := w.ask(ctx, w.record.entry.Key)
-	if err == nil && l.id != id {
-		err = fmt.Errorf("it is not known whether it was written: %w", kv.ErrUnavailable)
-	}
-	return l.sequence, err
-}
-
-// ttl is after which time a server may drop the message; 0 is never.
-func (w *writing) ttl() time.Duration {
-	switch e := w.record.entry; {
-	case w.record.deleted:
-		return w.cfg.MarkerTTL
-	case !e.Expires.IsZero():
-		return (e.Expires.Sub(w.cfg.Now()) + expirySlack).Truncate(time.Second)
-	}
-	return 0
+	return w.objects.hold(w.record.object, value), nil
 }
