@@ -84,7 +84,7 @@ good until it is revoked.`,
 	f.StringVar(&t.name, "name", "", "what the token is for, as NAME says it too")
 	f.StringSliceVar(&t.scopes, "scope", nil, "read, deploy, kv or admin; may be repeated")
 	f.StringVar(&t.expires, "expires", "", "when it ends: 12h, 30d, a date such as 2027-12-31 or a time such as 2027-12-31T12:00:00Z")
-	c.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{"read", "deploy", "kv", "admin"}, cobra.ShellCompDirectiveNoFileComp))
+	c.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{"read", "deploy", "kv", "admin", "queues"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

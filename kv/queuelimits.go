@@ -11,7 +11,7 @@ import (
 const (
 	MaxMessage       = 128_000 // bytes of a body
 	MaxBatch         = 100     // messages in one Send or one Receive
-	MaxBatchBytes    = 256_000 // bytes of the bodies in one Send
+	MaxBatchBytes    = 256_000 // bytes of the bodies in one Send or one Receive
 	MaxDelay         = 12 * time.Hour
 	DefaultRetention = 4 * 24 * time.Hour
 	MinRetention     = time.Minute

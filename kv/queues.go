@@ -17,7 +17,8 @@ type Queues interface {
 	// *LimitError for what CheckMessages refuses and where a queue or an account has
 	// no more room, or ErrNoSpace.
 	Send(ctx context.Context, q Queue, messages []Message, opts SendOptions) (ids []string, err error)
-	// Receive leases messages that are due. None is no error.
+	// Receive leases messages that are due, whose bodies have MaxBatchBytes together at
+	// most. None is no error.
 	Receive(ctx context.Context, q Queue, opts ReceiveOptions) ([]Delivery, error)
 	// Settle ends leases. Those that are over already are returned as stale, in the
 	// order given: nothing was done for them, and their messages may have been
@@ -75,8 +76,8 @@ type ReceiveOptions struct {
 	Lease time.Duration // how long they are leased: a second to MaxDelay
 	// Wait is how long to wait for the first message; 0 waits for none.
 	Wait time.Duration
-	// Linger is how much longer to wait, once there is a message, for as many as Max;
-	// 0 takes what is there.
+	// Linger is how much longer to wait, once there is a message, for as many as there
+	// may be; 0 takes what is there.
 	Linger time.Duration
 }
 

@@ -52,6 +52,14 @@ func testLinger(t *testing.T, f *fixture) {
 		t.Errorf("waited %v, though the batch was full", waited)
 	}
 	<-sent
+	large := text(string(make([]byte, kv.MaxMessage)))
+	f.mustSend(t, another, large, large)
+	f.mustSend(t, another, large, large)
+	for range 2 { // no batch is longer than one that is sent
+		if list, err = f.Receive(t.Context(), another, kv.ReceiveOptions{Max: 5, Lease: long, Linger: patience}); err != nil || len(list) != 2 {
+			t.Errorf("got %d of the longest messages, %v; want two", len(list), err)
+		}
+	}
 	f.mustSend(t, queue, text("b"))
 	if list, err = f.Receive(t.Context(), queue, kv.ReceiveOptions{Max: 5, Lease: long, Linger: time.Second}); err != nil || len(list) != 1 {
 		t.Errorf("got %d messages, %v; want what there is", len(list), err)

@@ -76,7 +76,7 @@ func (q *queue) take(ctx context.Context, opts kv.ReceiveOptions, began time.Tim
 		return nil, look{}, err
 	}
 	room := min(opts.Max, maxLeased-q.leased)
-	due := q.due(now, room)
+	due, full := q.due(now, room)
 	if due > 0 && first.IsZero() {
 		*first = now
 	}
@@ -85,7 +85,7 @@ func (q *queue) take(ctx context.Context, opts kv.ReceiveOptions, began time.Tim
 		until = first.Add(opts.Linger)
 	}
 	switch {
-	case due > 0 && (due == room || !now.Before(until)):
+	case due > 0 && (full || !now.Before(until)):
 		return q.pop(due), look{}, nil
 	case !now.Before(until):
 		return nil, look{}, nil
@@ -97,17 +97,20 @@ func (q *queue) take(ctx context.Context, opts kv.ReceiveOptions, began time.Tim
 	return nil, again, nil
 }
 
-// due counts the messages that are due, at most so many. It needs q.mu.
-func (q *queue) due(now time.Time, most int) (n int) {
+// due counts the messages that are due, and says whether they are as many as there may
+// be. It needs q.mu.
+func (q *queue) due(now time.Time, most int) (n int, full bool) {
+	bytes := int64(0)
 	for _, it := range q.window {
-		if n >= most {
-			break
+		if n >= most || bytes >= kv.MaxBatchBytes {
+			return n, true
 		}
 		if !dueOf(it.key).After(now) {
 			n++
+			bytes += it.size
 		}
 	}
-	return n
+	return n, n >= most || bytes >= kv.MaxBatchBytes
 }
 
 // next is when the next message becomes due, of those in the window. It needs q.mu.
@@ -121,15 +124,19 @@ func (q *queue) next(now time.Time) time.Time {
 	return first
 }
 
-// pop takes the first n messages of the window. It needs q.mu.
+// pop takes the first n messages of the window, or as many as one Receive may have. It
+// needs q.mu.
 func (q *queue) pop(n int) *lease {
-	l := &lease{id: newLease(), open: n}
-	for range n {
+	l := &lease{id: newLease()}
+	for bytes := int64(0); l.open < n; l.open++ {
+		if bytes += q.window[0].size; bytes > kv.MaxBatchBytes {
+			break
+		}
 		it := heap.Pop(&q.window).(*item)
 		q.busy[it.key] = true
 		l.items = append(l.items, it)
 	}
-	q.leased += n
+	q.leased += l.open
 	return l
 }
 

@@ -34,6 +34,8 @@ type Config struct {
 	KVTriggers KVTriggers
 	// Invoke gives Functions payloads; nil: nothing does.
 	Invoke *Invokes
+	// Pull gives messages of queues to programs that ask for them; nil: nothing does.
+	Pull Pulls
 	// Ledger knows what was used; nil if that is not kept.
 	Ledger *telemetry.Ledger
 	// Audit records what is changed, and what is refused. While it can't be written,

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/js"
@@ -21,11 +22,13 @@ import (
 	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/memkv"
+	"github.com/mayfly-run/mayfly/kv/storequeue"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/audit"
 	"github.com/mayfly-run/mayfly/runtime/control"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
+	"github.com/mayfly-run/mayfly/runtime/trigger"
 )
 
 // epoch is what the API's clock shows.
@@ -79,10 +82,17 @@ func newFixture(t testing.TB, o options) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	messages := memkv.New(memkv.Config{}) // whose clock goes on
+	t.Cleanup(func() { messages.Close() })
+	queues, err := storequeue.Open(t.Context(), storequeue.Config{Store: messages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { queues.Close() })
 	blobs := memkv.NewBlobs()
 	registry, err := deploy.NewRegistry(t.Context(), deploy.Config{
-		Secrets: keyring,
-		Store:   o.store, Blobs: blobs, AssetLimits: o.assets, Runtime: rt, Services: hosttest.Services(t), Domain: "localhost", Logger: logger, Now: o.now})
+		Secrets: keyring, Queues: queues,
+		Store: o.store, Blobs: blobs, AssetLimits: o.assets, Runtime: rt, Services: hosttest.Services(t), Domain: "localhost", Logger: logger, Now: o.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +108,15 @@ func newFixture(t testing.TB, o options) *fixture {
 		}
 		t.Cleanup(func() { log.Close() })
 	}
+	consumers := trigger.NewConsumers(trigger.ConsumersConfig{Registry: registry, Queues: queues, Logger: logger,
+		Run: func(context.Context, string, string, *host.QueueBatch) (trigger.Ran, error) {
+			return trigger.Ran{}, host.Errorf(host.CodeUnsupported, "nothing runs here")
+		}})
+	t.Cleanup(func() {
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		consumers.Shutdown(over)
+	})
 	observer := telemetry.NewObserver(telemetry.ObserverConfig{})
 	ledger, err := telemetry.NewLedger(t.Context(), telemetry.LedgerConfig{Observer: observer, Store: o.store, Node: "n1", Now: func() time.Time { return epoch }})
 	if err != nil {
@@ -107,7 +126,7 @@ func newFixture(t testing.TB, o options) *fixture {
 	server := httptest.NewServer(control.New(control.Config{
 		Registry: registry, Observer: observer, Ledger: ledger, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime, UploadWait: o.uploadWait,
 		URL: func(host string) string { return "http://" + host + ":8787" },
-		Now: o.now, Failures: o.failures, Invoke: o.invoke, KVTriggers: o.changes,
+		Now: o.now, Failures: o.failures, Invoke: o.invoke, Pull: consumers, KVTriggers: o.changes,
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { observer.Close() })

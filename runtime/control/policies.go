@@ -34,6 +34,7 @@ func permissionGroups() []permissionGroup {
 		group("read", "Workers Scripts Read"),
 		group("deploy", "Workers Scripts Write"),
 		group("kv", "Workers KV Storage Write"),
+		group("queues", "Queues Write"),
 		group("admin", "Account API Tokens Write"),
 	}
 }

@@ -27,6 +27,7 @@ const (
 	areaAccounts area = iota
 	areaScripts
 	areaKV
+	areaQueues
 )
 
 // access is what a token needs for a route: one of the scopes. The route's
@@ -39,6 +40,7 @@ const (
 	accessRead          = access(deploy.ScopeRead)
 	accessDeploy        = access(deploy.ScopeDeploy)
 	accessKV            = access(deploy.ScopeKV)
+	accessQueues        = access(deploy.ScopeQueues)
 	accessOwner         = access(deploy.ScopeAdmin)
 	accessNode   access = 1 << 7 // no scope is enough
 )
@@ -47,6 +49,8 @@ const (
 	script     = "accounts/{account}/workers/scripts/{script}"
 	spaces     = "accounts/{account}/storage/kv/namespaces"
 	space      = spaces + "/{namespace}"
+	allQueues  = "accounts/{account}/queues"
+	oneQueue   = allQueues + "/{queue}"
 	oneAcct    = "accounts/{account}"
 	allTokens  = "accounts/{account}/tokens"
 	allDomains = "accounts/{account}/workers/domains"
@@ -160,6 +164,25 @@ func (a *api) table() []route {
 		{"DELETE", space + "/bulk", areaKV, deleteBulk, accessKV},
 		{"POST", space + "/bulk/delete", areaKV, deleteBulk, accessKV},
 		{"POST", space + "/bulk/get", areaKV, getBulk, accessKV},
+
+		{"GET", allQueues, areaQueues, listQueues, accessRead | accessQueues},
+		{"POST", allQueues, areaQueues, createQueue, accessDeploy | accessQueues},
+		{"GET", oneQueue, areaQueues, getQueue, accessRead | accessQueues},
+		{"PUT", oneQueue, areaQueues, changeQueue, accessQueues},
+		{"PATCH", oneQueue, areaQueues, changeQueue, accessQueues},
+		{"DELETE", oneQueue, areaQueues, deleteQueue, accessQueues},
+		{"GET", oneQueue + "/metrics", areaQueues, getQueueMetrics, accessRead | accessQueues},
+		{"GET", oneQueue + "/purge", areaQueues, getPurge, accessQueues},
+		{"POST", oneQueue + "/purge", areaQueues, purgeQueue, accessQueues},
+		{"GET", oneQueue + "/consumers", areaQueues, listConsumers, accessRead | accessQueues},
+		{"POST", oneQueue + "/consumers", areaQueues, createConsumer, accessDeploy | accessQueues},
+		{"GET", oneQueue + "/consumers/{consumer}", areaQueues, getConsumer, accessRead | accessQueues},
+		{"PUT", oneQueue + "/consumers/{consumer}", areaQueues, changeConsumer, accessDeploy | accessQueues},
+		{"DELETE", oneQueue + "/consumers/{consumer}", areaQueues, deleteConsumer, accessDeploy | accessQueues},
+		{"POST", oneQueue + "/messages", areaQueues, pushMessage, accessQueues},
+		{"POST", oneQueue + "/messages/batch", areaQueues, pushMessages, accessQueues},
+		{"POST", oneQueue + "/messages/pull", areaQueues, pullMessages, accessQueues},
+		{"POST", oneQueue + "/messages/ack", areaQueues, ackMessages, accessQueues},
 	}
 }
 

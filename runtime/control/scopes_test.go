@@ -32,6 +32,12 @@ func wants(method, path string) string {
 		return "read kv" // their names
 	case strings.HasPrefix(area, "/storage/kv/"):
 		return "kv"
+	case area == "/queues" && !reads, strings.HasPrefix(area, "/queues/{queue}/consumers") && !reads:
+		return "deploy queues" // a deploy makes those that it needs
+	case strings.HasPrefix(area, "/queues") && (!reads || strings.HasSuffix(path, "/purge")):
+		return "queues"
+	case strings.HasPrefix(area, "/queues"):
+		return "read queues"
 	case reads, strings.Contains(path, "/tails"): // which are looked at
 		return "read"
 	}
@@ -42,7 +48,7 @@ func wants(method, path string) string {
 func includes(scope string) string {
 	switch scope {
 	case "admin":
-		return "admin deploy read kv"
+		return "admin deploy read kv queues"
 	case "deploy":
 		return "deploy read"
 	}
@@ -67,7 +73,7 @@ func allowed(scope, want string) bool {
 // TestScopes tries all routes with each scope, in the token's account and in
 // others, whether what is asked for is there or not.
 func TestScopes(t *testing.T) {
-	for _, scope := range []string{"read", "deploy", "kv", "admin", "read kv", "deploy kv"} {
+	for _, scope := range []string{"read", "deploy", "kv", "queues", "admin", "read kv", "deploy kv"} {
 		t.Run(scope, func(t *testing.T) {
 			f := newFixture(t, options{})
 			f.account(t, "acme")

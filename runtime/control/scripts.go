@@ -83,6 +83,9 @@ func deleteScript(r *request) error {
 		return err
 	}
 	r.api.cfg.Observer.Forget(r.account(), name)
+	if err := r.api.registry.ForgetConsumer(r.Context(), r.account(), name); err != nil {
+		return err
+	}
 	if r.api.cfg.Cron != nil {
 		if err := r.api.cfg.Cron.Forget(r.Context(), r.account(), name); err != nil {
 			return err

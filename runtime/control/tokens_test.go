@@ -118,7 +118,7 @@ func TestPolicies(t *testing.T) {
 	f.account(t, "acme")
 	var groups []struct{ ID, Name string }
 	f.ok(t, call{method: "GET", path: acmeTokens + "/permission_groups"}, &groups)
-	if len(groups) != 4 || groups[2].Name != "Workers KV Storage Write" {
+	if len(groups) != 5 || groups[2].Name != "Workers KV Storage Write" {
 		t.Errorf("got %+v", groups)
 	}
 	policy := func(effect, resources, groups string) string {
@@ -137,10 +137,10 @@ func TestPolicies(t *testing.T) {
 		{"deny", acmeTokens, policy("deny", here, `{"id":"kv"}`), `the effect of a policy is "deny"; only "allow" is offered`},
 		{"other account", acmeTokens, policy("allow", `"com.cloudflare.api.account.local":"*"`, `{"id":"kv"}`), wanted},
 		{"zone", acmeTokens, policy("allow", here+`,"com.cloudflare.api.account.zone.*":"*"`, `{"id":"kv"}`), wanted},
-		{"unknown group", acmeTokens, policy("allow", here, `{"id":"c8fed203ed3043cba015a93ad1616f1f"}`), `there is no scope "c8fed203ed3043cba015a93ad1616f1f"; there are read, deploy, kv, admin`},
-		{"no group", acmeTokens, policy("allow", here, ``), "no scope is given; there are read, deploy, kv, admin"},
-		{"unknown scope", acmeTokens, `{"scopes":["write"]}`, `there is no scope "write"; there are read, deploy, kv, admin`},
-		{"no scope", acmeTokens, `{"scopes":[]}`, "no scope is given; there are read, deploy, kv, admin"},
+		{"unknown group", acmeTokens, policy("allow", here, `{"id":"c8fed203ed3043cba015a93ad1616f1f"}`), `there is no scope "c8fed203ed3043cba015a93ad1616f1f"; there are read, deploy, kv, admin, queues`},
+		{"no group", acmeTokens, policy("allow", here, ``), "no scope is given; there are read, deploy, kv, admin, queues"},
+		{"unknown scope", acmeTokens, `{"scopes":["write"]}`, `there is no scope "write"; there are read, deploy, kv, admin, queues`},
+		{"no scope", acmeTokens, `{"scopes":[]}`, "no scope is given; there are read, deploy, kv, admin, queues"},
 		{"both", acmeTokens, `{"scopes":["kv"],"policies":[]}`, "scopes and policies exclude each other"},
 		{"past", acmeTokens, `{"expires_on":"2020-01-01T00:00:00Z"}`, "a token cannot expire in the past, at 2020-01-01T00:00:00Z"},
 		{"no time", acmeTokens, `{"expires_on":"soon"}`, `the body is not the JSON expected here: "soon" is not a time such as "2027-01-31T12:00:00Z"`},

@@ -41,8 +41,8 @@ type ConsumerSettings struct {
 	BatchTimeout *int64 `json:"max_batch_timeout,omitempty"`     // seconds to wait for a full batch, 0 to 60; default 5
 	Retries      *int64 `json:"max_retries,omitempty"`           // 0 to 100; default 3
 	Concurrency  *int64 `json:"max_concurrency,omitempty"`       // batches at the same time, 1 to 250; default 250
-	RetryDelay   *int64 `json:"retry_delay,omitempty"`           // seconds before a retry, 0 to 43,200; default: grows from 0
-	VisibilityMS *int64 `json:"visibility_timeout_ms,omitempty"` // lease of pulled messages, 1 to 43,200,000; default 30,000
+	RetryDelay   *int64 `json:"retry_delay,omitempty"`           // seconds before a retry, 0 to 43,200; default: none at first, then growing
+	VisibilityMS *int64 `json:"visibility_timeout_ms,omitempty"` // lease of pulled messages, 1,000 to 43,200,000; default 30,000
 }
 
 // Bounds of ConsumerSettings: Cloudflare's
@@ -118,7 +118,7 @@ func (d *decoder) consumer(entry item) (c ManifestConsumer, at int, ok bool) {
 		"max_retries":           d.optional(&c.Retries, 0, mostRetries),
 		"max_concurrency":       d.optional(&c.Concurrency, 1, mostConcurrency),
 		"retry_delay":           d.optional(&c.RetryDelay, 0, mostDelay),
-		"visibility_timeout_ms": d.optional(&c.VisibilityMS, 1, mostVisibility),
+		"visibility_timeout_ms": d.optional(&c.VisibilityMS, 1000, mostVisibility),
 	}
 	if !d.Table(entry, known) {
 		return c, at, false

@@ -203,6 +203,18 @@ func (r *Registry) QueueNamed(account, name string) (Queue, error) {
 	return r.current.Load().queueNamed(account, name)
 }
 
+// PurgeQueue removes the messages of a queue.
+func (r *Registry) PurgeQueue(ctx context.Context, account, id string) (Queue, error) {
+	q, err := r.Queue(account, id)
+	switch {
+	case err != nil:
+		return q, err
+	case r.cfg.Queues == nil:
+		return q, errNoQueues
+	}
+	return q, r.cfg.Queues.Purge(ctx, q.Key())
+}
+
 // emptyQueues removes the messages of deleted queues, then their records.
 func (r *Registry) emptyQueues(ctx context.Context) {
 	for _, q := range r.current.Load().queues {

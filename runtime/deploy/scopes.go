@@ -15,13 +15,14 @@ const (
 	ScopeDeploy                    // that, and change them
 	ScopeKV                        // see and change KV namespaces and their entries
 	ScopeAdmin                     // all of that, and see and change the account's tokens
+	ScopeQueues                    // see and change queues, send to them and pull from them
 )
 
 // DefaultScopes are those of a token for which nothing was said.
-const DefaultScopes = ScopeRead | ScopeDeploy | ScopeKV
+const DefaultScopes = ScopeRead | ScopeDeploy | ScopeKV | ScopeQueues
 
 // scopeNames are in the order of the bits.
-func scopeNames() []string { return []string{"read", "deploy", "kv", "admin"} }
+func scopeNames() []string { return []string{"read", "deploy", "kv", "admin", "queues"} }
 
 // ParseScopes makes Scopes of their names. The error is a *host.Error; no names
 // are an error too.
@@ -54,7 +55,7 @@ func (s Scopes) Names() []string {
 func (s Scopes) all() Scopes {
 	switch {
 	case s&ScopeAdmin != 0:
-		return s | ScopeRead | ScopeDeploy | ScopeKV
+		return s | ScopeRead | ScopeDeploy | ScopeKV | ScopeQueues
 	case s&ScopeDeploy != 0:
 		return s | ScopeRead
 	}

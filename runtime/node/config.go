@@ -66,6 +66,10 @@ type Config struct {
 	// deploy.DefaultSchedules.
 	AccountSchedules int
 
+	// QueueBytes and AccountQueueBytes are what may wait in one queue and in all those of
+	// an account; see storequeue.Config.
+	QueueBytes, AccountQueueBytes int64
+
 	// AuthFailures are how many requests without a good token the control API
 	// answers as such in a minute, for each address; default 30.
 	AuthFailures int

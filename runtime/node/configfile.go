@@ -101,6 +101,8 @@ func (c *configFile) nodeLimits() fields {
 	known["max"] = c.limitsMax
 	known["account_concurrency"] = numberTo(c, &c.cfg.AccountConcurrency, 1, 1, 100_000)
 	known["account_schedules"] = numberTo(c, &c.cfg.AccountSchedules, 1, 1, 100_000)
+	known["account_queues_mb"] = numberTo(c, &c.cfg.AccountQueueBytes, 1<<20, 1, 1<<20)
+	known["queue_mb"] = numberTo(c, &c.cfg.QueueBytes, 1<<20, 1, 1<<20)
 	known["account_memory_mb"] = numberTo(c, &c.cfg.AccountMemory, 1<<20, 16, 1<<20)
 	return known
 }

@@ -44,7 +44,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	limits.Held = 0 // has no key
 	want := node.Config{
 		Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8788", Domain: "localhost", Isolation: node.IsolationShared,
-		MaxModule: runtime.DefaultMaxModule, CodeMemory: deploy.DefaultCodeMemory, KeepVersions: 100, AuthFailures: 30, ClockStep: host.DefaultClockStep, AccountConcurrency: 1000, AccountSchedules: 250, MaxHeader: 32 << 10, Drain: 30 * time.Second,
+		MaxModule: runtime.DefaultMaxModule, CodeMemory: deploy.DefaultCodeMemory, KeepVersions: 100, AuthFailures: 30, ClockStep: host.DefaultClockStep, AccountConcurrency: 1000, AccountSchedules: 250, QueueBytes: 1 << 30, AccountQueueBytes: 4 << 30, MaxHeader: 32 << 10, Drain: 30 * time.Second,
 		Limits: limits, MaxLimits: node.DefaultMaxLimits(), UsageKeep: 90 * 24 * time.Hour, Errors: 100, AuditMaxSize: 64 << 20, Traces: telemetry.TracesConfig{Sampling: 1},
 		AssetLimits: deploy.AssetLimits{Files: 20_000, FileSize: 25 << 20, Pending: 4 << 30}, AssetMemory: 64 << 20,
 	}
@@ -73,7 +73,7 @@ func TestWholeExample(t *testing.T) {
 	limits.Held = 0
 	want := node.Config{
 		Data: "/var/lib/mayfly", Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8788", Domain: "localhost", Isolation: node.IsolationShared,
-		MaxModule: 64 << 20, CodeMemory: 1 << 30, KeepVersions: 100, AuthFailures: 30, ClockStep: 100 * time.Microsecond, Memory: 8 << 30, Reserve: 1 << 30, AccountMemory: 4 << 30, AccountConcurrency: 1000, AccountSchedules: 250, MaxHeader: 32 << 10, MaxConns: 10_000, Drain: 30 * time.Second,
+		MaxModule: 64 << 20, CodeMemory: 1 << 30, KeepVersions: 100, AuthFailures: 30, ClockStep: 100 * time.Microsecond, Memory: 8 << 30, Reserve: 1 << 30, AccountMemory: 4 << 30, AccountConcurrency: 1000, AccountSchedules: 250, QueueBytes: 1 << 30, AccountQueueBytes: 4 << 30, MaxHeader: 32 << 10, MaxConns: 10_000, Drain: 30 * time.Second,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 		ProxyProtocol:  true,
 		AccessLogFile:  "/var/log/mayfly/access.log",

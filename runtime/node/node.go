@@ -38,30 +38,31 @@ import (
 
 // Node is one running server.
 type Node struct {
-	cfg      Config
-	registry *deploy.Registry
-	front    *trigger.HTTP
-	runner   *trigger.Runner
-	lease    *trigger.Lease
-	cron     *trigger.Cron
-	later    *trigger.Invocations
-	changes  *trigger.KVTriggers
-	frontLn  *patientListener
-	tlsLn    *patientListener // nil without TLS
-	certs    *certs.Certs     // nil without TLS
-	admin    *http.Server     // nil without an admin listener
-	adminLn  net.Listener
-	serving  errgroup.Group
-	draining atomic.Bool
-	metrics  telemetry.Metrics
-	observer *telemetry.Observer
-	ledger   *telemetry.Ledger
-	guard    *space.Guard
-	id       string
-	members  *cluster.Members
-	intake   intake
-	shared   *natskv.Store  // nil: the node has a store of its own
-	closers  []func() error // in the order of opening
+	cfg       Config
+	registry  *deploy.Registry
+	front     *trigger.HTTP
+	runner    *trigger.Runner
+	lease     *trigger.Lease
+	cron      *trigger.Cron
+	later     *trigger.Invocations
+	changes   *trigger.KVTriggers
+	consumers *trigger.Consumers
+	frontLn   *patientListener
+	tlsLn     *patientListener // nil without TLS
+	certs     *certs.Certs     // nil without TLS
+	admin     *http.Server     // nil without an admin listener
+	adminLn   net.Listener
+	serving   errgroup.Group
+	draining  atomic.Bool
+	metrics   telemetry.Metrics
+	observer  *telemetry.Observer
+	ledger    *telemetry.Ledger
+	guard     *space.Guard
+	id        string
+	members   *cluster.Members
+	intake    intake
+	shared    *natskv.Store  // nil: the node has a store of its own
+	closers   []func() error // in the order of opening
 }
 
 // Start opens everything and begins to serve. The data directory and both
@@ -112,9 +113,15 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	defer cancel()
 	n.draining.Store(true)
 	n.cron.Stop()
+	if n.consumers != nil {
+		n.consumers.Stop()
+	}
 	err := n.front.Shutdown(ctx)
 	n.cron.Shutdown(ctx)
 	n.changes.Shutdown(ctx)
+	if n.consumers != nil {
+		n.consumers.Shutdown(ctx)
+	}
 	n.later.Shutdown(ctx)
 	n.runner.Shutdown(ctx)
 	if n.admin != nil {
@@ -172,6 +179,10 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openObserver(ctx, data.Store, id); err != nil {
 		return err
 	}
+	queues, err := n.openQueues(ctx, data.Store)
+	if err != nil {
+		return err
+	}
 	n.runner = trigger.NewRunner(trigger.RunnerConfig{Services: services, Logger: n.cfg.Logger, Metrics: &n.metrics, Observer: n.observer})
 	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
 		Store: data.Store, Blobs: data.Blobs, Room: data.Guard.Check, Runtime: engine, Services: services, Domain: n.cfg.Domain,
@@ -179,6 +190,7 @@ func (n *Node) open(ctx context.Context) error {
 		Assets: assets.NewServer(data.Blobs, n.cfg.AssetMemory), AssetLimits: n.cfg.AssetLimits,
 		Memory: n.cfg.Memory, AccountMemory: n.cfg.AccountMemory, AccountConcurrency: n.cfg.AccountConcurrency,
 		Schedules: n.cfg.AccountSchedules,
+		Queues:    queues,
 		Secrets:   keyring, Call: n.runner.Call, Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("load what is deployed: %w", err)
@@ -199,6 +211,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openKVTriggers(ctx, data.Store); err != nil {
 		return err
 	}
+	n.openConsumers(queues)
 	if err := n.openCerts(); err != nil {
 		return err
 	}
@@ -311,9 +324,13 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	if err := n.ensureAdminToken(ctx, log); err != nil {
 		return err
 	}
+	var pull control.Pulls
+	if n.consumers != nil {
+		pull = n.consumers
+	}
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
-			Registry: n.registry, Cron: n.cron, KVTriggers: n.changes, Invoke: n.invokes(), Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
+			Registry: n.registry, Cron: n.cron, Pull: pull, KVTriggers: n.changes, Invoke: n.invokes(), Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
 			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, Health: n.health, Nodes: n.members, URL: n.url, Metrics: n.openMetrics(),
 			Failures: control.FailureLimits{PerAddress: n.cfg.AuthFailures}}),
 		ReadHeaderTimeout: 10 * time.Second,

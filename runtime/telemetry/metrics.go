@@ -23,6 +23,7 @@ type Metrics struct {
 	kv          atomic.Int64
 	logDropped  atomic.Int64
 	hostRefused atomic.Int64
+	queues      [queueEvents]atomic.Int64
 	assets      atomic.Int64
 	assetBytes  atomic.Int64
 	wall        histogram
@@ -70,6 +71,27 @@ func add(to *atomic.Int64, n int64) {
 // Refuse counts a request that no Function answered.
 func (m *Metrics) Refuse(why Refusal) { m.refused[why].Add(1) }
 
+// QueueEvent is what became of messages of queues.
+type QueueEvent uint8
+
+const (
+	QueueDelivered QueueEvent = iota // to Functions
+	QueueAcked                       // for good
+	QueueRetried                     // they are delivered again
+	QueueDead                        // to a dead letter queue
+	QueueDropped                     // there was none
+	QueueGivenBack                   // nobody looked at them
+	queueEvents
+)
+
+var queueEventNames = [queueEvents]string{"delivered", "acked", "retried", "dead_lettered", "dropped", "given_back"}
+
+// Queue counts messages of queues.
+func (m *Metrics) Queue(e QueueEvent, n int) { add(&m.queues[e], int64(n)) }
+
+// Queued returns what Queue has counted.
+func (m *Metrics) Queued(e QueueEvent) int64 { return m.queues[e].Load() }
+
 // Asset counts a request that static files answered, with bytes of a body.
 func (m *Metrics) Asset(bytes int64) {
 	m.assets.Add(1)
@@ -108,6 +130,7 @@ var (
 	descBytes       = desc("body_bytes_total", "Bytes of bodies that guests read or wrote.", "direction")
 	descHost        = desc("host_operations_total", "Operations that guests asked the host for.", "operation")
 	descHostRefused = desc("host_operations_refused_total", "Operations refused because of a limit.")
+	descQueues      = desc("queue_messages_total", "Messages that Functions consumed from queues, by what became of them.", "event")
 	descAssets      = desc("asset_requests_total", "Requests that static files answered, without a Function.")
 	descAssetBytes  = desc("asset_bytes_total", "Bytes of bodies of these answers.")
 	descLogDropped  = desc("guest_log_dropped_total", "Log entries dropped because of the limit.")
@@ -126,6 +149,9 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	}
 	for r := range m.refused {
 		count(descRefused, float64(m.refused[r].Load()), refusalNames[r])
+	}
+	for e := range m.queues {
+		count(descQueues, float64(m.queues[e].Load()), queueEventNames[e])
 	}
 	count(descUnits, float64(m.units.Load()))
 	count(descCPU, float64(m.cpu.Load())/1e9)

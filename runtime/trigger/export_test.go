@@ -26,3 +26,6 @@ func Guarded(sent []byte, step int, now time.Time) bool {
 	}
 	return true
 }
+
+// Readers is how many readers a queue has.
+func (c *Consumers) Readers(id string) int64 { return c.queues[id].readers.Load() }

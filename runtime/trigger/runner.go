@@ -63,6 +63,7 @@ type event struct {
 	scheduled *host.Scheduled // of a schedule
 	change    *host.KVChange  // of a KV trigger
 	hops      int             // of what it writes to KV, see kv.WithHops
+	queue     *host.QueueBatch
 	limits    host.Limits
 	leave     func()                            // ends what let the event in
 	ended     func(*host.Call, telemetry.Ended) // told at the end; nil for nobody
@@ -89,7 +90,7 @@ func (r *Runner) begin(ctx context.Context, active *deploy.Active, snapshot *run
 	own, cancel := context.WithCancelCause(kv.WithHops(r.base, max(e.hops, kv.Hops(ctx))))
 	c := &host.Call{
 		ID: newID(), Services: r.cfg.Services, Bindings: active.Bindings, Limits: e.limits,
-		Request: e.request, Caller: e.caller, Responder: e.answer, Trigger: e.trigger, Scheduled: e.scheduled, Change: e.change,
+		Request: e.request, Caller: e.caller, Responder: e.answer, Trigger: e.trigger, Scheduled: e.scheduled, Change: e.change, Queue: e.queue,
 	}
 	e.answer.call = c
 	e.answer.unwatch = context.AfterFunc(ctx, func() { cancel(host.ErrClientGone) })

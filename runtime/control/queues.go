@@ -1,0 +1,189 @@
+package control
+
+import (
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+)
+
+// queueJSON is a queue as Cloudflare shows it:
+// https://developers.cloudflare.com/api/resources/queues/
+type queueJSON struct {
+	ID             string            `json:"queue_id"`
+	Name           string            `json:"queue_name"`
+	CreatedOn      time.Time         `json:"created_on"`
+	ModifiedOn     time.Time         `json:"modified_on"`
+	Producers      []producerJSON    `json:"producers"`
+	ProducersCount int               `json:"producers_total_count"`
+	Consumers      []consumerJSON    `json:"consumers"`
+	ConsumersCount int               `json:"consumers_total_count"`
+	Settings       queueSettingsJSON `json:"settings"`
+}
+
+type producerJSON struct {
+	Type        string `json:"type"`
+	Script      string `json:"script"`
+	Service     string `json:"service"` // wrangler's word for it
+	Environment string `json:"environment"`
+}
+
+type queueSettingsJSON struct {
+	DeliveryDelay   int64 `json:"delivery_delay"`
+	DeliveryPaused  bool  `json:"delivery_paused"`
+	RetentionPeriod int64 `json:"message_retention_period"`
+}
+
+func (r *request) queueOf(q deploy.Queue) queueJSON {
+	out := queueJSON{ID: q.ID, Name: q.Name, CreatedOn: q.Created, ModifiedOn: q.Modified, Producers: []producerJSON{}, Consumers: consumersOf(q),
+		Settings: queueSettingsJSON{q.Settings.DeliveryDelay, q.Settings.Paused, int64(q.Retention() / time.Second)}}
+	for _, name := range r.api.registry.Producers(q) {
+		out.Producers = append(out.Producers, producerJSON{"worker", name, name, "production"})
+	}
+	out.ProducersCount, out.ConsumersCount = len(out.Producers), len(out.Consumers)
+	return out
+}
+
+// queue is the one in the path.
+func (r *request) queue() (deploy.Queue, error) {
+	return r.api.registry.Queue(r.account(), r.params["queue"])
+}
+
+// listQueues also finds a queue by its name, which is how wrangler does.
+func listQueues(r *request) error {
+	all, err := r.api.registry.Queues(r.account())
+	if err != nil {
+		return err
+	}
+	name, list := r.URL.Query().Get("name"), []queueJSON{}
+	for _, q := range all {
+		if name == "" || q.Name == name {
+			list = append(list, r.queueOf(q))
+		}
+	}
+	part, info, err := paginate(r, list)
+	if err != nil {
+		return err
+	}
+	return r.page(part, info)
+}
+
+// queueChange is the body of what makes or changes a queue. What is null stays.
+type queueChange struct {
+	Name     *string `json:"queue_name"`
+	Settings struct {
+		DeliveryDelay   *int64 `json:"delivery_delay"`
+		DeliveryPaused  *bool  `json:"delivery_paused"`
+		RetentionPeriod *int64 `json:"message_retention_period"`
+	} `json:"settings"`
+}
+
+func (in *queueChange) apply(to *deploy.QueueSettings) {
+	if n := in.Settings.DeliveryDelay; n != nil {
+		to.DeliveryDelay = *n
+	}
+	if paused := in.Settings.DeliveryPaused; paused != nil {
+		to.Paused = *paused
+	}
+	if n := in.Settings.RetentionPeriod; n != nil {
+		to.RetentionPeriod = *n
+	}
+}
+
+func createQueue(r *request) error {
+	var in queueChange
+	if err := r.readJSON(maxJSON, &in); err != nil {
+		return err
+	}
+	if in.Name == nil {
+		return badRequest("queue_name is missing")
+	}
+	var settings deploy.QueueSettings
+	in.apply(&settings)
+	q, err := r.api.registry.CreateQueue(r.Context(), r.account(), *in.Name, settings)
+	if err != nil {
+		return err
+	}
+	r.note("queue", q.ID)
+	return r.ok(r.queueOf(q))
+}
+
+func getQueue(r *request) error {
+	q, err := r.queue()
+	if err != nil {
+		return err
+	}
+	return r.ok(r.queueOf(q))
+}
+
+// changeQueue answers PUT and PATCH, which clients use for the same.
+func changeQueue(r *request) error {
+	var in queueChange
+	if err := r.readJSON(maxJSON, &in); err != nil {
+		return err
+	}
+	q, err := r.queue()
+	if err != nil {
+		return err
+	}
+	if in.Name != nil && *in.Name != q.Name {
+		return host.Errorf(host.CodeUnsupported, "queue %q keeps its name, by which Functions are bound to it; make another queue", q.Name)
+	}
+	if q, err = r.api.registry.SetQueue(r.Context(), r.account(), q.ID, in.apply); err != nil {
+		return err
+	}
+	return r.ok(r.queueOf(q))
+}
+
+func deleteQueue(r *request) error {
+	if err := r.api.registry.DeleteQueue(r.Context(), r.account(), r.params["queue"]); err != nil {
+		return err
+	}
+	return r.ok(nil)
+}
+
+func getQueueMetrics(r *request) error {
+	q, err := r.queue()
+	if err != nil {
+		return err
+	}
+	backlog, err := r.api.registry.Backlog(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Count  int64 `json:"backlog_count"`
+		Bytes  int64 `json:"backlog_bytes"`
+		Oldest int64 `json:"oldest_message_timestamp_ms"` // 0 if there is none
+	}{backlog.Messages, backlog.Bytes, 0}
+	if !backlog.Oldest.IsZero() {
+		out.Oldest = backlog.Oldest.UnixMilli()
+	}
+	return r.ok(out)
+}
+
+// purgeQueue answers when the messages are gone.
+func purgeQueue(r *request) error {
+	var in struct {
+		Permanently bool `json:"delete_messages_permanently"`
+	}
+	if err := r.readJSON(maxJSON, &in); err != nil {
+		return err
+	}
+	if !in.Permanently {
+		return badRequest("a purge removes all messages for good: say so with delete_messages_permanently")
+	}
+	q, err := r.api.registry.PurgeQueue(r.Context(), r.account(), r.params["queue"])
+	if err != nil {
+		return err
+	}
+	return r.ok(r.queueOf(q))
+}
+
+// getPurge: a purge is over when it was answered.
+func getPurge(r *request) error {
+	if _, err := r.queue(); err != nil {
+		return err
+	}
+	return r.ok(map[string]any{"completed": true, "started_on": ""})
+}

@@ -1,0 +1,50 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/storequeue"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/trigger"
+)
+
+// messageRecords is where the messages of queues are in the store of a node.
+const messageRecords = "queues/" // see package storequeue
+
+// openQueues opens the messages of all queues; nil where nodes share a store, which
+// package storequeue can't.
+func (n *Node) openQueues(ctx context.Context, store kv.Store) (kv.Queues, error) {
+	if n.shared != nil {
+		return nil, nil
+	}
+	queues, err := storequeue.Open(ctx, storequeue.Config{
+		Store: store, Prefix: messageRecords, QueueBytes: n.cfg.QueueBytes, AccountBytes: n.cfg.AccountQueueBytes, Logger: n.cfg.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("open queues: %w", err)
+	}
+	n.closers = append(n.closers, queues.Close)
+	return queues, nil
+}
+
+// openConsumers begins to give messages to Functions.
+func (n *Node) openConsumers(queues kv.Queues) {
+	if queues == nil {
+		return
+	}
+	n.consumers = trigger.NewConsumers(trigger.ConsumersConfig{
+		Registry: n.registry, Queues: queues, Run: n.runBatch, Places: n.intake.places(), Metrics: &n.metrics, Logger: n.cfg.Logger})
+	n.closers = append(n.closers, func() error { // also where the start failed later
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		n.consumers.Shutdown(over)
+		return nil
+	})
+}
+
+func (n *Node) runBatch(ctx context.Context, account, function string, b *host.QueueBatch) (trigger.Ran, error) {
+	find := func() (*deploy.Active, error) { return n.registry.Pick(account, function) }
+	return n.runner.Batch(ctx, find, n.registry.Host(account, function), b)
+}
