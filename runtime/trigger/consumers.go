@@ -201,6 +201,9 @@ func (c *Consumers) turn(u *consumed) (int, error) {
 	q := u.now.Load()
 	settings := q.Consumer.Settings
 	over := u.over
+	if err := c.cfg.Places.resumed(over); err != nil { // the node is drained
+		return 0, nil
+	}
 	if c.cfg.Slots != nil && settings.Concurrency != nil {
 		held, release, ok := c.cfg.Slots.Take(u.over, q.Key(), settings.MaxConcurrency())
 		if !ok {

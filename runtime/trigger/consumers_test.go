@@ -395,6 +395,24 @@ func TestConsumersShutdown(t *testing.T) {
 	})
 }
 
+// A node that is drained takes no messages from others.
+func TestConsumersDrained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMill(t, deploy.ConsumerSettings{BatchTimeout: number(0)}, "")
+		places := trigger.NewPlaces(0)
+		places.Pause(true)
+		c := trigger.NewConsumers(trigger.ConsumersConfig{Registry: m, Queues: m.queues, Run: m.run, Places: places})
+		defer m.end(c)
+		m.send("a")
+		time.Sleep(time.Hour)
+		if s, err := m.queues.Stats(t.Context(), kv.Queue{Account: "local", ID: "q"}); err != nil || s.Leased != 0 {
+			t.Errorf("there is %+v, %v; want that nothing is on lease", s, err)
+		}
+		places.Pause(false)
+		m.wantBatches("worker a.1")
+	})
+}
+
 // shared are slots of a cluster in which another node holds all but some.
 type shared struct{ free chan struct{} }
 
