@@ -26,7 +26,10 @@ func TestKilledDuringSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		began, next := acknowledged, make(chan int, 1)
+		began, next := acknowledged+1, make(chan int, 1)
+		if err := c.PutSecret(t.Context(), "tells", "KEY", strconv.Itoa(began)); err != nil {
+			t.Fatal(err)
+		}
 		go func() { // until the node is gone
 			n := began
 			for c.PutSecret(t.Context(), "tells", "KEY", strconv.Itoa(n+1)) == nil {

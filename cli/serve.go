@@ -55,7 +55,7 @@ func (s *serveCommand) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	cfg.Compile, cfg.Worker = s.stdio.Self, s.stdio.Worker
+	cfg.Compile, cfg.Worker, cfg.AheadOfJavaScript = s.stdio.Self, s.stdio.Worker, true
 	n, err := node.Start(c.Context(), cfg)
 	if err != nil {
 		return err

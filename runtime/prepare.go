@@ -46,6 +46,9 @@ func (m *Module) Prepare(ctx context.Context, setup Setup) (*Snapshot, error) {
 const (
 	instanceOverhead = 24 << 10
 	elementOverhead  = 56
+	// interpreterOverhead is the native stack of the interpreter, which is 128 KiB after
+	// its first request, and as much again that the garbage collector lets lie.
+	interpreterOverhead = 256 << 10
 )
 
 // firstState is the module as its author wrote it, or the started engine for a Program.
@@ -78,6 +81,7 @@ func (m *Module) state() snapshotState {
 	}
 	if m.program != nil {
 		state.Engine = m.runtime.interpreter.identity()
+		state.Overhead += interpreterOverhead
 	}
 	return state
 }

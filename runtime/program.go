@@ -51,6 +51,24 @@ func (r *Runtime) makeInterpreter(i *interpreter) error {
 	return nil
 }
 
+// CompileJavaScript compiles the module that runs JavaScript, so that it is on disk when
+// the first Worker is deployed: a second or two of another process. A Worker that is
+// loaded meanwhile waits for the same. Without Config.Code it does nothing.
+func (r *Runtime) CompileJavaScript(ctx context.Context) error {
+	if r.offered[js.Name] == nil || r.cfg.Code == nil {
+		return nil
+	}
+	i, err := r.javaScript()
+	if err != nil {
+		return err
+	}
+	c, err := r.acquireCode(ctx, i.code)
+	if err != nil {
+		return err
+	}
+	return r.dropCode(c)
+}
+
 // loadProgram is Load for a JavaScript Worker: its code is the interpreter's, and
 // what is its own comes into the image when the Program is initialised.
 func (r *Runtime) loadProgram(ctx context.Context, data []byte) (*Module, error) {

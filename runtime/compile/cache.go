@@ -112,7 +112,7 @@ type Cache struct {
 
 	mu     sync.Mutex // guards closed, and live.Add against live.Wait
 	closed bool
-	live   sync.WaitGroup // flights
+	live   sync.WaitGroup // flights, and what loads
 }
 
 // Open prepares the directory and removes what processes that ended have left

@@ -43,6 +43,10 @@ type Compiled struct {
 // been made with RuntimeConfig. It never compiles in this process. Its errors are
 // those of Ensure. Don't call engine.CompileModule beside it.
 func (c *Cache) Load(ctx context.Context, engine wazero.Runtime, code []byte) (Compiled, error) {
+	if err := c.begin(); err != nil {
+		return Compiled{}, err
+	}
+	defer c.live.Done()
 	k := c.key(sha256.Sum256(code))
 	p := c.store.pin(k)
 	defer c.store.unpin(k)

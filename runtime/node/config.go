@@ -106,6 +106,10 @@ type Config struct {
 	// calls compile.Child; nil compiles in the node and keeps no code.
 	Compile func(ctx context.Context) *exec.Cmd
 
+	// AheadOfJavaScript compiles the engine of JavaScript once the node serves, and not
+	// when the first Worker is deployed. It stays on disk. Only with Compile.
+	AheadOfJavaScript bool
+
 	// Isolation is where guests run; default IsolationShared. Others need Compile and
 	// Worker.
 	Isolation Isolation

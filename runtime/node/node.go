@@ -61,7 +61,8 @@ type Node struct {
 	id        string
 	members   *cluster.Members
 	intake    intake
-	shared    *natskv.Store  // nil: the node has a store of its own
+	shared    *natskv.Store // nil: the node has a store of its own
+	ahead     ahead
 	closers   []func() error // in the order of opening
 }
 
@@ -80,6 +81,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if n.admin != nil {
 		n.serving.Go(func() error { return n.admin.Serve(n.adminLn) })
 	}
+	n.ahead.begin(n.cfg.Logger)
 	return n, nil
 }
 
@@ -240,6 +242,10 @@ func (n *Node) openEngine(ctx context.Context, programs runtime.Programs) (*runt
 		return nil, err
 	}
 	n.closers = append(n.closers, func() error { return engine.Close(context.Background()) })
+	if code != nil && n.cfg.AheadOfJavaScript {
+		n.ahead = ahead{engine: engine, code: code}
+		n.closers = append(n.closers, n.ahead.close)
+	}
 	return engine, nil
 }
 
