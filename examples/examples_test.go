@@ -82,6 +82,7 @@ func testExamples(t *testing.T, isolation string) {
 		n.ask(t, n.url("gateway"), exchange{"GET", "/", "", 200, []string{"Hello, bob\n"}}, "Authorization", "Bearer bob-token")
 	})
 	askWorkers(t, n)
+	t.Run("an index follows its pages", func(t *testing.T) { followPages(t, n) })
 	t.Run("counter under concurrent requests", func(t *testing.T) { countTogether(t, n) })
 }
 

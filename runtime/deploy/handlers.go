@@ -65,10 +65,11 @@ func (m *Manifest) Handlers() (list []string) {
 	if len(m.Triggers.KV) > 0 {
 		list = append(list, "kv")
 	}
-	for _, c := range m.Queues.Consumers {
-		if c.Type != ConsumerPull {
-			return append(list, "queue")
-		}
+	if len(m.Triggers.KV) > 0 {
+		list = append(list, "kv")
+	}
+	if slices.ContainsFunc(m.Queues.Consumers, func(c ManifestConsumer) bool { return c.Type != ConsumerPull }) {
+		list = append(list, "queue")
 	}
 	return list
 }

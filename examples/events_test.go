@@ -1,0 +1,31 @@
+package examples_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// await asks until an answer contains a text.
+func (n *node) await(t *testing.T, url, path, want string) {
+	t.Helper()
+	got := ""
+	for start := time.Now(); !strings.Contains(got, want); time.Sleep(50 * time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			t.Fatalf("GET %s answers %s, want %s", path, got, want)
+		}
+		got = n.ask(t, url, exchange{"GET", path, "", 200, nil})
+	}
+}
+
+// followPages changes pages, and waits until the index has heard of it.
+func followPages(t *testing.T, n *node) {
+	url := n.url("worker-index")
+	n.ask(t, url, exchange{"PUT", "/tea", "All about tea\nIt is hot.", 204, nil})
+	n.ask(t, url, exchange{"PUT", "/milk", "Milk", 204, nil})
+	n.ask(t, url, exchange{"GET", "/tea", "", 200, []string{"It is hot."}})
+	n.await(t, url, "/", `{"milk":"Milk","tea":"All about tea"}`)
+	n.ask(t, url, exchange{"PUT", "/milk", "Oat milk", 204, nil})
+	n.ask(t, url, exchange{"DELETE", "/tea", "", 204, nil})
+	n.await(t, url, "/", `{"milk":"Oat milk"}`)
+}
