@@ -27,7 +27,7 @@ func TestSDK(t *testing.T) {
 	binary := mustBuild(t)
 	for name, test := range map[string]func(*testing.T, node){
 		"Namespaces": testNamespaces, "Values": testValues, "Bulk": testBulk,
-		"Scripts": testScripts, "Secrets": testSecrets, "Tokens": testTokens,
+		"Scripts": testScripts, "Secrets": testSecrets, "Tokens": testTokens, "Queues": testQueues, "Messages": testMessages,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, mustServe(t, binary)) })
 	}

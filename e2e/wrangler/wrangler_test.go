@@ -236,35 +236,38 @@ func (o *output) String() string {
 }
 
 // node is a node that runs until the test ends.
-type node struct{ web, api, token string }
+type node struct {
+	web, api, token string
+	log             *output
+}
 
 func startNode(t *testing.T) *node {
 	t.Helper()
 	data := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
-	var log output
+	log := new(output)
 	ended := make(chan int, 1)
 	go func() {
 		ended <- cli.Run(ctx, []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"},
-			cli.Stdio{In: strings.NewReader(""), Out: in, Err: &log})
+			cli.Stdio{In: strings.NewReader(""), Out: in, Err: log})
 		in.Close()
 	}()
 	t.Cleanup(func() {
 		cancel()
 		if code := <-ended; code != 0 {
-			t.Errorf("the node ended with %d: %s", code, &log)
+			t.Errorf("the node ended with %d: %s", code, log)
 		}
 	})
 	var web, admin string
 	if _, err := fmt.Fscanf(out, "ready http=%s admin=%s\n", &web, &admin); err != nil {
-		t.Fatalf("start node: %v: %s", err, &log)
+		t.Fatalf("start node: %v: %s", err, log)
 	}
 	token, err := os.ReadFile(filepath.Join(data, "admin.token"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &node{web, "http://" + admin + "/client/v4", strings.TrimSpace(string(token))}
+	return &node{web, "http://" + admin + "/client/v4", strings.TrimSpace(string(token)), log}
 }
 
 // mustDeploy uploads a module that answers, and returns the id of its Version.
