@@ -58,7 +58,7 @@ func newRoot(stdio Stdio) *cobra.Command {
 		&cobra.Group{ID: "use", Title: "Use a node:"})
 	add(root, "develop", newNew(stdio), newBuild(stdio), newTypes(stdio), newDev(stdio), newBench(stdio))
 	add(root, "run", newServe(stdio), newNodes(stdio), newAudit(stdio), newBackup(stdio), newRestore(stdio), newDoctor(stdio))
-	add(root, "use", newDeploy(stdio), newVersions(stdio), newDeployments(stdio), newRollback(stdio), newDiff(stdio), newList(stdio), newDelete(stdio), newKV(stdio), newSecret(stdio), newTail(stdio), newErrors(stdio), newUsage(stdio), newRoute(stdio), newDomain(stdio), newTriggers(stdio), newInvoke(stdio), newAccount(stdio), newToken(stdio), newWhoami(stdio), newOpen(stdio))
+	add(root, "use", newDeploy(stdio), newVersions(stdio), newDeployments(stdio), newRollback(stdio), newDiff(stdio), newList(stdio), newDelete(stdio), newKV(stdio), newQueues(stdio), newSecret(stdio), newTail(stdio), newErrors(stdio), newUsage(stdio), newRoute(stdio), newDomain(stdio), newTriggers(stdio), newInvoke(stdio), newAccount(stdio), newToken(stdio), newWhoami(stdio), newOpen(stdio))
 	root.AddCommand(newVersion(stdio), exitCodesTopic())
 	return group(root)
 }

@@ -79,6 +79,9 @@ func (d *deployCommand) run(c *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := consumedQueues(c.Context(), client, m); err != nil { // rather than when the Function serves
+		return err
+	}
 	if err := d.provision(c.Context(), client, m); err != nil {
 		return err
 	}
@@ -98,6 +101,9 @@ func (d *deployCommand) run(c *cobra.Command, path string) error {
 		if _, err := client.SetKVTriggers(c.Context(), m.Name, list); err != nil {
 			return fmt.Errorf("the Function is deployed, but its KV triggers are as they were: %w", err)
 		}
+	}
+	if err := setConsumers(c.Context(), client, m); err != nil {
+		return fmt.Errorf("the Function is deployed, but does not consume all of its queues: %w", err)
 	}
 	if v := m.Invoke; v != nil {
 		config := api.InvokeConfig{Retries: v.Retries}

@@ -19,6 +19,7 @@ type plan struct {
 	Routes   []string      `json:"routes"`
 	Crons    []string      `json:"crons"`
 	KV       []string      `json:"kv_triggers"` // binding or id, and prefix
+	Queues   []string      `json:"queues"`      // that it consumes
 	Bindings []api.Binding `json:"bindings"`    // name and type
 }
 
@@ -41,6 +42,10 @@ func (d *deployCommand) dryRun(c *cobra.Command, path string) error {
 	for _, t := range m.Triggers.KV {
 		p.KV = append(p.KV, strings.TrimSpace(firstOf(t.Binding, t.NamespaceID)+" "+t.Prefix))
 	}
+	p.Queues = []string{}
+	for _, q := range m.Queues.Consumers {
+		p.Queues = append(p.Queues, q.Queue)
+	}
 	for _, b := range metadataOf(m).Bindings {
 		p.Bindings = append(p.Bindings, api.Binding{Type: b.Type, Name: b.Name})
 	}
@@ -54,7 +59,7 @@ func (p plan) print(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "would deploy %s: %s, %d KiB\n", p.Name, p.Module, (p.Bytes+1023)>>10); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}
-	rows := make([]string, 0, len(p.Routes)+len(p.Crons)+len(p.KV)+len(p.Bindings))
+	rows := make([]string, 0, len(p.Routes)+len(p.Crons)+len(p.KV)+len(p.Queues)+len(p.Bindings))
 	for _, r := range p.Routes {
 		rows = append(rows, "route\t"+r)
 	}
@@ -63,6 +68,9 @@ func (p plan) print(w io.Writer) error {
 	}
 	for _, text := range p.KV {
 		rows = append(rows, "kv trigger\t"+text)
+	}
+	for _, text := range p.Queues {
+		rows = append(rows, "consumer\t"+text)
 	}
 	for _, b := range p.Bindings {
 		rows = append(rows, b.Type+"\t"+b.Name)

@@ -96,6 +96,11 @@ func (t *triggersCommand) deploy(c *cobra.Command) error {
 			return err
 		}
 	}
+	consumer := *p.Manifest
+	consumer.Name = name
+	if err := setConsumers(c.Context(), client, &consumer); err != nil {
+		return err
+	}
 	if list := p.Manifest.Triggers.KV; list != nil {
 		if _, err := client.SetKVTriggers(c.Context(), name, list); err != nil {
 			return err

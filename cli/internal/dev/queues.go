@@ -28,3 +28,30 @@ func (s *Session) queues(ctx context.Context, r *deploy.Registry, table deploy.Q
 	}
 	return table.Producers, nil
 }
+
+// setConsumers lets the Function consume its queues, whoever did before: here, that was
+// an earlier state of the projects.
+func (s *Session) setConsumers(ctx context.Context, r *deploy.Registry, list []deploy.ManifestConsumer) error {
+	if err := r.ForgetConsumer(ctx, deploy.Local, s.name); err != nil { // of queues that it had before
+		return err
+	}
+	for _, c := range list {
+		q, err := r.QueueNamed(deploy.Local, c.Queue)
+		if err != nil {
+			return err
+		}
+		want := deploy.QueueConsumer{Type: c.Type, Function: s.name, DeadLetterQueue: c.DeadLetterQueue, Settings: c.ConsumerSettings}
+		if want.Type == "" {
+			want.Type = deploy.ConsumerWorker
+		}
+		if old := q.Consumer; old != nil {
+			_, err = r.SetConsumer(ctx, deploy.Local, q.ID, old.ID, want)
+		} else {
+			_, err = r.AddConsumer(ctx, deploy.Local, q.ID, want)
+		}
+		if err != nil {
+			return fmt.Errorf("consume queue %s: %w", c.Queue, err)
+		}
+	}
+	return nil
+}

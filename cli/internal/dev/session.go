@@ -194,6 +194,9 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 	if _, err = r.Deploy(ctx, deploy.Local, s.name, up); err != nil {
 		return err
 	}
+	if err := s.setConsumers(ctx, r, p.Manifest.Queues.Consumers); err != nil {
+		return err
+	}
 	return s.setKVTriggers(ctx, r, p.Manifest.Triggers.KV)
 }
 
