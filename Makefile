@@ -65,6 +65,7 @@ fuzz:
 # tenant and by clients, kills, full disks. make test has a short form of it.
 torture:
 	MAYFLY_TORTURE=1 $(GO) test -count=1 -v -timeout 90m ./torture ./runtime/trigger
+	MAYFLY_TORTURE=1 $(GO) test -count=1 -v -timeout 30m -run TestKilledDuringKVTriggers ./cli
 
 bench:
 	sh bench/run.sh
