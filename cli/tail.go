@@ -155,7 +155,9 @@ type tailEvent struct {
 		Response struct {
 			Status int `json:"status"`
 		} `json:"response"`
-		Cron    string `json:"cron"`    // of a cron trigger
+		Cron    string `json:"cron"` // of a cron trigger
+		Key     string `json:"key"`  // of a KV trigger, as is Deleted
+		Deleted bool   `json:"deleted"`
 		Message string `json:"message"` // about the tail itself
 	} `json:"event"`
 	Logs []struct {
@@ -180,6 +182,10 @@ func (t *tailCommand) pretty(text json.RawMessage) error {
 	switch {
 	case e.Event.Cron != "":
 		fmt.Fprintf(&b, "%q - %s @ %s (cpu %.1f ms, wall %.1f ms, request %s)\n", printable(e.Event.Cron),
+			e.Outcome, time.UnixMilli(e.EventTimestamp).Format(time.DateTime), e.CPUTime, e.WallTime, e.RequestID)
+	case e.Event.Key != "":
+		what := map[bool]string{false: "put", true: "delete"}[e.Event.Deleted]
+		fmt.Fprintf(&b, "KV %s %q - %s @ %s (cpu %.1f ms, wall %.1f ms, request %s)\n", what, printable(e.Event.Key),
 			e.Outcome, time.UnixMilli(e.EventTimestamp).Format(time.DateTime), e.CPUTime, e.WallTime, e.RequestID)
 	case e.Event.Request == nil:
 		fmt.Fprintln(&b, printable(e.Event.Message))

@@ -37,7 +37,7 @@ prices, which a file of your own can replace.`,
 	u.node.register(f)
 	f.StringVar(&u.from, "from", "", "first day or hour, such as 2031-05-01 or 2031-05-01T07:00:00Z (default: the first of this month)")
 	f.StringVar(&u.to, "to", "", "last day, or the time up to which (default: now)")
-	f.StringVar(&u.group, "group", "", "what to tell apart: function, version, hour, day, or several with commas (default function)")
+	f.StringVar(&u.group, "group", "", "what to tell apart: function, version, trigger, hour, day, or several with commas (default function)")
 	f.StringVar(&u.prices, "prices", "", "file of prices (TOML) instead of those of Cloudflare, Lambda and Fastly")
 	f.BoolVar(&u.csv, "csv", false, "print CSV")
 	f.BoolVar(&u.json, "json", false, "print JSON")
@@ -102,9 +102,13 @@ func costsOf(providers []prices.Provider, r api.UsageReport) []costed {
 func (u *usageCommand) printTable(r api.UsageReport, costs []costed) error {
 	rows := append(r.Usage, r.Total)
 	rows[len(rows)-1].Function = "total"
-	err := table(u.stdio.Out, "FROM\tFUNCTION\tVERSION\tREQUESTS\tFAILED\tCPU\tWALL\tMEMORY\tIN\tOUT\tFETCHES\tKV", len(rows), func(i int) string {
+	by := func(string) string { return "" }
+	if strings.Contains(u.group, "trigger") {
+		by = func(text string) string { return cmp.Or(text, "-") + "\t" }
+	}
+	err := table(u.stdio.Out, "FROM\tFUNCTION\tVERSION\t"+by("TRIGGER")+"REQUESTS\tFAILED\tCPU\tWALL\tMEMORY\tIN\tOUT\tFETCHES\tKV", len(rows), func(i int) string {
 		x := rows[i]
-		return fmt.Sprintf("%s\t%s\t%.8s\t%d\t%d\t%s\t%s\t%.3g GiB s\t%s\t%s\t%d\t%d", date(x.From), cmp.Or(x.Function, "-"), cmp.Or(x.Version, "-"),
+		return fmt.Sprintf("%s\t%s\t%.8s\t%s%d\t%d\t%s\t%s\t%.3g GiB s\t%s\t%s\t%d\t%d", date(x.From), cmp.Or(x.Function, "-"), cmp.Or(x.Version, "-"), by(x.Trigger),
 			x.Requests, failedOf(x), seconds(x.CPU), seconds(x.Wall), x.Memory, size(x.BytesIn), size(x.BytesOut), x.Fetches, x.KV)
 	})
 	if err != nil {
@@ -143,7 +147,7 @@ func size(n int64) string {
 // printCSV writes a line for each row, without the total.
 func (u *usageCommand) printCSV(r api.UsageReport) error {
 	w := csv.NewWriter(u.stdio.Out)
-	w.Write(strings.Split("from,function,version,requests,ok,failed,canceled,cpu_units,cpu_ms,wall_ms,memory_gib_s,bytes_in,bytes_out,fetches,kv_operations", ","))
+	w.Write(strings.Split("from,function,version,requests,ok,failed,canceled,cpu_units,cpu_ms,wall_ms,memory_gib_s,bytes_in,bytes_out,fetches,kv_operations,trigger", ","))
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	fraction := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 	for _, x := range r.Usage {
@@ -152,7 +156,7 @@ func (u *usageCommand) printCSV(r api.UsageReport) error {
 			from = x.From.UTC().Format(time.RFC3339)
 		}
 		w.Write([]string{from, x.Function, x.Version, number(x.Requests), number(x.Outcomes["ok"]), number(failedOf(x)), number(x.Outcomes["canceled"]),
-			number(x.Units), fraction(x.CPU), fraction(x.Wall), fraction(x.Memory), number(x.BytesIn), number(x.BytesOut), number(x.Fetches), number(x.KV)})
+			number(x.Units), fraction(x.CPU), fraction(x.Wall), fraction(x.Memory), number(x.BytesIn), number(x.BytesOut), number(x.Fetches), number(x.KV), x.Trigger})
 	}
 	w.Flush()
 	if err := w.Error(); err != nil {

@@ -1,6 +1,9 @@
 package host
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Trigger is what started an Invocation.
 type Trigger uint8
@@ -12,12 +15,19 @@ const (
 	TriggerInvoke          // the control API
 	TriggerKV              // a change of a key; Call.Change is set
 	TriggerQueue           // a queue; Call.Queue is set
+	Triggers               // how many there are
 )
 
-var triggerNames = [...]string{"http", "service", "cron", "invoke", "kv", "queue"}
+var triggerNames = [Triggers]string{"http", "service", "cron", "invoke", "kv", "queue"}
 
 // String is the name that logs show.
 func (t Trigger) String() string { return triggerNames[t] }
+
+// TriggerNamed is the Trigger that has this name, if any has.
+func TriggerNamed(name string) (t Trigger, ok bool) {
+	i := slices.Index(triggerNames[:], name)
+	return Trigger(max(i, 0)), i >= 0
+}
 
 // Scheduled is the event of a schedule: a minute that a cron expression means.
 type Scheduled struct {

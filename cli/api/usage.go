@@ -11,6 +11,7 @@ import (
 type Usage struct {
 	Function string           `json:"function,omitempty"`
 	Version  string           `json:"version,omitempty"`
+	Trigger  string           `json:"trigger,omitempty"`
 	From     time.Time        `json:"from,omitzero"`
 	Requests int64            `json:"requests"`
 	Outcomes map[string]int64 `json:"outcomes"`

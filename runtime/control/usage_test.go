@@ -27,6 +27,6 @@ func TestUsage(t *testing.T) {
 	f.refused(t, call{method: "GET", path: "/accounts/local/usage", token: stranger}, 403, 9109, "Unauthorized to access requested resource")
 	f.refused(t, call{method: "GET", path: "/accounts/nobody/usage"}, 404, 10404, `account "nobody" does not exist`)
 	f.refused(t, call{method: "GET", path: "/accounts/local/usage?from=now"}, 400, 10400, `from is "now"; a day such as 2031-05-06 is expected, or a time such as 2031-05-06T07:00:00Z`)
-	f.refused(t, call{method: "GET", path: "/accounts/local/usage?group=month"}, 400, 10400, `group "month" is none of [function version hour day]`)
+	f.refused(t, call{method: "GET", path: "/accounts/local/usage?group=month"}, 400, 10400, `group "month" is none of [function version trigger hour day]`)
 	f.ok(t, call{method: "DELETE", path: "/accounts/other"}, nil)
 }

@@ -19,7 +19,7 @@ func BenchmarkObserve(b *testing.B) {
 			Usage: host.Usage{Units: 1000, CPU: time.Microsecond, Wall: time.Microsecond, PeakMemory: 1 << 20, BytesOut: 5}}
 		for pb.Next() {
 			o.Begin(&at, c)
-			m.Observe(host.OutcomeOK, &c.Usage)
+			m.Observe(host.TriggerHTTP, host.OutcomeOK, &c.Usage)
 			o.End(&at, c, telemetry.Ended{Status: 200})
 		}
 	})

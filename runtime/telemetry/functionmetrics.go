@@ -17,6 +17,7 @@ const otherFunctions = "other"
 
 var (
 	descFunctionInvocations = desc("function_invocations_total", "Invocations of a Function by how they ended.", "account", "function", "outcome")
+	descFunctionTriggers    = desc("function_invocations_by_trigger_total", "Invocations of a Function by what started them.", "account", "function", "trigger")
 	descFunctionCPU         = desc("function_cpu_seconds_total", "Time that a Function's guests ran.", "account", "function")
 	descFunctionWall        = desc("function_wall_seconds_total", "Time that a Function's Invocations took.", "account", "function")
 	descFunctionMemory      = desc("function_memory_gib_seconds_total", "Memory of a Function's guests, at its highest in each Invocation, times its time.", "account", "function")
@@ -30,7 +31,7 @@ func (l *Ledger) FunctionMetrics() FunctionMetrics { return FunctionMetrics{l} }
 
 // Describe implements prometheus.Collector.
 func (m FunctionMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descFunctionInvocations, descFunctionCPU, descFunctionWall, descFunctionMemory, descFunctionBytes, descFunctionHost} {
+	for _, d := range []*prometheus.Desc{descFunctionInvocations, descFunctionTriggers, descFunctionCPU, descFunctionWall, descFunctionMemory, descFunctionBytes, descFunctionHost} {
 		to <- d
 	}
 }
@@ -52,6 +53,11 @@ func (m FunctionMetrics) Collect(to chan<- prometheus.Metric) {
 				count(descFunctionInvocations, float64(n), o.String())
 			}
 		}
+		for t, n := range l.triggered[key] {
+			if n != 0 {
+				count(descFunctionTriggers, float64(n), host.Trigger(t).String())
+			}
+		}
 		count(descFunctionCPU, time.Duration(sum[slotCPU]).Seconds())
 		count(descFunctionWall, time.Duration(sum[slotWall]).Seconds())
 		count(descFunctionMemory, gibSeconds(sum[slotMemory]))
@@ -64,7 +70,7 @@ func (m FunctionMetrics) Collect(to chan<- prometheus.Metric) {
 
 // total counts for metrics, since the node was started. Those who come too late are
 // counted together. It needs l.mu.
-func (l *Ledger) total(key functionKey, sum *amounts) {
+func (l *Ledger) total(key functionKey, by host.Trigger, sum *amounts) {
 	if l.cfg.Functions == 0 {
 		return
 	}
@@ -72,7 +78,10 @@ func (l *Ledger) total(key functionKey, sum *amounts) {
 		key = functionKey{otherFunctions, otherFunctions}
 	}
 	if l.totals[key] == nil {
-		l.totals[key] = &amounts{}
+		l.totals[key], l.triggered[key] = &amounts{}, new([host.Triggers]int64)
 	}
 	l.totals[key].add(sum)
+	for o := range host.Outcomes {
+		l.triggered[key][by] += sum[o]
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
 )
 
@@ -47,13 +48,20 @@ type Ledger struct {
 
 	mu           sync.Mutex // guards all below; held while the store is written
 	sheets       map[sheetKey]*sheet
-	pending      map[versionKey]*amounts // whose sheet could not be read
+	pending      map[usageKey]*amounts // whose sheet could not be read
 	checkpointed time.Time
 	stored       time.Time // what was counted before is in the store
 	idle         map[*version]int
 	totals       map[functionKey]*amounts // for metrics, since the start
-	unwritten    bool                     // of what was counted, something is not in the journal
-	journal      int                      // entries in the stored journal
+	triggered    map[functionKey]*[host.Triggers]int64
+	unwritten    bool // of what was counted, something is not in the journal
+	journal      int  // entries in the stored journal
+}
+
+// usageKey is what is told apart.
+type usageKey struct {
+	versionKey
+	trigger host.Trigger
 }
 
 // sheetKey names what one record has.
@@ -64,8 +72,8 @@ type sheetKey struct {
 
 // sheet is what an account used in an hour.
 type sheet struct {
-	sums  map[versionKey]*amounts
-	dirty map[versionKey]bool // not in the record, but in the journal
+	sums  map[usageKey]*amounts
+	dirty map[usageKey]bool // not in the record, but in the journal
 }
 
 // NewLedger reads the journal of the last run and begins to write.
@@ -79,7 +87,7 @@ func NewLedger(ctx context.Context, cfg LedgerConfig) (*Ledger, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Ledger{cfg: cfg, sheets: map[sheetKey]*sheet{}, pending: map[versionKey]*amounts{}, idle: map[*version]int{}, totals: map[functionKey]*amounts{},
+	l := &Ledger{cfg: cfg, sheets: map[sheetKey]*sheet{}, pending: map[usageKey]*amounts{}, idle: map[*version]int{}, totals: map[functionKey]*amounts{}, triggered: map[functionKey]*[host.Triggers]int64{},
 		checkpointed: cfg.Now(), stored: cfg.Now()}
 	if err := l.replay(ctx); err != nil {
 		return nil, err
@@ -147,12 +155,19 @@ func (l *Ledger) Flush(ctx context.Context) error {
 // collect takes what the meters counted into the sheets.
 func (l *Ledger) collect(ctx context.Context, now time.Time) (err error) {
 	for _, v := range l.cfg.Observer.serving() {
-		sum, used := v.meter.take()
-		l.watchIdle(v, used)
-		if used {
-			l.owe(v.key, &sum)
-			l.total(v.key.functionKey, &sum)
+		used := false
+		for t := range v.meters {
+			m := v.meters[t].Load()
+			if m == nil {
+				continue
+			}
+			if sum, some := m.take(); some {
+				used = true
+				l.owe(usageKey{v.key, host.Trigger(t)}, &sum)
+				l.total(v.key.functionKey, host.Trigger(t), &sum)
+			}
 		}
+		l.watchIdle(v, used)
 	}
 	for key, sum := range l.pending {
 		s, readErr := l.sheet(ctx, sheetKey{key.account, hourOf(now)})
@@ -167,7 +182,7 @@ func (l *Ledger) collect(ctx context.Context, now time.Time) (err error) {
 	return err
 }
 
-func (l *Ledger) owe(key versionKey, sum *amounts) {
+func (l *Ledger) owe(key usageKey, sum *amounts) {
 	if l.pending[key] == nil {
 		l.pending[key] = &amounts{}
 	}
@@ -202,12 +217,12 @@ func (l *Ledger) sheet(ctx context.Context, key sheetKey) (*sheet, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sheet{sums: sums, dirty: map[versionKey]bool{}}
+	s := &sheet{sums: sums, dirty: map[usageKey]bool{}}
 	l.sheets[key] = s
 	return s, nil
 }
 
-func (s *sheet) add(key versionKey, sum *amounts) {
+func (s *sheet) add(key usageKey, sum *amounts) {
 	if s.sums[key] == nil {
 		s.sums[key] = &amounts{}
 	}

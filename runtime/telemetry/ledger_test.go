@@ -97,6 +97,31 @@ func TestUsageSums(t *testing.T) {
 	}
 }
 
+// What started them can be told apart, also after a restart.
+func TestUsageByTrigger(t *testing.T) {
+	store := newStore()
+	defer store.Close()
+	b := mustLedger(t, store, "n1")
+	b.use(3, invocation{})
+	b.use(2, invocation{trigger: host.TriggerKV, usage: host.Usage{Units: 5}})
+	b.use(1, invocation{trigger: host.TriggerCron, ended: failed(host.OutcomeException, "x")})
+	for range 2 {
+		var got []string
+		for _, u := range b.query(telemetry.UsageQuery{Group: []string{"function", "trigger"}}).Usage {
+			got = append(got, fmt.Sprintf("%s %s %d %v %d", u.Function, u.Trigger, u.Requests, u.Outcomes, u.Units))
+		}
+		if want := []string{"shop cron 1 map[exception:1] 0", "shop http 3 map[ok:3] 0", "shop kv 2 map[ok:2] 10"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if r := b.query(telemetry.UsageQuery{Group: []string{"function"}}); len(r.Usage) != 1 || r.Usage[0].Requests != 6 || r.Usage[0].Trigger != "" {
+			t.Errorf("got %+v", r.Usage)
+		}
+		b.close()
+		b = mustLedger(t, store, "n1")
+	}
+	b.close()
+}
+
 // Hours are told apart and kept for as long as was said, across restarts.
 func TestUsageByHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -358,7 +383,7 @@ func TestUsageQueryCheck(t *testing.T) {
 	}{
 		{telemetry.UsageQuery{From: now, To: now.Add(1), Group: telemetry.UsageGroups()}, ""},
 		{telemetry.UsageQuery{From: now, To: now}, "from is 2026-11-26T00:00:00Z, and to is 2026-11-26T00:00:00Z, which is not later"},
-		{telemetry.UsageQuery{From: now, To: now.Add(1), Group: []string{"month"}}, `group "month" is none of [function version hour day]`},
+		{telemetry.UsageQuery{From: now, To: now.Add(1), Group: []string{"month"}}, `group "month" is none of [function version trigger hour day]`},
 	} {
 		got := ""
 		if err := tt.q.Check(); err != nil {

@@ -25,7 +25,8 @@ type usageEntry struct {
 	Hour     string           `json:"hour,omitempty"`
 	Function string           `json:"function"`
 	Version  string           `json:"version"`
-	Amounts  map[string]int64 `json:"amounts"` // by slotNames, those that are not 0
+	Trigger  string           `json:"trigger,omitempty"` // empty for requests from outside
+	Amounts  map[string]int64 `json:"amounts"`           // by slotNames, those that are not 0
 }
 
 // slotNames are those of all slots, as records have them.
@@ -40,14 +41,24 @@ func slotNames() (names [slots]string) {
 	return names
 }
 
-func entryOf(key versionKey, sum *amounts) usageEntry {
+func entryOf(key usageKey, sum *amounts) usageEntry {
 	e := usageEntry{Function: key.function, Version: key.version, Amounts: map[string]int64{}}
+	if key.trigger != host.TriggerHTTP {
+		e.Trigger = key.trigger.String()
+	}
 	for slot, name := range slotNames() {
 		if n := sum[slot]; n != 0 {
 			e.Amounts[name] = n
 		}
 	}
 	return e
+}
+
+// key is what the entry is about. A trigger of a later version of the node is taken
+// for a request.
+func (e usageEntry) key(account string) usageKey {
+	t, _ := host.TriggerNamed(e.Trigger)
+	return usageKey{versionKey{functionKey{account, e.Function}, e.Version}, t}
 }
 
 func (e usageEntry) amounts() *amounts {
@@ -63,14 +74,14 @@ func usageRecord(key sheetKey, node string) string {
 }
 
 // read returns a record; none is one without entries.
-func (l *Ledger) read(ctx context.Context, key sheetKey, node string) (map[versionKey]*amounts, error) {
+func (l *Ledger) read(ctx context.Context, key sheetKey, node string) (map[usageKey]*amounts, error) {
 	entries, err := l.readEntries(ctx, usageRecord(key, node))
 	if err != nil {
 		return nil, err
 	}
-	sums := map[versionKey]*amounts{}
+	sums := map[usageKey]*amounts{}
 	for _, e := range entries {
-		sums[versionKey{functionKey{key.account, e.Function}, e.Version}] = e.amounts()
+		sums[e.key(key.account)] = e.amounts()
 	}
 	return sums, nil
 }
@@ -151,7 +162,7 @@ func (l *Ledger) replay(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		key := versionKey{functionKey{e.Account, e.Function}, e.Version}
+		key := e.key(e.Account)
 		s.sums[key], s.dirty[key] = e.amounts(), true
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 // safe for concurrent use, and the zero value is ready.
 type Metrics struct {
 	outcomes    [host.Outcomes]atomic.Int64
+	triggers    [host.Triggers]atomic.Int64
 	refused     [refusals]atomic.Int64
 	units       atomic.Int64
 	cpu         atomic.Int64 // nanoseconds
@@ -47,8 +48,9 @@ const (
 var refusalNames = [refusals]string{"malformed", "loop", "concurrency", "unknown", "connections"}
 
 // Observe counts an Invocation that has ended.
-func (m *Metrics) Observe(outcome host.Outcome, u *host.Usage) {
+func (m *Metrics) Observe(by host.Trigger, outcome host.Outcome, u *host.Usage) {
 	m.outcomes[outcome].Add(1)
+	m.triggers[by].Add(1)
 	m.wall.observe(u.Wall)
 	m.runs.observe(u.CPU)
 	m.units.Add(u.Units)
@@ -122,6 +124,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	descInvocations = desc("invocations_total", "Invocations by how they ended.", "outcome")
+	descTriggers    = desc("invocations_by_trigger_total", "Invocations by what started them.", "trigger")
 	descRefused     = desc("requests_refused_total", "Requests that no Function answered.", "reason")
 	descUnits       = desc("guest_units_total", "Metered units of guest work.")
 	descWall        = desc("invocation_duration_seconds", "Time from the beginning of an Invocation to its end.")
@@ -146,6 +149,9 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	}
 	for o := range m.outcomes {
 		count(descInvocations, float64(m.outcomes[o].Load()), host.Outcome(o).String())
+	}
+	for t := range m.triggers {
+		count(descTriggers, float64(m.triggers[t].Load()), host.Trigger(t).String())
 	}
 	for r := range m.refused {
 		count(descRefused, float64(m.refused[r].Load()), refusalNames[r])

@@ -15,14 +15,15 @@ func TestMetrics(t *testing.T) {
 	m.Gauge("answer", "Of all questions.", func() float64 { return 42 })
 	usage := host.Usage{Units: 7, CPU: 1500 * time.Millisecond, Wall: 2 * time.Hour, BytesIn: 3, BytesOut: 4, Subrequests: 5, KVOperations: 6, LogDropped: 8, Refused: 9}
 	for range 2 {
-		m.Observe(host.OutcomeExceededCPU, &usage)
+		m.Observe(host.TriggerHTTP, host.OutcomeExceededCPU, &usage)
 	}
-	m.Observe(host.OutcomeOK, &host.Usage{})
+	m.Observe(host.TriggerCron, host.OutcomeOK, &host.Usage{})
 	m.Refuse(telemetry.RefusedConcurrency)
 	text := mustScrape(t, &m)
 	for _, want := range []string{
 		`mayfly_invocations_total{outcome="exceededCpu"} 2`, `mayfly_invocations_total{outcome="ok"} 1`,
 		`mayfly_invocations_total{outcome="loadShed"} 0`,
+		`mayfly_invocations_by_trigger_total{trigger="http"} 2`, `mayfly_invocations_by_trigger_total{trigger="cron"} 1`, `mayfly_invocations_by_trigger_total{trigger="kv"} 0`,
 		`mayfly_requests_refused_total{reason="concurrency"} 1`, `mayfly_guest_units_total 14`, `mayfly_guest_cpu_seconds_total 3`,
 		`mayfly_body_bytes_total{direction="in"} 6`, `mayfly_body_bytes_total{direction="out"} 8`,
 		`mayfly_host_operations_total{operation="fetch"} 10`, `mayfly_host_operations_total{operation="kv"} 12`,
@@ -49,6 +50,7 @@ func TestFunctionMetrics(t *testing.T) {
 			`mayfly_function_invocations_total{account="other",function="other",outcome="ok"} 2`,
 			`mayfly_function_invocations_total{account="local",function="shop",outcome="exception"} 1`,
 			`mayfly_function_invocations_total{account="local",function="shop",outcome="ok"} 1`,
+			`mayfly_function_invocations_by_trigger_total{account="local",function="shop",trigger="http"} 2`,
 			`mayfly_function_cpu_seconds_total{account="local",function="shop"} 2`,
 			`mayfly_function_wall_seconds_total{account="local",function="shop"} 4`,
 			`mayfly_function_memory_gib_seconds_total{account="local",function="shop"} 4`,
@@ -101,7 +103,7 @@ func mustScrape(t *testing.T, m *telemetry.Metrics) string {
 func TestObserveAllocatesNothing(t *testing.T) {
 	var m telemetry.Metrics
 	usage := host.Usage{Units: 7, CPU: time.Second}
-	if n := testing.AllocsPerRun(100, func() { m.Observe(host.OutcomeOK, &usage) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { m.Observe(host.TriggerHTTP, host.OutcomeOK, &usage) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

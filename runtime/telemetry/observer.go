@@ -51,9 +51,18 @@ type function struct {
 type version struct {
 	key      versionKey
 	function *function
-	meter    meter
+	meters   [host.Triggers]atomic.Pointer[meter] // nil until there is something to count
 	// gone says that nothing was counted for long, and nobody looks here any more.
 	gone atomic.Bool
+}
+
+// meter counts the Invocations that a kind of trigger started.
+func (v *version) meter(t host.Trigger) *meter {
+	if m := v.meters[t].Load(); m != nil {
+		return m
+	}
+	v.meters[t].CompareAndSwap(nil, new(meter))
+	return v.meters[t].Load()
 }
 
 // NewObserver makes an Observer.
@@ -106,7 +115,7 @@ func (o *Observer) End(at *Observed, c *host.Call, e Ended) {
 		return
 	}
 	v := o.version(at, c.Bindings)
-	v.meter.add(e.Outcome, &c.Usage)
+	v.meter(c.Trigger).add(e.Outcome, &c.Usage)
 	if isFailure(e.Outcome) {
 		o.fail(v, c, e)
 	}

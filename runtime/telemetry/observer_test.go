@@ -26,6 +26,8 @@ type invocation struct {
 	ended                      telemetry.Ended
 	usage                      host.Usage
 	scheduled                  *host.Scheduled
+	change                     *host.KVChange
+	trigger                    host.Trigger
 }
 
 // run tells o of an Invocation as triggers do.
@@ -35,7 +37,7 @@ func (i invocation) run(t testing.TB, o *telemetry.Observer, at *telemetry.Obser
 		Bindings: &host.Bindings{Account: or(i.account, "local"), Function: or(i.function, "shop"), Version: or(i.version, "v1")}}
 	c.Request = host.Request{Method: []byte(or(i.method, "GET")), URL: []byte(or(i.url, "http://shop.localhost/")),
 		Headers: host.Headers(i.headers), Client: netip.MustParseAddr(or(i.client, "192.0.2.7"))}
-	c.Scheduled = i.scheduled
+	c.Scheduled, c.Change, c.Trigger = i.scheduled, i.change, i.trigger
 	c.Begin(context.Background())
 	o.Begin(at, c)
 	for _, text := range i.logs {

@@ -85,6 +85,9 @@ type shown struct {
 		Type, Message string
 		Cron          string
 		ScheduledTime int64
+		Key           string
+		Deleted       bool
+		Revision      uint64
 	}
 	CPUTime, WallTime float64
 }
@@ -372,6 +375,16 @@ func TestTailOfScheduled(t *testing.T) {
 	at := new(telemetry.Observed)
 	invocation{scheduled: &host.Scheduled{Cron: "0 5 * * *", Time: time.UnixMilli(1_795_669_200_000)}}.run(t, o, at)
 	if e := r.next().Event; e.Cron != "0 5 * * *" || e.ScheduledTime != 1_795_669_200_000 || e.Request.Method != "" {
+		t.Errorf("got %+v", e)
+	}
+}
+
+func TestTailOfChange(t *testing.T) {
+	o := telemetry.NewObserver(telemetry.ObserverConfig{})
+	r := mustTail(t, o, tailServer(t, o), "", nil)
+	at := new(telemetry.Observed)
+	invocation{change: &host.KVChange{Key: "k", Deleted: true, Revision: 7, Value: []byte("secret")}}.run(t, o, at)
+	if e := r.next().Event; e.Key != "k" || !e.Deleted || e.Revision != 7 || e.Request.Method != "" {
 		t.Errorf("got %+v", e)
 	}
 }

@@ -14,19 +14,20 @@ import (
 type UsageQuery struct {
 	Account  string
 	From, To time.Time // whole hours: From's is the first, To's is not among them unless it has begun
-	// Group says what is told apart: "function", "version", "hour", "day". The rest
+	// Group says what is told apart: "function", "version", "trigger", "hour", "day". The rest
 	// is summed up.
 	Group []string
 }
 
 // UsageGroups are what a UsageQuery may tell apart.
-func UsageGroups() []string { return []string{"function", "version", "hour", "day"} }
+func UsageGroups() []string { return []string{"function", "version", "trigger", "hour", "day"} }
 
 // Usage is what Invocations used, in sum.
 type Usage struct {
 	Function string           `json:"function,omitempty"`
 	Version  string           `json:"version,omitempty"`
-	From     *time.Time       `json:"from,omitempty"` // of the hour or day
+	Trigger  string           `json:"trigger,omitempty"` // what started it: http, service, cron, invoke, kv, queue
+	From     *time.Time       `json:"from,omitempty"`    // of the hour or day
 	Requests int64            `json:"requests"`
 	Outcomes map[string]int64 `json:"outcomes"`
 	Units    int64            `json:"cpu_units"`    // metered guest work: the same on any machine
@@ -44,14 +45,14 @@ type UsageReport struct {
 	From   time.Time `json:"from"`
 	To     time.Time `json:"to"`
 	Stored time.Time `json:"stored"` // what ended before would survive a crash now
-	Usage  []Usage   `json:"usage"`  // ordered by time, Function and Version
+	Usage  []Usage   `json:"usage"`  // ordered by time, Function, Version and trigger
 	Total  Usage     `json:"total"`
 }
 
 // group is what is summed up together.
 type group struct {
-	from              time.Time
-	function, version string
+	from                       time.Time
+	function, version, trigger string
 }
 
 // Query sums up what an account used, up to now.
@@ -63,7 +64,7 @@ func (l *Ledger) Query(ctx context.Context, q UsageQuery) (UsageReport, error) {
 	}
 	report := UsageReport{From: hourOf(q.From), To: q.To.UTC(), Stored: l.stored.UTC(), Usage: []Usage{}}
 	sums, total := map[group]*amounts{}, &amounts{}
-	add := func(hour time.Time, all map[versionKey]*amounts) {
+	add := func(hour time.Time, all map[usageKey]*amounts) {
 		for key, sum := range all {
 			g := q.group(hour, key)
 			if sums[g] == nil {
@@ -80,7 +81,7 @@ func (l *Ledger) Query(ctx context.Context, q UsageQuery) (UsageReport, error) {
 		report.Usage = append(report.Usage, g.usage(sum))
 	}
 	slices.SortFunc(report.Usage, func(a, b Usage) int {
-		return cmp.Or(compareTimes(a.From, b.From), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Version, b.Version))
+		return cmp.Or(compareTimes(a.From, b.From), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Trigger, b.Trigger))
 	})
 	report.Total = group{}.usage(total)
 	return report, nil
@@ -88,7 +89,7 @@ func (l *Ledger) Query(ctx context.Context, q UsageQuery) (UsageReport, error) {
 
 // each calls add for what was used in each hour: from the sheets in memory, and
 // from records where there is none. It needs l.mu.
-func (l *Ledger) each(ctx context.Context, q UsageQuery, add func(time.Time, map[versionKey]*amounts)) error {
+func (l *Ledger) each(ctx context.Context, q UsageQuery, add func(time.Time, map[usageKey]*amounts)) error {
 	for key, s := range l.sheets {
 		if key.account == q.Account && q.has(key.hour) {
 			add(key.hour, s.sums)
@@ -113,13 +114,15 @@ func (q *UsageQuery) has(hour time.Time) bool {
 	return !hour.Before(hourOf(q.From)) && hour.Before(q.To)
 }
 
-func (q *UsageQuery) group(hour time.Time, key versionKey) (g group) {
+func (q *UsageQuery) group(hour time.Time, key usageKey) (g group) {
 	for _, by := range q.Group {
 		switch by {
 		case "function":
 			g.function = key.function
 		case "version":
 			g.function, g.version = key.function, key.version
+		case "trigger":
+			g.trigger = key.trigger.String()
 		case "hour":
 			g.from = hour
 		case "day":
@@ -133,7 +136,7 @@ func (q *UsageQuery) group(hour time.Time, key versionKey) (g group) {
 
 func (g group) usage(sum *amounts) Usage {
 	u := Usage{
-		Function: g.function, Version: g.version, Outcomes: map[string]int64{},
+		Function: g.function, Version: g.version, Trigger: g.trigger, Outcomes: map[string]int64{},
 		Units: sum[slotUnits], CPU: millis(time.Duration(sum[slotCPU])), Wall: millis(time.Duration(sum[slotWall])), Memory: gibSeconds(sum[slotMemory]),
 		BytesIn: sum[slotBytesIn], BytesOut: sum[slotBytesOut], Fetches: sum[slotFetches], KV: sum[slotKV],
 	}

@@ -42,7 +42,7 @@ func (h *HTTP) receive(ctx *fasthttp.RequestCtx, memory host.Memory) (a arrival,
 	}
 	if c, ok := ctx.Conn().(*conn); ok && !c.take(memory, int64(length)) {
 		failurePage(ctx, host.OutcomeLoadShed, newID())
-		h.cfg.Metrics.Observe(host.OutcomeLoadShed, new(host.Usage))
+		h.cfg.Metrics.Observe(host.TriggerHTTP, host.OutcomeLoadShed, new(host.Usage))
 		refuses(ctx.Conn())
 		ctx.SetConnectionClose()
 		return a, false

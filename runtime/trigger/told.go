@@ -21,7 +21,7 @@ func (t *told) begin(active *deploy.Active, c *host.Call) { t.observer.Begin(&ac
 
 // end tells of a Call that has ended and was not Reset yet.
 func (t *told) end(active *deploy.Active, c *host.Call, e telemetry.Ended) {
-	t.metrics.Observe(e.Outcome, &c.Usage)
+	t.metrics.Observe(c.Trigger, e.Outcome, &c.Usage)
 	active.Observe(e.Outcome, e.Status, c.Usage.Wall)
 	t.observer.End(&active.Observed, c, e)
 }
