@@ -104,11 +104,16 @@ func (s *Server) await(ctx context.Context, log *logger) error {
 	}
 }
 
+// errorReports is which attempts to reach a peer are logged: the first, and each of
+// this number. There is one a second.
+const errorReports = 600
+
 func (cfg *Config) options() (*server.Options, error) {
 	opts := &server.Options{
 		ServerName: cfg.Node, DontListen: true, NoSigs: true, NoLog: true, DisableJetStreamBanner: true,
 		JetStream: true, StoreDir: cfg.Dir, SyncAlways: true,
-		TLSConfig: cfg.TLS,
+		TLSConfig:           cfg.TLS,
+		ConnectErrorReports: errorReports, ReconnectErrorReports: errorReports,
 	}
 	if cfg.Secret != "" {
 		opts.Username, opts.Password = User, cfg.Secret
@@ -166,7 +171,7 @@ func split(address string) (host string, port int, err error) {
 // Connect returns what a client in this process connects by: the URL, and options
 // that take the place of a socket.
 func (s *Server) Connect() (servers string, opts []nats.Option) {
-	return nats.DefaultURL, []nats.Option{nats.InProcessServer(s.server), nats.UserInfo(User, s.cfg.Secret)}
+	return "nats://in-this-node", []nats.Option{nats.InProcessServer(s.server), nats.UserInfo(User, s.cfg.Secret)}
 }
 
 // Addr is where other clients may come; empty if nowhere.

@@ -80,6 +80,8 @@ type Config struct {
 type Members struct {
 	cfg     Config
 	drained atomic.Bool
+	told    atomic.Int64 // when other nodes could be told of this one last, in Unix milliseconds
+	every   atomic.Int64 // in milliseconds
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 	reading sync.Mutex // held from reading whether it is drained until drained says so
@@ -101,6 +103,7 @@ func New(ctx context.Context, cfg Config) (*Members, error) {
 	if err := m.readDrain(ctx); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
+	m.told.Store(time.Now().UnixMilli())
 	looping, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	m.work.Go(func() { m.followDrain(looping, w) })

@@ -45,12 +45,25 @@ func (m *Members) tell(ctx context.Context, every time.Duration) error {
 	defer cancel()
 	n := m.self()
 	n.Every = every.Milliseconds()
+	m.every.Store(n.Every)
 	data, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}
 	_, err = m.cfg.Store.Put(ctx, nodeRecords+n.ID, data, kv.PutOptions{Expires: n.Seen.Add(forget)})
+	if err == nil {
+		m.told.Store(n.Seen.UnixMilli())
+	}
 	return err
+}
+
+// Silent is since when the store takes no writes of this node; zero if it does, as far
+// as is known.
+func (m *Members) Silent() time.Time {
+	if told := time.UnixMilli(m.told.Load()); m.cfg.Shared && time.Since(told) > late(m.every.Load()) {
+		return told
+	}
+	return time.Time{}
 }
 
 // self is this node as it is now.
@@ -105,6 +118,12 @@ func (m *Members) keys(ctx context.Context, prefix string, do func(key string)) 
 	}
 }
 
+// late is how long a node says nothing that is behind, if it does so every so many
+// milliseconds.
+func late(every int64) time.Duration {
+	return max(missed, 3*time.Duration(every)*time.Millisecond)
+}
+
 // read returns a node, which may say nothing any more.
 func (m *Members) read(ctx context.Context, key string) (n Node, err error) {
 	e, err := m.cfg.Store.Get(ctx, key)
@@ -114,7 +133,7 @@ func (m *Members) read(ctx context.Context, key string) (n Node, err error) {
 	if err := json.Unmarshal(e.Value, &n); err != nil {
 		return n, fmt.Errorf("read node %s: %w", key, err)
 	}
-	if time.Since(n.Seen) > max(missed, 3*time.Duration(n.Every)*time.Millisecond) {
+	if time.Since(n.Seen) > late(n.Every) {
 		n.State = Behind
 	}
 	return n, nil

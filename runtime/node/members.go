@@ -81,8 +81,12 @@ func (n *Node) health() control.Health {
 	}
 	s := n.shared.Status()
 	h.Cluster = &control.ClusterHealth{Connected: s.Connected, Since: s.Since.UTC(), Revision: s.Revision, Problem: s.Problem}
-	if !s.Connected {
-		h.Cluster.CopyAge = time.Since(s.Since).Milliseconds()
+	if silent := n.members.Silent(); s.Connected && !silent.IsZero() {
+		h.Cluster.Connected, h.Cluster.Since = false, silent.UTC()
+		h.Cluster.Problem = "the NATS servers take no writes: more than half of them have to be there, and reach each other"
+	}
+	if !h.Cluster.Connected {
+		h.Cluster.CopyAge = time.Since(h.Cluster.Since).Milliseconds()
 	}
 	return h
 }
