@@ -270,6 +270,15 @@ func guest(number byte) string {
 	return string(m.Bytes())
 }
 
+// consuming is a guest that handles batches of queues as well.
+func consuming() string {
+	var m hosttest.Module
+	m.Memory(1)
+	m.Func("fetch", nil, nil, nil)
+	m.Func("queue", nil, nil, nil)
+	return string(m.Bytes())
+}
+
 // part is a part of a form.
 type part struct{ name, kind, body string }
 

@@ -49,7 +49,7 @@ func consumersOf(q deploy.Queue) []consumerJSON {
 	}
 	wait := c.Settings.Linger().Milliseconds()
 	out.Settings.MaxWaitMillis, out.Settings.MaxConcurrency = &wait, c.Settings.Concurrency
-	out.Script, out.ScriptName, out.Service, out.Environment = c.Function, c.Function, c.Function, "production"
+	out.Script, out.ScriptName = c.Function, c.Function
 	return []consumerJSON{out}
 }
 

@@ -86,10 +86,12 @@ func TestQueueBindings(t *testing.T) {
 
 func TestQueueConsumers(t *testing.T) {
 	f := newFixture(t, options{})
-	f.ok(t, upload(t, "local", "worker", `{"main_module":"main.wasm"}`, guest(1)), nil)
+	f.ok(t, upload(t, "local", "worker", `{"main_module":"main.wasm"}`, consuming()), nil)
+	f.ok(t, upload(t, "local", "plain", `{"main_module":"main.wasm"}`, guest(1)), nil)
 	q, path := f.queue(t, "jobs")
 	consumers := path + "/consumers"
 	f.refused(t, call{method: "POST", path: consumers, body: `{"script_name":"nobody"}`}, 400, 10400, `the consumer of queue "jobs": Function "nobody" does not exist in account local; deploy it first`)
+	f.refused(t, call{method: "POST", path: consumers, body: `{"script_name":"plain"}`}, 400, 10400, `Function plain can't be the consumer of queue "jobs", because it has no queue handler: export queue(batch, env, ctx) in JavaScript, call mayfly.HandleQueue in Go`)
 	f.refused(t, call{method: "POST", path: consumers, body: `{"script_name":"worker","settings":{"batch_size":101}}`}, 400, 10400, `max_batch_size is 101; it is 1 to 100`)
 	f.refused(t, call{method: "POST", path: consumers, body: `{"script_name":"worker","dead_letter_queue":"jobs"}`}, 400, 10400, `queue "jobs" can't be its own dead letter queue`)
 	f.refused(t, call{method: "POST", path: consumers, body: `{"type":"pull"}`}, 400, 10400, `the type of a consumer is "worker" or "http_pull", not "pull"`)
@@ -103,6 +105,7 @@ func TestQueueConsumers(t *testing.T) {
 	if a := f.ok(t, call{method: "GET", path: queues + "?name=dead"}, nil); !strings.Contains(a.body, `"queue_name":"dead"`) {
 		t.Errorf("the dead letter queue is not there: %s", a.body)
 	}
+	checkHandlers(t, f)
 	one := consumers + "/" + q.Consumers[0].ID
 	f.refused(t, call{method: "PUT", path: consumers + "/none", body: `{"script_name":"worker"}`}, 404, 10404, `queue "jobs" has no consumer "none"`)
 	f.ok(t, call{method: "PUT", path: one, body: `{"script_name":"worker","settings":{"retry_delay":9}}`}, nil)
@@ -114,6 +117,27 @@ func TestQueueConsumers(t *testing.T) {
 	var list []json.RawMessage
 	if f.ok(t, call{method: "GET", path: consumers}, &list); len(list) != 0 {
 		t.Errorf("the deleted Function consumes: %s", list)
+	}
+}
+
+// checkHandlers: the consumer of a queue keeps its handler, which the API tells of.
+func checkHandlers(t *testing.T, f *fixture) {
+	t.Helper()
+	const no = `Function worker is the consumer of queue "jobs", and this version has no queue handler: export queue(batch, env, ctx) in JavaScript, call mayfly.HandleQueue in Go; or remove the consumer first`
+	f.refused(t, upload(t, "local", "worker", `{"main_module":"main.wasm"}`, guest(2)), 400, 10021, no)
+	f.refused(t, upload(t, "local", "new", `{"main_module":"main.wasm","mayfly":{"handlers":["fetch","kv"]}}`, guest(2)), 400, 10021,
+		"the module has no kv handler, which a KV trigger needs: export kv(event, env, ctx) in JavaScript, call mayfly.HandleKV in Go")
+	f.refused(t, upload(t, "local", "new", `{"main_module":"main.wasm","mayfly":{"handlers":["email"]}}`, guest(2)), 400, 10021,
+		`"email" is no handler: there are fetch, scheduled, queue and kv`)
+	var scripts []struct {
+		ID       string
+		Handlers []string
+	}
+	f.ok(t, call{method: "GET", path: "/accounts/local/workers/scripts"}, &scripts)
+	for _, s := range scripts {
+		if got, want := strings.Join(s.Handlers, " "), map[string]string{"worker": "fetch queue", "plain": "fetch"}[s.ID]; got != want {
+			t.Errorf("%s handles %s, want %s", s.ID, got, want)
+		}
 	}
 }
 

@@ -125,10 +125,8 @@ func (r *Registry) setConsumer(ctx context.Context, account, queue string, c Que
 		if c.DeadLetterQueue == q.Name {
 			return invalid("queue %q can't be its own dead letter queue", q.Name)
 		}
-		if c.Type == ConsumerWorker {
-			if _, err := s.function(account, c.Function); err != nil {
-				return invalid("the consumer of queue %q: %v; deploy it first", q.Name, err)
-			}
+		if err := s.mayConsume(account, c, *q); err != nil {
+			return err
 		}
 		c.ID, c.Created = newHexID(), r.now()
 		if old := q.Consumer; old != nil {
@@ -137,6 +135,23 @@ func (r *Registry) setConsumer(ctx context.Context, account, queue string, c Que
 		q.Consumer = &c
 		return nil
 	})
+}
+
+// mayConsume refuses a Function that is not there, or handles no batches.
+func (s *snapshot) mayConsume(account string, c QueueConsumer, q Queue) error {
+	if c.Type != ConsumerWorker {
+		return nil
+	}
+	f, err := s.function(account, c.Function)
+	if err != nil {
+		return invalid("the consumer of queue %q: %v; deploy it first", q.Name, err)
+	}
+	for _, a := range f.serving.actives() {
+		if !a.Version.Handles("queue") {
+			return invalid("Function %s can't be the consumer of queue %q, because it has no queue handler: %s", f.Name, q.Name, howToHandle["queue"])
+		}
+	}
+	return nil
 }
 
 func (c *QueueConsumer) check() error {
