@@ -51,7 +51,7 @@ A Function that this one calls by a service binding is served beside it, and
 built again as well, if --service has the folder of its project.
 
 Cron triggers don't run by themselves: GET /__scheduled?cron=0+5+*+*+* sends the
-Function a scheduled event.
+Function a scheduled event. POST /__queue?queue=NAME gives it the body as a message.
 
 All folders are watched but hidden ones and node_modules. With a build command:
 those in watch_dir of [build], or src.`,

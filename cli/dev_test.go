@@ -231,6 +231,48 @@ directory = "public"
 	}
 }
 
+const queueWorker = `export default {
+  fetch() { return new Response("one"); },
+  queue({ queue, messages: [m] }) {
+    console.log(queue, typeof m.body, m.attempts);
+    if (m.body.again) m.retry({ delaySeconds: m.body.again });
+    if (m.body === "bad") throw new Error("not this one");
+  },
+};`
+
+// A message by hand, which is in no queue.
+func TestDevQueue(t *testing.T) {
+	s := mustDev(t, "", "main = \"app.wasm\"\n")
+	s.mustWrite(t, "app.js", []byte(queueWorker))
+	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.js\"\n"))
+	s.mustBecome(t, 200, "one", "")
+	for _, tt := range []struct {
+		query, body string
+		status      int
+		want        string
+	}{
+		{"?queue=jobs", `{"a":1}`, 200, "Ran queue event: the message is acknowledged\n"},
+		{"?queue=jobs", `{"again":60}`, 200, "Ran queue event: the message is to be retried after 1m0s\n"},
+		{"?queue=jobs", "bad", 500, "Queue event failed: exception: Uncaught Error: not this one"},
+		{"?queue=jobs&content_type=bytes", "bytes", 200, "acknowledged"},
+		{"?queue=jobs&content_type=xml", "x", 400, `the content type of a message is json, text, bytes or v8, not "xml"`},
+		{"", "x", 400, "say which queue"},
+	} {
+		resp, err := http.Post(s.url+"/__queue"+tt.query, "application/x-www-form-urlencoded", strings.NewReader(tt.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != tt.status || !strings.Contains(string(body), tt.want) {
+			t.Errorf("%q: got %d %q, %v", tt.query, resp.StatusCode, body, err)
+		}
+	}
+	if log := s.log.String(); !strings.Contains(log, "jobs object 1") || !strings.Contains(log, "jobs string 1") {
+		t.Errorf("log %s", log)
+	}
+}
+
 const scheduledWorker = `export default {
   fetch() { return new Response("one"); },
   scheduled(controller) {

@@ -44,6 +44,12 @@ func (n *Node) openConsumers(queues kv.Queues) {
 	})
 }
 
+// RunQueue gives a Function of account local a batch, whatever it consumes, and waits
+// for the end. What was decided is in the batch then, and done by nobody.
+func (n *Node) RunQueue(ctx context.Context, function string, b *host.QueueBatch) (trigger.Ran, error) {
+	return n.runBatch(ctx, deploy.Local, function, b)
+}
+
 func (n *Node) runBatch(ctx context.Context, account, function string, b *host.QueueBatch) (trigger.Ran, error) {
 	find := func() (*deploy.Active, error) { return n.registry.Pick(account, function) }
 	return n.runner.Batch(ctx, find, n.registry.Host(account, function), b)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/cli/internal/build"
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
 	"github.com/valyala/fasthttp"
@@ -41,7 +42,8 @@ type Session struct {
 	again    chan struct{} // capacity 1: a service was deployed
 
 	built     chan struct{}                                                         // closed after the first build, good or bad
-	scheduled func(ctx context.Context, function, cron string) (trigger.Run, error) // set before built is closed
+	scheduled func(ctx context.Context, function, cron string) (trigger.Run, error) // set before built is closed, as queue
+	queue     func(ctx context.Context, function string, b *host.QueueBatch) (trigger.Ran, error)
 
 	failure atomic.Pointer[string] // why the sources can't be served; nil: they are
 	left    stamps                 // how the last build left the folder
@@ -82,7 +84,7 @@ func (s *Session) Intercept(ctx *fasthttp.RequestCtx) bool {
 	}
 	failure := s.failure.Load()
 	if failure == nil {
-		return s.interceptScheduled(ctx)
+		return s.interceptScheduled(ctx) || s.interceptQueue(ctx)
 	}
 	s.page.answer(ctx, s.name, *failure)
 	return true
@@ -93,13 +95,15 @@ type Node interface {
 	Registry() *deploy.Registry
 	// RunScheduled sends a Function a scheduled event.
 	RunScheduled(ctx context.Context, function, cron string) (trigger.Run, error)
+	// RunQueue gives a Function a batch.
+	RunQueue(ctx context.Context, function string, b *host.QueueBatch) (trigger.Ran, error)
 }
 
 // Run builds and deploys the project, now and after each change, until ctx
 // ends.
 func (s *Session) Run(ctx context.Context, n Node) error {
 	r := n.Registry()
-	s.scheduled = n.RunScheduled
+	s.scheduled, s.queue = n.RunScheduled, n.RunQueue
 	p, err := build.Open(s.dir, s.stage)
 	if err != nil {
 		return err
