@@ -30,6 +30,9 @@ what Functions need is there; who may read the files; and how much space is free
 It says of each problem what it means and what to do, and ends with 1 if there is
 one. It changes nothing.
 
+Of a node of a cluster it reads all but the database, which is a copy of what the
+cluster has: the node checks that when it starts, and loads it anew if it is damaged.
+
 With --repair it removes damaged snapshots and compiled code, which are made again,
 and puts single flipped bits in the log of recent writes back. It never removes what
 users have stored.
@@ -87,6 +90,10 @@ func printReport(w io.Writer, r *doctor.Report) error {
 		if _, err := fmt.Fprintf(w, "%s: %s\n  this means: %s\n%s\n", p.Where, p.What, p.Means, state); err != nil {
 			return err
 		}
+	}
+	if r.Cluster {
+		_, err := fmt.Fprintf(w, "checked the files of a node of a cluster and the code of %d modules: %d problems\nWhat is stored is the cluster's; the node checks its copy when it starts.\n", r.Compiled, len(r.Problems))
+		return err
 	}
 	_, err := fmt.Fprintf(w, "checked %d entries, %d blobs and the code of %d modules: %d problems\n", r.Entries, r.Blobs, r.Compiled, len(r.Problems))
 	return err

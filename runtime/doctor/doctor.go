@@ -48,10 +48,13 @@ type Problem struct {
 
 // Report is what was checked, and what was found.
 type Report struct {
-	Data     string    `json:"data"`
-	Entries  int       `json:"entries"` // of the database
-	Blobs    int       `json:"blobs"`
-	Compiled int       `json:"compiled"` // modules with machine code
+	Data     string `json:"data"`
+	Entries  int    `json:"entries"` // of the database
+	Blobs    int    `json:"blobs"`
+	Compiled int    `json:"compiled"` // modules with machine code
+	// Cluster says that the directory is of a node of a cluster, which has the entries
+	// and blobs: those were not read.
+	Cluster  bool      `json:"cluster,omitempty"`
 	Problems []Problem `json:"problems"`
 }
 
@@ -73,6 +76,9 @@ const restoreFix = "restore a backup into a new directory: mayfly restore FILE -
 // directory is in the Report. It refuses a directory in which a node runs.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	r := &Report{Data: string(cfg.Dir), Problems: []Problem{}}
+	if _, err := os.Stat(cfg.Dir.Copy()); err == nil {
+		return r, r.runCluster(ctx, cfg)
+	}
 	if _, err := os.Stat(cfg.Dir.KV()); err != nil {
 		if errors.Is(err, fs.ErrNotExist) && errors.Is(cfg.Dir.Check(), datadir.ErrUnfinished) {
 			r.checkFormat(cfg.Dir)
