@@ -36,6 +36,7 @@ func glue() wasm.Extension {
 		{Name: "load module", Type: loader, Locals: types(wasm.I32, wasm.I32, wasm.I64), Pointer: true, Body: body(loadModule)},
 		{Name: "compile", Type: cFunction, Locals: types(wasm.I32, wasm.I32), Pointer: true, Body: body(compile)},
 		{Name: "rejected", Type: tracker, Pointer: true, Body: body(rejected)},
+		{Name: "lre_compile", Type: lreCompile, Wraps: true, Locals: types(wasm.I32), Body: body(anchorRegexp)},
 		{Name: "release", Type: release, Pointer: true, Body: body(releaseBuffer)},
 	}
 	return x

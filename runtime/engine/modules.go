@@ -133,7 +133,7 @@ func rejected(c code) {
 	const context, promise, reason, handled = 0, 1, 2, 3
 	c.GlobalGet("handler")
 	c.I64(0)
-	c.Op(0x51) // i64.eq
+	c.Op(opI64Eq)
 	c.If(func() { c.Op(opReturn) })
 	c.scratch(atRejection)
 	c.I64(js.EventRejected)

@@ -51,6 +51,7 @@ const (
 	opUnreachable = 0x00
 	opReturn      = 0x0f
 	opDrop        = 0x1a
+	opLoad16      = 0x2f // unsigned, as an i32
 	opMemorySize  = 0x3f
 	opI32Eqz      = 0x45
 	opI32Eq       = 0x46
@@ -59,9 +60,11 @@ const (
 	opI32LtU      = 0x49
 	opI32GeS      = 0x4e
 	opI64Eqz      = 0x50
+	opI64Eq       = 0x51
 	opI64LtS      = 0x53
 	opI32Add      = 0x6a
 	opI32Sub      = 0x6b
+	opI32And      = 0x71
 	opI32ShrU     = 0x76
 	opI64ShrS     = 0x87
 	opF64Mul      = 0xa2

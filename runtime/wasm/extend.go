@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"fmt"
+	"slices"
 )
 
 // Extension is what Extend adds to a module: functions written in code, what
@@ -31,7 +32,10 @@ type AddedFunc struct {
 	Type            FuncType
 	Locals          []ValType // numbered behind the parameters
 	Export, Pointer bool
-	Body            func(*Code)
+	// Wraps says that the module has a function of this Name and Type, going by its name section,
+	// in whose place this one is called. Code.Call calls the module's.
+	Wraps bool
+	Body  func(*Code)
 }
 
 // Extend returns the module with more functions in it, which may call those that
@@ -46,12 +50,20 @@ func (m *Module) Extend(x Extension) ([]byte, error) {
 	for _, i := range x.Imports {
 		w.addImport(i.Module, i.Name, w.addType(i.Type))
 	}
+	wrapped, err := w.findWrapped(x)
+	if err != nil {
+		return nil, err
+	}
 	c := newCode(w, x)
+	for i, f := range wrapped {
+		c.funcs[f.name] = w.shift() + uint32(len(m.funcs)+len(x.Funcs)+i)
+	}
 	for _, f := range x.Funcs {
 		if err := w.addFunc(c, f); err != nil {
 			return nil, err
 		}
 	}
+	w.moveWrapped(wrapped)
 	for _, g := range x.Globals {
 		w.addedGlobals = append(w.addedGlobals, g.Type)
 	}
@@ -78,6 +90,38 @@ func (w *rewriter) addFunc(c *Code, f AddedFunc) error {
 		w.addedElements = append(w.addedElements, index)
 	}
 	return nil
+}
+
+// findWrapped finds the functions that added ones are called in place of.
+func (w *rewriter) findWrapped(x Extension) (list []functionName, err error) {
+	w.redirected = map[uint32]redirection{}
+	names := w.m.functionNames()
+	for i, f := range x.Funcs {
+		if !f.Wraps {
+			continue
+		}
+		at := slices.IndexFunc(names, func(n functionName) bool { return n.name == f.Name })
+		if at < 0 || names[at].index < uint32(w.m.importedFuncs) {
+			return nil, fmt.Errorf("extend module: there is no function %s to wrap", f.Name)
+		}
+		if typ := w.m.funcType(names[at].index); !sameTypes(typ.Params, f.Type.Params) || !sameTypes(typ.Results, f.Type.Results) {
+			return nil, fmt.Errorf("extend module: function %s has another type than what wraps it", f.Name)
+		}
+		w.redirected[names[at].index] = redirection{index: w.shift() + uint32(len(w.m.funcs)+i)}
+		list = append(list, names[at])
+	}
+	return list, nil
+}
+
+// moveWrapped appends the functions themselves, which are no longer where they were.
+func (w *rewriter) moveWrapped(list []functionName) {
+	for _, f := range list {
+		to := w.redirected[f.index]
+		delete(w.redirected, f.index)
+		b := bodyWriter{rewriter: w}
+		w.addHelper(w.m.funcType(f.index), encoder{slices.Clone(b.write(f.index))})
+		w.redirected[f.index] = to
+	}
 }
 
 // Code writes the instructions of a function that Extend adds. Functions and

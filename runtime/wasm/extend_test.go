@@ -2,6 +2,7 @@ package wasm_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,61 @@ func TestExtend(t *testing.T) {
 	want("where", 1)
 	want("through", 109, 1)
 	want("through", 7, 0)
+}
+
+// named is a module with a name section that has one function.
+func named(module []byte, index byte, name string) []byte {
+	entry := append([]byte{1, index, byte(len(name))}, name...)
+	body := append([]byte("\x04name\x01"), byte(len(entry)))
+	body = append(body, entry...)
+	return append(append(slices.Clone(module), 0, byte(len(body))), body...)
+}
+
+// What wraps a function is called in its place, and calls it.
+func TestExtendWraps(t *testing.T) {
+	m, err := wasm.Parse(named(extensible(), 1, "seven"), wasm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := extension(sevenPlus)
+	x.Funcs = append(x.Funcs, wasm.AddedFunc{Name: "seven", Type: x.Funcs[0].Type, Wraps: true, Body: func(c *wasm.Code) {
+		const multiply = 0x6c
+		c.Call("seven")
+		c.I32(6)
+		c.Op(multiply)
+	}})
+	data, err := m.Extend(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+	defer r.Close(ctx)
+	env := r.NewHostModuleBuilder("env").NewFunctionBuilder().WithFunc(func() {}).Export("unused")
+	if _, err := env.NewFunctionBuilder().WithFunc(func() uint32 { return 100 }).Export("host").Instantiate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	guest, err := r.Instantiate(ctx, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]uint64{"through": 42, "seven": 42, "plus": 107} {
+		var args []uint64
+		if name == "through" {
+			args = []uint64{0}
+		}
+		if got, err := guest.ExportedFunction(name).Call(ctx, args...); err != nil || got[0] != want {
+			t.Errorf("%s: got %v, %v, want %d", name, got, err, want)
+		}
+	}
+	x.Funcs[2].Name = "eight"
+	if _, err := m.Extend(x); err == nil || err.Error() != "extend module: there is no function eight to wrap" {
+		t.Errorf("got %v, want that there is no such function", err)
+	}
+	x.Funcs[2].Name, x.Funcs[2].Type = "seven", wasm.FuncType{}
+	if _, err := m.Extend(x); err == nil || err.Error() != "extend module: function seven has another type than what wraps it" {
+		t.Errorf("got %v, want that the type is another", err)
+	}
 }
 
 func TestExtendRefuses(t *testing.T) {
