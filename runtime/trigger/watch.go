@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,9 +33,14 @@ type KVTriggersConfig struct {
 	// Report tells the destination of a failure, durably; see Invocations.Report.
 	Report func(ctx context.Context, f deploy.Function, to deploy.Destination, id string, failure []byte) error
 	Store  kv.Store
-	Lease  *Lease       // of the node
-	Places *Places      // default: NewPlaces(0)
-	Logger *slog.Logger // default: discard
+	Lease  *Lease  // of the node
+	Places *Places // default: NewPlaces(0)
+	// Backlog is how many changes may wait for a trigger, and BacklogBytes how long they
+	// may be together, for all triggers of an account. The oldest of more are dropped.
+	// Defaults: 100,000 and 1 GiB.
+	Backlog      int
+	BacklogBytes int64
+	Logger       *slog.Logger // default: discard
 }
 
 // KVTriggers deliver changes of keys to Functions, from the records that the store
@@ -60,6 +66,7 @@ func NewKVTriggers(ctx context.Context, cfg KVTriggersConfig) (*KVTriggers, erro
 	if cfg.Places == nil {
 		cfg.Places = NewPlaces(0)
 	}
+	cfg.Backlog, cfg.BacklogBytes = cmp.Or(cfg.Backlog, defaultBacklogChanges), cmp.Or(cfg.BacklogBytes, defaultBacklogChanged)
 	k := &KVTriggers{cfg: cfg, followers: map[string]*follower{}}
 	k.base, k.cancel = context.WithCancel(context.Background())
 	k.closed, k.close = context.WithCancel(k.base)

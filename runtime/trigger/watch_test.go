@@ -149,9 +149,15 @@ func (w *tower) report(ctx context.Context, f deploy.Function, to deploy.Destina
 // start makes a node. It ends with the test, or when end is called.
 func (w *tower) start(node string, store kv.Store) (k *trigger.KVTriggers, end func()) {
 	w.t.Helper()
+	return w.startWith(node, store, trigger.KVTriggersConfig{})
+}
+
+func (w *tower) startWith(node string, store kv.Store, cfg trigger.KVTriggersConfig) (k *trigger.KVTriggers, end func()) {
+	w.t.Helper()
 	lease := mustLease(w.t, store, node)
-	k, err := trigger.NewKVTriggers(w.t.Context(), trigger.KVTriggersConfig{Registry: w, Deliver: w.deliver, Report: w.report, Store: store, Lease: lease,
-		Logger: slog.New(slog.NewTextHandler(w.log, nil))})
+	cfg.Registry, cfg.Deliver, cfg.Report, cfg.Store, cfg.Lease = w, w.deliver, w.report, store, lease
+	cfg.Logger = slog.New(slog.NewTextHandler(w.log, nil))
+	k, err := trigger.NewKVTriggers(w.t.Context(), cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -418,6 +424,31 @@ func TestKVTriggerBacklog(t *testing.T) {
 		}
 		if len(w.before) != len(n)+1 {
 			t.Errorf("changes of %d keys came, want %d", len(w.before), len(n)+1)
+		}
+	})
+}
+
+// A Function that does not keep up loses what is oldest, and fills no disk.
+func TestKVTriggerTrims(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTower(t)
+		w.watch("job", "1", "", 100)
+		w.put("k", "poison")
+		for i := range 3000 {
+			w.put("k", fmt.Sprint(i))
+		}
+		_, end := w.startWith("a", w.store, trigger.KVTriggersConfig{Backlog: 1000})
+		defer end()
+		time.Sleep(20 * time.Minute)
+		synctest.Wait()
+		w.wantLeft(0)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if n := len(w.got); n != 1000 || w.got[0] != "job 1 k 2000 +0s" || w.got[n-1] != "job 1 k 2999 +0s" {
+			t.Errorf("%d came, from %q to %q", n, w.got[0], w.got[n-1])
+		}
+		if !strings.Contains(w.log.String(), "waiting=3001 bytes=1547408 dropped=2001") {
+			t.Errorf("log %s", w.log)
 		}
 	})
 }

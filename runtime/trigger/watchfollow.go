@@ -33,6 +33,7 @@ type follower struct {
 	unseen   bool   // there may be records that are not known
 	last     string // name of the last record that was found
 	listed   uint64 // the highest revision of those: what is not newer was found as well
+	trimmed  time.Time
 }
 
 func newFollower(k *KVTriggers, f deploy.Function, t deploy.KVTrigger) *follower {
@@ -144,6 +145,9 @@ func (fl *follower) work(c *claim) error {
 	defer deliveries.Wait()
 	for begin.Err() == nil {
 		if err := fl.find(begin); err != nil {
+			return err
+		}
+		if err := fl.trim(begin); err != nil {
 			return err
 		}
 		l, name, more := fl.next()
