@@ -73,6 +73,10 @@ type Call struct {
 	// Explainer has the log show where in its sources a guest was; nil if nobody can.
 	Explainer Explainer
 
+	// Threads makes Usage.CPU more exact on a machine that is busy; the engine's, nil
+	// if it has none.
+	Threads ThreadClock
+
 	// Watcher is told what the Invocation does; nil if nobody is interested.
 	Watcher Watcher
 
@@ -80,6 +84,7 @@ type Call struct {
 	// as soon as the guest waits.
 	Turn      Turn
 	TurnSince time.Time
+	TurnCPU   time.Duration // Usage.CPU at that time
 	TurnLong  bool          // the turn is that of a guest that runs for long
 	Long      bool          // the guest is expected to run for long
 	TurnWait  time.Duration // in all, until its turn came
@@ -97,6 +102,7 @@ type Call struct {
 
 	started  time.Time
 	running  time.Time // since when the guest runs; zero while it waits
+	stretch  stretched
 	looked   time.Time // when Client was asked last
 	owed     int64     // units of Work since Pacer was asked
 	parent   context.Context
@@ -154,8 +160,9 @@ func (c *Call) Reset() {
 	c.Said = c.Said[:0]
 	c.Responded, c.Detached, c.BodyTaken = false, false, false
 	c.Pacer, c.owed = nil, 0
+	c.Threads, c.stretch = nil, stretched{}
 	c.Watcher, c.Explainer = nil, nil
-	c.Client, c.Turn, c.TurnSince, c.TurnLong, c.Long, c.TurnWait = nil, nil, time.Time{}, false, false, 0
+	c.Client, c.Turn, c.TurnSince, c.TurnCPU, c.TurnLong, c.Long, c.TurnWait = nil, nil, time.Time{}, 0, false, false, 0
 	c.Timed, c.Acquired = false, time.Time{}
 	c.started, c.looked, c.parent = time.Time{}, time.Time{}, nil
 	c.Release(int(c.held.Load())) // what was not released by itself

@@ -82,7 +82,7 @@ func or[T comparable](field *T, otherwise T) {
 // Usage is what one Invocation used.
 type Usage struct {
 	Wall         time.Duration
-	CPU          time.Duration // the guest ran, measured
+	CPU          time.Duration // the guest ran, measured; see Call.Threads
 	Units        int64         // of metered guest work: the same on any machine; 0 without metering
 	PeakMemory   int64         // bytes of linear memory
 	BytesIn      int64         // of request and fetched bodies read

@@ -25,10 +25,9 @@ type Client interface {
 func (c *Call) Spend(units int64) error {
 	c.Usage.Units += units
 	now := time.Now()
-	if !c.running.IsZero() {
-		c.Usage.CPU += now.Sub(c.running)
-	}
+	c.ran(now)
 	c.running = now
+	c.beginStretch(now)
 	switch {
 	case c.Usage.CPU > c.Limits.CPU:
 		c.Cancel(ErrCPUTime)
@@ -83,6 +82,9 @@ type Turn interface{ EndTurn(c *Call) }
 // EndTurn gives the turn back, if the guest holds one.
 func (c *Call) EndTurn() {
 	if c.Turn != nil {
+		if c.stretch.thread != 0 {
+			c.endStretch() // so that it is known what the turn used
+		}
 		c.Turn.EndTurn(c)
 		c.Turn = nil
 	}
@@ -93,14 +95,19 @@ func (c *Call) EndTurn() {
 func (c *Call) Pause() { c.pauseAt(time.Now()) }
 
 func (c *Call) pauseAt(now time.Time) {
-	if !c.running.IsZero() {
-		c.Usage.CPU += now.Sub(c.running)
-		c.running = time.Time{}
+	c.ran(now)
+	if c.stretch.thread != 0 {
+		c.endStretch() // the guest may go on on another thread, and this one with another guest
 	}
+	c.running = time.Time{}
 	c.EndTurn()
 }
 
-func (c *Call) Resume() { c.running = time.Now() }
+func (c *Call) Resume() {
+	c.running = time.Now()
+	c.stretch.thread = 0
+	c.beginStretch(c.running)
+}
 
 func (l *lifetime) passed(now time.Time) bool {
 	l.mu.Lock()

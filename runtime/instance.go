@@ -55,7 +55,7 @@ func (s *Snapshot) Acquire(c *host.Call) (*Instance, error) {
 // begin waits until the guest may begin, and reports whether the Invocation was
 // over before that.
 func (s *Snapshot) begin(c *host.Call) bool {
-	c.Pacer = s.runtime.turns
+	c.Pacer, c.Threads = s.runtime.turns, s.runtime.threads
 	if c.Long = s.habit.long(); !c.Long {
 		return s.runtime.starts.begin(c)
 	}

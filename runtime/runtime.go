@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/compile"
@@ -61,6 +62,7 @@ type Runtime struct {
 	offered map[string]*abi.Module
 	starts  *starts
 	turns   *turns
+	threads host.ThreadClock // nil if there is none that is exact
 	flight  singleflight.Group
 	bytes   atomic.Int64 // see Bytes
 	room    room
@@ -82,6 +84,7 @@ func New(ctx context.Context, cfg Config) (*Runtime, error) {
 		offered: map[string]*abi.Module{},
 		starts:  newStarts(),
 		turns:   newTurns(),
+		threads: newThreadClock(),
 		codes:   map[kv.Digest]*code{},
 
 		interpreter: newInterpreter(),

@@ -193,9 +193,10 @@ func TestAccountsTakeTurns(t *testing.T) {
 	r := mustRuntime(t, runtime.Config{})
 	s := mustPrepare(t, mustLoad(t, r, fetches(hosttest.Loop, hosttest.Br(0), hosttest.End)), host.Limits{})
 	var running sync.WaitGroup
-	ended := make(chan string, 16)
+	ended, all := make(chan string, 16), make(chan struct{})
 	run := func(account string) {
 		running.Go(func() {
+			<-all
 			c := begin(t, new(hosttest.Recorder), "/", host.Limits{CPU: 60_000_000})
 			c.Bindings = &host.Bindings{Account: account}
 			s.Use()
@@ -208,6 +209,7 @@ func TestAccountsTakeTurns(t *testing.T) {
 		run("many")
 	}
 	run("one")
+	close(all)
 	running.Wait()
 	if first := <-ended; first != "one" {
 		t.Errorf("a guest of account %s ended first", first)

@@ -78,7 +78,7 @@ func (t *turns) take(c *host.Call) (waited bool) {
 
 // begin notes that the Call has its turn.
 func (t *turns) begin(c *host.Call) {
-	c.Turn, c.TurnSince, c.TurnLong = t, time.Now(), level(c) > 0
+	c.Turn, c.TurnSince, c.TurnCPU, c.TurnLong = t, time.Now(), c.Usage.CPU, level(c) > 0
 }
 
 func level(c *host.Call) int {
@@ -186,7 +186,7 @@ func (t *turns) EndTurn(c *host.Call) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a := t.accounts[c.Bindings.Account]
-	a.used += time.Since(c.TurnSince)
+	a.used += c.Usage.CPU - c.TurnCPU
 	a.running--
 	if c.TurnLong {
 		t.long.Add(-1)

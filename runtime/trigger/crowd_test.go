@@ -25,7 +25,7 @@ func TestIdleConnections(t *testing.T) {
 		conns := make([]*conn, some(t, 400, 2000))
 		for i := range conns {
 			conns[i] = s.dial()
-			conns[i].SetDeadline(time.Now().Add(time.Minute))
+			conns[i].SetDeadline(time.Now().Add(5 * time.Minute))
 			if i%4 != 0 { // the others never say anything
 				conns[i].write(get + end)
 				conns[i].response().Body.Close()
@@ -150,7 +150,7 @@ func TestMostConnections(t *testing.T) {
 			}
 		}
 		for i, c := range conns[:most] {
-			c.SetReadDeadline(time.Now().Add(20 * time.Second))
+			c.SetReadDeadline(time.Now().Add(2 * time.Minute))
 			if _, err := io.Copy(io.Discard, c.r); err != nil {
 				t.Fatalf("connection %d, idle for long: %v, want that it was closed", i, err)
 			}
@@ -196,8 +196,8 @@ func TestMostConnectionsBusy(t *testing.T) {
 
 // A client that speaks TLS to the plain port is not left waiting for ever.
 func TestTLSOnPlainPort(t *testing.T) {
-	leavesNothing(t, func(t *testing.T) {
-		s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")}, impatient)
+	leavesPatiently(t, func(t testing.TB, soon time.Duration) {
+		s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")}, impatient(soon))
 		for _, name := range []string{"hello.localhost", "a", "b"} { // with random bytes in each
 			c, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true, ServerName: name})
 			if err == nil {

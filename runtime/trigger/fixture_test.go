@@ -69,6 +69,18 @@ func start(t testing.TB, limits host.Limits, guests map[string][]byte, edit ...f
 	return startWith(t, deploy.Config{Limits: limits}, guests, edit...)
 }
 
+// startCounted is start with a count of the memory that guests take, so that a test
+// can wait for one to run.
+func startCounted(t testing.TB, limits host.Limits, guests map[string][]byte) *server {
+	t.Helper()
+	return startWith(t, deploy.Config{Memory: 128 << 20, AccountMemory: 128 << 20, Limits: limits}, guests)
+}
+
+func (s *server) waitForGuest() {
+	s.t.Helper()
+	s.waitFor(func() bool { return s.registry.RunningBytes() > 0 }, "a guest to run")
+}
+
 // startWith is start with what a registry can be told beside limits.
 func startWith(t testing.TB, registry deploy.Config, guests map[string][]byte, edit ...func(*trigger.HTTPConfig)) *server {
 	t.Helper()
@@ -130,7 +142,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 }
 
 // client gives up on a server that hangs, so that the test names the place.
-var client = &http.Client{Timeout: 30 * time.Second}
+var client = &http.Client{Timeout: 2 * time.Minute}
 
 // get asks a Function and returns status and body.
 func (s *server) get(function, path string) (int, string) { return s.send("GET", function, path, "") }
@@ -167,7 +179,7 @@ func (s *server) dialTLS(addr string) *conn {
 
 func (s *server) speak(c net.Conn) *conn {
 	s.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(2 * time.Minute))
 	return &conn{c, s.t, bufio.NewReader(c)}
 }
 

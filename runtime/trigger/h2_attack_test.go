@@ -131,12 +131,12 @@ func TestHTTP2Attacks(t *testing.T) {
 			return 1
 		}, "goaway PROTOCOL_ERROR"},
 	}
-	leavesNothing(t, func(t *testing.T) {
-		s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello"), "body": bodyGuest(), "large": largeGuest(32)}, impatient)
-		addr := s.secure()
-		for _, a := range attacks {
-			t.Run(a.name, func(t *testing.T) {
-				c := dialH2(t, addr)
+	guests := map[string][]byte{"hello": helloGuest("hello"), "body": bodyGuest(), "large": largeGuest(32)}
+	for _, a := range attacks {
+		t.Run(a.name, func(t *testing.T) {
+			leavesPatiently(t, func(t testing.TB, soon time.Duration) {
+				s := start(t, host.Limits{}, guests, impatient(soon))
+				c := dialH2(t, s.secure())
 				defer c.c.Close()
 				if got := c.outcome(a.do(c)); !beginsWith(got, a.want) {
 					t.Errorf("got %s, want %s", got, a.want)
@@ -145,8 +145,8 @@ func TestHTTP2Attacks(t *testing.T) {
 					t.Errorf("another client: %d %q", status, body)
 				}
 			})
-		}
-	})
+		})
+	}
 }
 
 func beginsWith(got, beginnings string) bool {
@@ -175,8 +175,8 @@ func flood(send func(c *h2Conn, i int) error) func(*h2Conn) uint32 {
 
 // Handshakes have the time of a header, too, and are done beside each other.
 func TestSlowHandshakes(t *testing.T) {
-	leavesNothing(t, func(t *testing.T) {
-		s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")}, impatient)
+	leavesPatiently(t, func(t testing.TB, soon time.Duration) {
+		s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")}, impatient(soon))
 		addr := s.secure()
 		for _, begin := range []string{"", "\x16", "\x16\x03\x01\x02\x00\x01", "\x16\x03\x01\xff\xff"} {
 			for range 20 {
@@ -184,7 +184,7 @@ func TestSlowHandshakes(t *testing.T) {
 				defer c.Close()
 				io.WriteString(c, begin) //nolint:errcheck // what is seen is the end
 				defer func() {
-					c.SetDeadline(time.Now().Add(20 * time.Second))
+					c.SetDeadline(time.Now().Add(2 * time.Minute))
 					if _, err := io.Copy(io.Discard, c); err != nil && strings.Contains(err.Error(), "timeout") {
 						t.Errorf("%q: the connection is still open", begin)
 					}
@@ -236,10 +236,10 @@ func overTLS(addr string, config *tls.Config) string {
 // A client that closes a connection over TLS says so before; its guest ends all
 // the same.
 func TestSecureClientGone(t *testing.T) {
-	s := start(t, host.Limits{Wall: 20 * time.Second, CPU: 20 * time.Second}, map[string][]byte{"spin": spins()})
+	s := startCounted(t, host.Limits{Wall: 5 * time.Minute, CPU: 5 * time.Minute}, map[string][]byte{"spin": spins()})
 	c := must(tls.Dial("tcp", s.secure(), clientTLS("http/1.1")))(t)
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: spin.localhost\r\n\r\n")
-	time.Sleep(100 * time.Millisecond)
+	s.waitForGuest()
 	c.Close()
 	s.waitFor(func() bool { return strings.Contains(s.log.String(), "canceled") }, "the guest to be canceled")
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
-	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
 )
 
@@ -116,10 +115,14 @@ func TestHTTP2StreamsBothWays(t *testing.T) {
 
 // A client that resets its request ends the guest.
 func TestHTTP2ClientLeaves(t *testing.T) {
-	s := start(t, host.Limits{Wall: 20 * time.Second, CPU: 20 * time.Second}, map[string][]byte{"spin": spins(), "hello": helloGuest("hello"), "echo": echoGuest()})
+	s := startCounted(t, host.Limits{Wall: 5 * time.Minute, CPU: 5 * time.Minute}, map[string][]byte{"spin": spins(), "hello": helloGuest("hello"), "echo": echoGuest()})
 	client := h2Client(t, s.secure())
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	go func() {
+		s.waitForGuest()
+		cancel()
+	}()
 	if _, err := client.Do(must(http.NewRequestWithContext(ctx, "GET", "https://spin.localhost/", nil))(t)); err == nil {
 		t.Fatal("a guest that never ends has answered")
 	}
@@ -151,15 +154,14 @@ func TestHTTP2ShutdownDrains(t *testing.T) {
 
 // A drain that takes too long ends with the connections.
 func TestHTTP2ShutdownCancels(t *testing.T) {
-	limits := deploy.Config{Memory: 128 << 20, AccountMemory: 128 << 20, Limits: host.Limits{Wall: time.Minute, CPU: time.Minute}}
-	s := startWith(t, limits, map[string][]byte{"spin": spins()})
+	s := startCounted(t, host.Limits{Wall: 5 * time.Minute, CPU: 5 * time.Minute}, map[string][]byte{"spin": spins()})
 	client := h2Client(t, s.secure())
 	failed := make(chan error, 1)
 	go func() {
 		_, err := client.Get("https://spin.localhost/")
 		failed <- err
 	}()
-	s.waitFor(func() bool { return s.registry.RunningBytes() > 0 }, "the guest to run")
+	s.waitForGuest()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := s.front.Shutdown(ctx); err == nil {

@@ -306,11 +306,10 @@ func TestPanicIsSurvived(t *testing.T) {
 // waitFor waits for another goroutine of the server, however slow the machine.
 func (s *server) waitFor(done func() bool, what string) {
 	s.t.Helper()
-	for range 2000 {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if done() {
 			return
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	s.t.Fatalf("waited in vain for %s", what)
 }

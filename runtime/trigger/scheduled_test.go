@@ -76,14 +76,19 @@ func TestScheduled(t *testing.T) {
 // The events have 15 minutes unless the Function says otherwise, and end with who
 // waits.
 func TestScheduledLimits(t *testing.T) {
-	s := start(t, host.Limits{Wall: 40 * time.Millisecond, CPU: time.Minute}, map[string][]byte{"long": scheduledGuest(spin)})
+	s := startCounted(t, host.Limits{Wall: 40 * time.Millisecond, CPU: 5 * time.Minute}, map[string][]byte{"long": scheduledGuest(spin)})
 	settings := deploy.Settings{Limits: deploy.Limits{WallMillis: 20}}
 	must(s.registry.Deploy(t.Context(), "local", "short", deploy.Upload{Module: scheduledGuest(spin), Settings: settings}))(t)
 	if outcome, err := s.schedule(t.Context(), "short"); outcome != host.OutcomeExceededWallTime {
 		t.Errorf("got %v, %v", outcome, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	go func() {
+		s.waitForGuest()
+		time.Sleep(100 * time.Millisecond)
+		cancel()
+	}()
 	if outcome, err := s.schedule(ctx, "long"); outcome != host.OutcomeCanceled {
 		t.Errorf("got %v, %v; it has more time than the node's wall_ms", outcome, err)
 	}

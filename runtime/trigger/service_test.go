@@ -269,7 +269,7 @@ func sleeper() []byte {
 
 func (s *server) waitForLog(text string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		for _, e := range s.guestLog.Entries() {
 			if e.Text == text {
 				return
@@ -283,7 +283,7 @@ func (s *server) waitForLog(text string) {
 // their answer.
 func (s *server) waitForMemory() {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); s.registry.RunningBytes() != 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); s.registry.RunningBytes() != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("%d bytes are still counted as taken", s.registry.RunningBytes())
 		}
@@ -370,7 +370,7 @@ func TestServiceCallIsObserved(t *testing.T) {
 		t.Fatal("it was answered")
 	}
 	var all []telemetry.Failure
-	for deadline := time.Now().Add(20 * time.Second); len(all) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); len(all) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		all = s.observer.Failures("local", "traps")
 	}
 	if len(all) != 1 || all[0].URL != "http://a/b" || all[0].Message != "unreachable" {

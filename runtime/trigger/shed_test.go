@@ -53,10 +53,12 @@ func (s *server) statuses(function string, requests int) map[int]int {
 
 // More requests at the same time than a Function may have wait for a moment, and
 // are told so then; other Functions are not concerned.
-func TestConcurrencyOfFunction(t *testing.T) {
-	s := start(t, host.Limits{CPU: time.Minute}, map[string][]byte{"free": helloGuest("hello")})
+func TestConcurrencyOfFunction(t *testing.T) { patiently(t, testConcurrencyOfFunction) }
+
+func testConcurrencyOfFunction(t testing.TB, soon time.Duration) {
+	s := start(t, host.Limits{CPU: 10 * time.Minute}, map[string][]byte{"free": helloGuest("hello")})
 	must(s.registry.Deploy(t.Context(), "local", "busy", deploy.Upload{Module: spins(),
-		Settings: deploy.Settings{Limits: deploy.Limits{Concurrency: 3, WallMillis: 3000}}}))(t)
+		Settings: deploy.Settings{Limits: deploy.Limits{Concurrency: 3, WallMillis: int64(6 * soon / time.Millisecond)}}}))(t)
 	done := make(chan map[int]int)
 	go func() { done <- s.statuses("busy", 10) }()
 	time.Sleep(50 * time.Millisecond)
@@ -77,8 +79,10 @@ func TestBurstWaits(t *testing.T) {
 }
 
 // What an account's requests may run at the same time is for all its Functions.
-func TestConcurrencyOfAccount(t *testing.T) {
-	s := startWith(t, deploy.Config{AccountConcurrency: 2, Limits: host.Limits{Wall: 3 * time.Second, CPU: time.Minute}},
+func TestConcurrencyOfAccount(t *testing.T) { patiently(t, testConcurrencyOfAccount) }
+
+func testConcurrencyOfAccount(t testing.TB, soon time.Duration) {
+	s := startWith(t, deploy.Config{AccountConcurrency: 2, Limits: host.Limits{Wall: 6 * soon, CPU: 10 * time.Minute}},
 		map[string][]byte{"a": spins(), "b": spins()})
 	must(s.registry.CreateAccount(t.Context(), "other", nil))(t)
 	must(s.registry.Deploy(t.Context(), "other", "hello", deploy.Upload{Module: helloGuest("hello")}))(t)
@@ -98,9 +102,11 @@ func TestConcurrencyOfAccount(t *testing.T) {
 
 // Requests for which the node, or their account, has no memory left are turned
 // away, and a guest that grows beyond it is refused; others are not concerned.
-func TestMemoryIsShared(t *testing.T) {
+func TestMemoryIsShared(t *testing.T) { patiently(t, testMemoryIsShared) }
+
+func testMemoryIsShared(t testing.TB, soon time.Duration) {
 	const mib = 1 << 20
-	s := startWith(t, deploy.Config{Memory: 100 * mib, AccountMemory: 64 * mib, Limits: host.Limits{Wall: time.Second, CPU: time.Minute}},
+	s := startWith(t, deploy.Config{Memory: 100 * mib, AccountMemory: 64 * mib, Limits: host.Limits{Wall: 2 * soon, CPU: 10 * time.Minute}},
 		map[string][]byte{"grows": grows(30 * mib >> 16), "hello": helloGuest("hello")})
 	must(s.registry.CreateAccount(t.Context(), "other", nil))(t)
 	must(s.registry.Deploy(t.Context(), "other", "hello", deploy.Upload{Module: helloGuest("hello")}))(t)

@@ -59,7 +59,7 @@ func h2Client(t testing.TB, addr string) *http.Client {
 		ForceAttemptHTTP2: true, DisableCompression: true,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Transport: transport, Timeout: 2 * time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // h2Conn is a connection on which a test speaks HTTP/2 by hand.
@@ -76,7 +76,7 @@ func dialH2(t testing.TB, addr string, settings ...http2.Setting) *h2Conn {
 	t.Helper()
 	c := must(tls.Dial("tcp", addr, clientTLS("h2")))(t)
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SetDeadline(time.Now().Add(2 * time.Minute))
 	must(io.WriteString(c, http2.ClientPreface))(t)
 	h := &h2Conn{Framer: http2.NewFramer(c, c), t: t, c: c}
 	h.ReadMetaHeaders = hpack.NewDecoder(4096, nil)

@@ -10,7 +10,7 @@ import (
 
 // some is how many of something a test makes: few, or with MAYFLY_TORTURE=1, which
 // "make torture" sets, as many as an attacker would.
-func some(t *testing.T, few, many int) int {
+func some(t testing.TB, few, many int) int {
 	t.Helper()
 	if os.Getenv("MAYFLY_TORTURE") != "" {
 		return many
@@ -31,7 +31,7 @@ func leavesNothing(t *testing.T, test func(t *testing.T)) {
 	heap := liveHeap()
 	t.Run("under attack", test)
 	client.CloseIdleConnections()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		n, stacks := goroutines()
 		if n <= before {
 			break
@@ -43,6 +43,12 @@ func leavesNothing(t *testing.T, test func(t *testing.T)) {
 	if now := liveHeap(); now > heap+heapSlack {
 		t.Errorf("the heap has %d MiB, %d before", now>>20, heap>>20)
 	}
+}
+
+// leavesPatiently is leavesNothing of patiently.
+func leavesPatiently(t *testing.T, test func(t testing.TB, soon time.Duration)) {
+	t.Helper()
+	leavesNothing(t, func(t *testing.T) { patiently(t, test) })
 }
 
 // goroutines counts them, without two of fasthttp's that sleep for some seconds

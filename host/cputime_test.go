@@ -1,0 +1,113 @@
+package host_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+)
+
+// threads is a clock of threads that a test moves.
+type threads struct {
+	thread int
+	used   time.Duration
+	reads  int
+}
+
+func (t *threads) Read() (int, time.Duration) {
+	t.reads++
+	return t.thread, t.used
+}
+
+// A guest has its CPU time, however little of the machine it gets, and no more than
+// that, whatever the clocks of threads say.
+func TestCPUTime(t *testing.T) {
+	const look, limit = 100 * time.Microsecond, time.Second
+	for _, tt := range []struct {
+		name        string
+		used        func(n int, c *threads) // moves the clock of threads for the look n
+		least, most time.Duration           // that may pass until the end
+	}{
+		{"alone on its processor", func(_ int, c *threads) { c.used += look }, limit, limit + look},
+		{"a tenth of a processor", func(_ int, c *threads) { c.used += look / 10 }, 9 * limit, 10 * limit},
+		{"others use its thread as well", func(_ int, c *threads) { c.used += 5 * look }, limit, limit + look},
+		{"another thread each time", func(n int, c *threads) { c.thread, c.used = n+1, 0 }, limit, limit + look},
+		{"another thread now and then", func(n int, c *threads) {
+			c.thread, c.used = 1+n/100%2, c.used+look/2
+		}, limit, 2 * limit},
+		{"threads that stand still for half of the time", func(n int, c *threads) {
+			if c.used += look; n/1000%2 == 0 {
+				c.used -= look
+			}
+		}, limit, 2*limit + 1000*look},
+		{"a clock that can't be read", func(_ int, c *threads) { c.thread = 0 }, limit, limit + look},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				clock := &threads{thread: 1}
+				c := begin(t, host.Limits{CPU: limit, Wall: time.Hour})
+				c.Threads = clock
+				began := time.Now()
+				for n := 0; ; n++ {
+					time.Sleep(look)
+					tt.used(n, clock)
+					if err := c.Spend(1); err != nil {
+						if passed := time.Since(began); passed < tt.least || passed > tt.most || !errors.Is(err, host.ErrCPUTime) {
+							t.Errorf("ended after %v by %v, want between %v and %v", passed, err, tt.least, tt.most)
+						}
+						return
+					}
+				}
+			})
+		})
+	}
+}
+
+// Without a clock of threads, and as long as little of the limit is used, the time
+// that passes counts, and no clock is read.
+func TestCPUTimeOfShortGuests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := &threads{thread: 1}
+		c := begin(t, host.Limits{CPU: time.Second, Wall: time.Hour})
+		c.Threads = clock
+		for range 10 {
+			time.Sleep(5 * time.Millisecond)
+			c.Spend(1)
+			time.Sleep(time.Millisecond)
+			c.Pause()
+			time.Sleep(time.Minute)
+			c.Resume()
+		}
+		if c.Usage.CPU != 60*time.Millisecond || clock.reads > 0 {
+			t.Errorf("used %v, and read the clock %d times; want 60ms, never", c.Usage.CPU, clock.reads)
+		}
+	})
+}
+
+// A machine that stands still ends no guest that has hardly begun; what guests do
+// between two waits counts.
+func TestCPUTimeOfMachineThatStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := &threads{thread: 1}
+		c := begin(t, host.Limits{CPU: 200 * time.Millisecond, Wall: 24 * time.Hour})
+		c.Threads = clock
+		time.Sleep(10 * time.Second)
+		if err := c.Spend(1); err != nil {
+			t.Fatalf("ended by %v", err)
+		}
+		steps := 0
+		for ; c.Spend(1) == nil; steps++ {
+			c.Pause()
+			time.Sleep(10 * time.Second)
+			clock.thread, clock.used = steps, time.Duration(steps) // that of another one
+			c.Resume()
+			time.Sleep(100 * time.Microsecond)
+			clock.used += 100 * time.Microsecond
+		}
+		if used := time.Duration(steps) * 100 * time.Microsecond; used < 149*time.Millisecond || used > 200*time.Millisecond {
+			t.Errorf("it had %v of 200ms", used)
+		}
+	})
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package runtime
+
+import "github.com/mayfly-run/mayfly/host"
+
+func newThreadClock() host.ThreadClock { return nil }
