@@ -67,7 +67,7 @@ func (c checkout) read(file string) (variants []*test, err error) {
 			globals = m[2]
 		}
 	}
-	t.skip = whyNot(globals, string(data))
+	t.skip = whyNot(globals, string(data), t.scripts)
 	if len(queries) == 0 {
 		queries = []string{""}
 	}
@@ -80,17 +80,26 @@ func (c checkout) read(file string) (variants []*test, err error) {
 }
 
 // whyNot says why a file can't run here, or nothing.
-func whyNot(globals, source string) string {
+func whyNot(globals, source string, scripts []string) string {
 	list := strings.Split(globals, ",")
 	switch {
 	case !slices.ContainsFunc(list, func(g string) bool { return g == "window" || strings.HasSuffix(g, "worker") }):
 		return "is for shadow realms alone"
-	case strings.Contains(source, ".py"):
+	case strings.Contains(source, ".py"), slices.ContainsFunc(scripts, asksServer):
 		return "asks the scripts of the server of web-platform-tests"
 	case strings.Contains(source, "META: global=window\n"):
 		return "is for windows alone"
 	}
 	return ""
+}
+
+// asksServer tells scripts that are there to ask the scripts of the server.
+func asksServer(script string) bool {
+	switch path.Base(script) {
+	case "request-cache.js", "send-file-formdata-helper.js":
+		return true
+	}
+	return false
 }
 
 var strict = regexp.MustCompile(`(?m)^['"]use strict['"]`)

@@ -36,6 +36,11 @@ func entryOf(r result) *entry {
 	return e
 }
 
+// notRun is what is listed of a test that can't be run.
+func notRun(why string) *entry {
+	return &entry{status: "NOTRUN", reasons: map[string]string{"": "# " + why}}
+}
+
 func (e *entry) head() string { return fmt.Sprintf("%d/%d %s", e.passed, e.total, e.status) }
 
 // expectations are those of an area by the name of the test.

@@ -27,7 +27,7 @@ const origin = "http://web-platform.test"
 // patience is for subtests that never end.
 const patience = 10 * time.Second
 
-var limits = host.Limits{CPU: time.Minute, Wall: 2 * time.Minute, Memory: 1 << 30}.Or(host.DefaultLimits())
+var limits = host.Limits{CPU: time.Minute, Wall: 2 * time.Minute, Memory: 1 << 30, Subrequests: 1000}.Or(host.DefaultLimits())
 
 // result is what became of a test.
 type result struct {

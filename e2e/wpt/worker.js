@@ -7,8 +7,8 @@ import plan from "./plan.json";
 function addAddress() {
   globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
   globalThis.location = new URL(plan.url);
-  const absolute = url => typeof url === "string" || url instanceof URL ? new URL(url, plan.url).href : url;
   const { fetch, Request, Response } = globalThis;
+  const absolute = url => url instanceof Request ? url : new URL(url, plan.url).href;
   globalThis.fetch = (input, init) => fetch(absolute(input), init);
   globalThis.Request = new Proxy(Request, { construct: (target, [input, ...rest], self) => Reflect.construct(target, [absolute(input), ...rest], self === globalThis.Request ? target : self) });
   Object.defineProperty(Request.prototype, "constructor", { value: globalThis.Request, writable: true, configurable: true });

@@ -15,7 +15,8 @@ type Policy struct {
 	// AllowPrivate opens loopback, private (RFC 1918, RFC 4193) and shared (RFC
 	// 6598) addresses, but not the Node's own, link-local or metadata addresses.
 	AllowPrivate bool
-	// HighPorts opens the ports above 1023.
+	// HighPorts opens the ports above 1023, but not those of other protocols that
+	// browsers don't ask, either.
 	HighPorts bool
 	// Allow opens what is closed otherwise. A Rule with a prefix opens its
 	// addresses, whatever their class. A Rule with a host opens the private
@@ -131,7 +132,17 @@ func (p Policy) opens(name string, to netip.AddrPort) (o opened) {
 }
 
 func (p Policy) opensPort(port uint16) bool {
-	return port == 80 || port == 443 || port == 8080 || p.HighPorts && port > 1023
+	return port == 80 || port == 443 || port == 8080 || p.HighPorts && port > 1023 && !isForeign(port)
+}
+
+// isForeign says whether a high port is that of another protocol, in which a request
+// might be taken for something else: https://fetch.spec.whatwg.org/#port-blocking
+func isForeign(port uint16) bool {
+	switch port {
+	case 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080:
+		return true
+	}
+	return port >= 6665 && port <= 6669
 }
 
 func matchesAny(rules []Rule, name string, to netip.AddrPort) bool {

@@ -38,6 +38,8 @@ func TestPolicy(t *testing.T) {
 		{"ssh", fetch.Policy{HighPorts: true}, "", public + ":22", false},
 		{"high port", fetch.Policy{}, "", public + ":6379", false},
 		{"high port opened", fetch.Policy{HighPorts: true}, "", public + ":6379", true},
+		{"chat", fetch.Policy{HighPorts: true}, "", public + ":6667", false},
+		{"calls", fetch.Policy{HighPorts: true}, "", public + ":5060", false},
 		{"port opened by a rule", allow(public + ":22"), "", public + ":22", true},
 		{"another port than the rule's", allow(public + ":22"), "", public + ":23", false},
 		{"port opened for a host", allow("git.example.com:22"), "git.example.com", public + ":22", true},

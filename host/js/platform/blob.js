@@ -7,26 +7,61 @@ class Blob {
 
   static { blobBytes = b => b.#bytes; }
 
-  constructor(parts = [], options = {}) {
-    if (parts === null || typeof parts !== "object" || typeof parts[Symbol.iterator] !== "function") throw new TypeError("Blob needs a sequence of parts");
-    this.#bytes = join([...parts].map(part => part instanceof Blob ? part.#bytes : bytesOf(part) ?? utf8(String(part))));
-    const type = String(options?.type ?? "");
-    this.#type = /[^\x20-\x7e]/.test(type) ? "" : type.toLowerCase();
+  constructor(parts = undefined, options = {}) {
+    if (parts === internal) {
+      this.#bytes = options;
+      this.#type = "";
+      return;
+    }
+    const chunks = blobParts(parts), { endings, type } = blobOptions(options);
+    this.#bytes = join(chunks.map(part => typeof part === "string" ? utf8(endings === "native" ? part.replace(/\r\n?/g, "\n") : part) : part instanceof Blob ? part.#bytes : bytesOf(part)));
+    this.#type = typeOf(type);
   }
 
   get size() { return this.#bytes.length; }
   get type() { return this.#type; }
 
   slice(start = 0, end = this.size, type = "") {
-    const clamp = n => n < 0 ? Math.max(this.size + n, 0) : Math.min(n, this.size);
-    const from = clamp(Math.trunc(start)), to = clamp(Math.trunc(end));
-    return new Blob([this.#bytes.subarray(from, Math.max(from, to))], { type });
+    const within = n => n < 0 ? Math.max(this.size + n, 0) : Math.min(n, this.size);
+    const from = within(clamp(start)), to = within(clamp(end));
+    const part = new Blob(internal, this.#bytes.subarray(from, Math.max(from, to))); // which nobody changes
+    part.#type = typeOf(String(type));
+    return part;
   }
 
   async text() { return fromUTF8(this.#bytes); }
   async arrayBuffer() { return this.#bytes.slice().buffer; }
   async bytes() { return this.#bytes.slice(); }
-  stream() { return streamOf(this.#bytes.slice()); }
+  stream() { return streamOf(this.#bytes); }
+}
+
+const typeOf = type => /[^\x20-\x7e]/.test(type) ? "" : type.toLowerCase();
+
+// blobParts converts a sequence, a part at a time, while users may change it.
+function blobParts(parts) {
+  if (parts === undefined) return [];
+  const iterate = parts !== null && (typeof parts === "object" || typeof parts === "function") ? parts[Symbol.iterator] : undefined;
+  if (typeof iterate !== "function") throw new TypeError("Blob needs a sequence of parts");
+  const out = [];
+  for (const part of { [Symbol.iterator]: () => Reflect.apply(iterate, parts, []) }) {
+    out.push(part instanceof Blob || bytesOf(part) ? part : String(part));
+  }
+  return out;
+}
+
+// blobOptions are read in the order of their names.
+function blobOptions(options) {
+  const given = dictionary(options, "The options"), endings = String(given.endings ?? "transparent");
+  if (endings !== "transparent" && endings !== "native") throw new TypeError(`Invalid endings: ${endings}`);
+  const { type } = given;
+  return { endings, type: type === undefined ? "" : String(type) };
+}
+
+// clamp is https://webidl.spec.whatwg.org/#Clamp of a long long: halves go to even numbers.
+function clamp(v) {
+  const n = Number(v) || 0, floor = Math.floor(n);
+  if (n - floor !== 0.5) return Math.round(n);
+  return floor % 2 === 0 ? floor : floor + 1;
 }
 
 // join copies byte arrays into one.
@@ -48,7 +83,8 @@ class File extends Blob {
     if (arguments.length < 2) throw new TypeError("File needs parts and a name");
     super(parts, options);
     this.#name = String(name);
-    this.#modified = options.lastModified === undefined ? Date.now() : Math.trunc(Number(options.lastModified));
+    const modified = options?.lastModified;
+    this.#modified = modified === undefined ? Date.now() : Math.trunc(Number(modified)) || 0;
   }
   get name() { return this.#name; }
   get lastModified() { return this.#modified; }

@@ -17,7 +17,7 @@ class Body {
       if (content !== null) b.#used = true;
       if (content instanceof ReadableStream && streamState(content).body) {
         const state = streamState(content), source = state.body;
-        content.getReader();
+        lockOf(content);
         state.body = null;
         return source.#content;
       }
@@ -49,8 +49,14 @@ class Body {
   }
 
   #open(content) {
-    const opened = this.#used ? streamOf(new Uint8Array()) : typeof content === "number" ? streamOfHandle(content) : streamOf(typeof content === "string" ? utf8(content) : content);
-    if (!this.#used) streamState(opened).body = this;
+    if (this.#used) { // what reads it has it locked
+      const taken = streamOf(new Uint8Array());
+      lockOf(taken);
+      streamState(taken).disturbed = true;
+      return taken;
+    }
+    const opened = typeof content === "number" ? streamOfHandle(content) : streamOf(typeof content === "string" ? utf8(content) : content);
+    streamState(opened).body = this;
     return opened;
   }
 
@@ -64,17 +70,17 @@ class Body {
     if (typeof content === "string") return content.toWellFormed();
     if (content === null) return "";
     if (typeof content === "number") return withoutBOM(await readHandle(content, "text"));
-    return withoutBOM(fromUTF8(await allBytes(content)));
+    return withoutBOM(fromUTF8((await readAll(content)).bytes));
   }
 
   async json() { return JSON.parse(await this.text()); }
-  async bytes() { return (await allBytes(useBody(this))).slice(); }
-  async arrayBuffer() { return bufferOf((await allBytes(useBody(this))).slice()); }
-  async blob() { return new Blob([await allBytes(useBody(this))], { type: this.#headers().get("content-type") ?? "" }); }
+  async bytes() { return (await readAll(useBody(this))).bytes.slice(); }
+  async arrayBuffer() { return bufferOf((await readAll(useBody(this))).bytes.slice()); }
+  async blob() { return new Blob([(await readAll(useBody(this))).bytes], { type: this.#headers().get("content-type") ?? "" }); }
 
   async formData() {
     const type = this.#headers().get("content-type") ?? "";
-    const bytes = await allBytes(useBody(this));
+    const { bytes } = await readAll(useBody(this));
     if (/^multipart\/form-data\s*(;|$)/i.test(type)) {
       const boundary = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type);
       if (!boundary) throw new TypeError("No boundary in the Content-Type of the form");
@@ -91,24 +97,26 @@ class Body {
 
 const withoutBOM = text => text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 
-// allBytes reads any content to its end.
-async function allBytes(content) {
-  if (content === null) return new Uint8Array();
-  if (typeof content === "string") return utf8(content);
+// boxed is bytes as a promise may give them: users can't make it a thenable.
+const boxed = bytes => ({ __proto__: null, bytes });
+
+// readAll reads any content to its end; what it gives is boxed.
+async function readAll(content) {
+  if (content === null) return boxed(new Uint8Array());
+  if (typeof content === "string") return boxed(utf8(content));
   if (typeof content === "number") return readHandle(content);
-  if (content instanceof Uint8Array) return content;
+  if (content instanceof Uint8Array) return boxed(content);
   return drain(content);
 }
 
 // drain reads a stream to its end, past what users may have changed of it.
 function drain(stream) {
-  new ReadableStreamDefaultReader(stream);
-  const state = streamState(stream), chunks = [];
+  const { state } = lockOf(stream), chunks = [];
   return new Promise((resolve, reject) => {
     const next = () => state.read({
       reject,
       resolve({ value, done }) {
-        if (done) return resolve(chunks.length === 1 ? chunks[0] : join(chunks));
+        if (done) return resolve(boxed(chunks.length === 1 ? chunks[0] : join(chunks)));
         if (value instanceof Uint8Array) {
           chunks.push(value);
           return void upon(Promise.resolve(), next);
@@ -127,25 +135,28 @@ async function readHandle(handle, as) {
   const job = ask(opBodyAll, handle);
   await finished(job);
   try {
-    return ask(opResult, job, as);
+    const result = ask(opResult, job, as);
+    return as ? result : boxed(result);
   } finally {
     ask(opClose, handle);
   }
 }
 
 function streamOfHandle(handle) {
-  return new ReadableStream({
-    type: "bytes",
-    async pull(c) {
+  const state = new ByteState({
+    __proto__: null,
+    async pull() {
       const job = ask(opBodyRead, handle);
       await finished(job);
       const bytes = ask(opResult, job);
-      if (bytes !== null) return c.enqueue(bytes);
+      if (bytes !== null) return state.open ? state.enqueue(bytes) : undefined;
       ask(opClose, handle);
-      c.close();
+      if (state.open) state.close();
+      state.endPulls();
     },
     cancel() { ask(opClose, handle); },
-  });
+  }, { mark: 0 });
+  return streamOfState(state);
 }
 
 // extract makes the content of what a user gave, and the type that goes with it.

@@ -22,7 +22,7 @@ class Cache {
     const vary = response.headers.get("vary");
     if (vary?.includes("*")) throw new TypeError("Cannot cache response with 'Vary: *' header.");
     const key = this.#key(request), block = headersBlock(response.headers);
-    const body = await allBytes(useBody(response));
+    const { bytes: body } = await readAll(useBody(response));
     ask(opCachePut, response.status, key + block, body);
   }
 

@@ -2,13 +2,16 @@
 
 const errorTypes = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
 
-function structuredClone(value, options) {
-  const transferred = new Set(options?.transfer ?? []);
-  const seen = new Map();
-  for (const t of transferred) {
+function structuredClone(value, options = undefined) {
+  needs(1, arguments);
+  const given = dictionary(options, "The options").transfer, transferred = new Set();
+  for (const t of given === undefined ? [] : given) {
     if (!(t instanceof ArrayBuffer)) throw new DOMException("Only an ArrayBuffer can be transferred", "DataCloneError");
+    if (t.detached || transferred.has(t)) throw cannotClone("An ArrayBuffer that is detached, or is transferred already,");
+    transferred.add(t);
   }
-  const copy = cloneValue(value, seen, transferred);
+  const seen = new Map(), copy = cloneValue(value, seen, transferred);
+  for (const t of transferred) if (!seen.has(t)) transferBuffer(t);
   return copy;
 }
 
@@ -24,11 +27,8 @@ function cloneValue(v, seen, transferred) {
     return copy;
   };
   const inner = x => cloneValue(x, seen, transferred);
-  if (v instanceof ArrayBuffer) return keep(transferred.has(v) ? v.transfer() : v.slice());
-  if (ArrayBuffer.isView(v)) {
-    const buffer = inner(v.buffer);
-    return keep(v instanceof DataView ? new DataView(buffer, v.byteOffset, v.byteLength) : new v.constructor(buffer, v.byteOffset, v.length));
-  }
+  if (v instanceof ArrayBuffer) return keep(transferred.has(v) ? transferBuffer(v) : cloneBuffer(v));
+  if (ArrayBuffer.isView(v)) return keep(cloneView(v, inner));
   if (v instanceof Date) return keep(new Date(v.getTime()));
   if (v instanceof RegExp) return keep(new RegExp(v.source, v.flags));
   if (v instanceof Boolean || v instanceof Number || v instanceof String || v instanceof BigInt) return keep(Object(v.valueOf()));
@@ -50,6 +50,40 @@ function cloneValue(v, seen, transferred) {
   const copy = keep(Array.isArray(v) ? new Array(v.length) : {});
   for (const name of Object.keys(v)) copy[name] = inner(v[name]);
   return copy;
+}
+
+function cloneBuffer(buffer) {
+  if (buffer.detached) throw cannotClone("A detached ArrayBuffer");
+  if (!buffer.resizable) return buffer.slice();
+  const copy = new ArrayBuffer(buffer.byteLength, { maxByteLength: buffer.maxByteLength });
+  new Uint8Array(copy).set(new Uint8Array(buffer));
+  return copy;
+}
+
+const { keys: viewKeys } = Object.getPrototypeOf(Uint8Array.prototype);
+
+function cloneView(view, inner) {
+  const isData = view instanceof DataView;
+  try {
+    if (isData) view.byteLength; // eslint-disable-line no-unused-expressions -- throws outside of the buffer
+    else Reflect.apply(viewKeys, view, []); // likewise
+  } catch {
+    throw cannotClone("A view outside of its buffer");
+  }
+  const { byteOffset, byteLength, length } = view, size = tracksLength(view) ? undefined : isData ? byteLength : length;
+  const buffer = inner(view.buffer); // which may detach that of the view
+  return isData ? new DataView(buffer, byteOffset, size) : new (viewClass(view))(buffer, byteOffset, size);
+}
+
+// tracksLength: a view grows with its buffer. Only a try tells, where there is room.
+function tracksLength(view) {
+  const { buffer, byteLength } = view;
+  if (!buffer.resizable) return false;
+  const length = buffer.byteLength;
+  buffer.resize(Math.min(length + 8, buffer.maxByteLength));
+  const grown = view.byteLength > byteLength;
+  buffer.resize(length);
+  return grown;
 }
 
 function isPlatformObject(v) {

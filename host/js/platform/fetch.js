@@ -33,7 +33,7 @@ async function fetchFrom(binding, input, init) {
   requireRequest();
   const signal = init?.signal ?? (input instanceof Request ? input.signal : null);
   signal?.throwIfAborted();
-  const content = bodyOf(request) === null ? null : await allBytes(useBody(request));
+  const content = bodyOf(request) === null ? null : (await readAll(useBody(request))).bytes;
   return follow(binding, request, content, signal);
 }
 
@@ -63,7 +63,7 @@ async function follow(binding, request, content, signal) {
 async function exchange(binding, method, url, headers, content, signal, redirected) {
   const h = ask(opFetch, 0, `${binding}\0${method}\0${url.split("#")[0]}\0${headersBlock(headers)}`, content ?? undefined);
   await within(signal, h);
-  const head = ask(opFetchHead, h).split("\0");
+  const head = headOf(h).split("\0");
   head.pop();
   const status = Number(head.shift());
   const body = ask(opFetchBody, h);
@@ -71,6 +71,17 @@ async function exchange(binding, method, url, headers, content, signal, redirect
   if (none) ask(opClose, body);
   signal?.addEventListener("abort", () => { try { ask(opClose, body); } catch { /* was read */ } });
   return upstream(none ? null : body, status, head, url, redirected);
+}
+
+// headOf is the status and fields of a response. That there is none is a TypeError:
+// https://fetch.spec.whatwg.org/#concept-network-error
+function headOf(h) {
+  try {
+    return host(opFetchHead, h);
+  } catch (e) {
+    if (typeof e === "string" && /^(unavailable|denied|timeout):/.test(e)) throw new TypeError(hostError(e).message);
+    throw hostError(e);
+  }
 }
 
 // within waits for an operation unless the signal is aborted first.

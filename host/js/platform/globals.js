@@ -3,14 +3,14 @@
 const navigator = Object.freeze({ userAgent: "Mayfly", hardwareConcurrency: 1, language: "en" });
 
 tag(Event, CustomEvent, ErrorEvent, EventTarget, AbortSignal, AbortController, TextEncoder, TextDecoder, URL, URLSearchParams, Headers, Blob, File,
-  FormData, ReadableStream, ReadableStreamDefaultController, ReadableByteStreamController, WritableStream, WritableStreamDefaultController,
+  FormData, ReadableStream, ReadableStreamDefaultController, ReadableByteStreamController, ReadableStreamBYOBRequest, WritableStream, WritableStreamDefaultController,
   WritableStreamDefaultWriter, TransformStream, TransformStreamDefaultController, ReadableStreamDefaultReader, ReadableStreamBYOBReader,
-  TextEncoderStream, TextDecoderStream, Request, Response, Crypto, SubtleCrypto, CryptoKey, DigestStream);
+  TextEncoderStream, TextDecoderStream, CountQueuingStrategy, ByteLengthQueuingStrategy, Request, Response, Crypto, SubtleCrypto, CryptoKey, DigestStream);
 
 for (const [name, value] of Object.entries({
   Event, CustomEvent, ErrorEvent, EventTarget, AbortSignal, AbortController, TextEncoder, TextDecoder, URL, URLSearchParams, Headers, Blob, File,
-  FormData, ReadableStream, ReadableStreamDefaultController, ReadableByteStreamController, ReadableStreamDefaultReader, ReadableStreamBYOBReader,
-  WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter, TransformStream, TransformStreamDefaultController,
+  FormData, ReadableStream, ReadableStreamDefaultController, ReadableByteStreamController, ReadableStreamBYOBRequest, ReadableStreamDefaultReader,
+  ReadableStreamBYOBReader, WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter, TransformStream, TransformStreamDefaultController,
   TextEncoderStream, TextDecoderStream, IdentityTransformStream, FixedLengthStream, CountQueuingStrategy, ByteLengthQueuingStrategy,
   Request, Response, fetch, setTimeout, setInterval, clearTimeout, clearInterval, queueMicrotask, scheduler, performance,
   Crypto, SubtleCrypto, CryptoKey, crypto, structuredClone, navigator, self: globalThis,

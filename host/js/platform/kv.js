@@ -56,7 +56,7 @@ class KVNamespace {
     requireRequest();
     let content;
     if (typeof value === "string" || bytesOf(value)) content = typeof value === "string" ? value : bytesOf(value);
-    else if (value instanceof ReadableStream) content = await allBytes(value);
+    else if (value instanceof ReadableStream) content = (await readAll(value)).bytes;
     else throw new TypeError("KV put() accepts only strings, ArrayBuffers, ArrayBufferViews, and ReadableStreams as values.");
     const { expiration, expirationTtl, metadata } = options ?? {};
     const text = JSON.stringify({

@@ -16,7 +16,7 @@ class Pipe {
 
   constructor(source, sink, how) {
     this.how = how;
-    this.reader = new ReadableStreamDefaultReader(source);
+    this.reader = lockOf(source);
     this.writer = new WritableStreamDefaultWriter(sink);
     this.source = streamState(source);
     this.source.disturbed = true;
@@ -57,11 +57,11 @@ class Pipe {
     const sinkFailed = () => this.end(how.preventCancel ? null : () => source.cancel(sink.error), { e: sink.error });
     const sourceClosed = () => this.end(how.preventClose ? null : () => this.closeSink());
     if (source.phase === "errored") sourceFailed();
-    else upon(this.reader.closed, undefined, sourceFailed);
+    else upon(this.reader.closed.promise, undefined, sourceFailed);
     if (sink.phase === "errored") sinkFailed();
-    else upon(this.writer.closed, undefined, sinkFailed);
+    else upon(this.lock.closed.promise, undefined, sinkFailed);
     if (source.phase === "closed") sourceClosed();
-    else upon(this.reader.closed, sourceClosed, () => {});
+    else upon(this.reader.closed.promise, sourceClosed, () => {});
     if (sink.closeQueuedOrInFlight || sink.phase === "closed") {
       const e = new TypeError("The destination is closed");
       this.end(how.preventCancel ? null : () => source.cancel(e), { e });
@@ -76,7 +76,7 @@ class Pipe {
 
   copy() {
     if (this.ending) return;
-    upon(this.writer.ready, () => {
+    upon(this.lock.ready.promise, () => {
       if (this.ending) return;
       this.source.read({
         resolve: ({ value, done }) => {
@@ -109,7 +109,7 @@ class Pipe {
 
   finish(failure) {
     releaseWriter(this.lock);
-    this.reader.releaseLock();
+    releaseReader(this.reader);
     this.how.signal?.removeEventListener("abort", this.abort);
     if (failure) this.done.reject(failure.e);
     else this.done.resolve();

@@ -31,9 +31,18 @@ function requestExtras(init, from) {
   }
   if (init.mode !== undefined && extras.mode === "navigate") throw new TypeError("A request can't have the mode navigate");
   if (extras?.cache === "only-if-cached" && extras.mode !== "same-origin") throw new TypeError("only-if-cached needs the mode same-origin");
+  if (init.window !== undefined && init.window !== null) throw new TypeError("The window of a request can only be null");
+  if (init.referrer !== undefined) extras = { ...extras, referrer: referrerOf(String(init.referrer)) };
   if (init.integrity !== undefined) extras = { ...extras, integrity: String(init.integrity) };
   if (init.keepalive !== undefined) extras = { ...extras, keepalive: Boolean(init.keepalive) };
   return extras;
+}
+
+// referrerOf checks a referrer, of which nothing is sent.
+function referrerOf(referrer) {
+  if (referrer === "") return "";
+  absolute(referrer); // throws if it is no URL
+  return "about:client";
 }
 
 let incoming;
@@ -61,18 +70,23 @@ class Request extends Body {
     init = dictionary(init, "The options of a request");
     const from = input instanceof Request ? input : null;
     const method = init.method !== undefined ? methodOf(init.method) : from ? from.method : "GET";
-    if (init.body !== undefined && init.body !== null && (method === "GET" || method === "HEAD")) {
+    const own = init.body !== undefined && init.body !== null, passed = !own && init.body === undefined && from !== null && bodyOf(from) !== null;
+    if ((own || passed) && (method === "GET" || method === "HEAD")) {
       throw new TypeError("Request with a GET or HEAD method cannot have a body.");
     }
-    const [content, type] = init.body !== undefined ? extract(init.body) : [from && bodyOf(from) !== null ? useBody(from) : null, null];
+    const url = from ? from.url : requestURL(input), extras = requestExtras(init, from?.#extras);
+    if (extras?.keepalive && init.body instanceof ReadableStream) throw new TypeError("A request with keepalive can't have a stream as its body");
+    const headers = new Headers(init.headers ?? (from ? from.headers : undefined));
+    const redirect = redirectMode(init.redirect ?? (from ? from.redirect : "follow"));
+    const [content, type] = own ? extract(init.body) : [passed ? useBody(from) : null, null]; // last, since it can't be taken back
     super(content, () => this.#headers);
-    this.#extras = requestExtras(init, from?.#extras);
+    this.#extras = extras;
     this.#method = method;
-    this.#url = from ? from.url : absolute(input);
-    this.#headers = new Headers(init.headers ?? (from ? from.headers : undefined));
-    if (type !== null && !this.#headers.has("content-type")) this.#headers.set("content-type", type);
+    this.#url = url;
+    this.#headers = headers;
+    if (type !== null && !headers.has("content-type")) headers.set("content-type", type);
     this.#signal = init.signal !== undefined ? init.signal : from ? from.signal : null;
-    this.#redirect = redirectMode(init.redirect ?? (from ? from.redirect : "follow"));
+    this.#redirect = redirect;
     this.#cf = init.cf ?? from?.cf;
   }
 
@@ -89,7 +103,7 @@ class Request extends Body {
   get integrity() { return this.#extras?.integrity ?? ""; }
   get keepalive() { return this.#extras?.keepalive ?? false; }
   get destination() { return ""; }
-  get referrer() { return "about:client"; }
+  get referrer() { return this.#extras?.referrer ?? "about:client"; }
   get referrerPolicy() { return this.#extras?.referrerPolicy ?? ""; }
   get isReloadNavigation() { return false; }
   get isHistoryNavigation() { return false; }
@@ -112,7 +126,12 @@ function redirectMode(mode) {
   return mode;
 }
 
-// absolute is a URL without a fragment.
+function requestURL(input) {
+  const { href, username, password } = new URL(input);
+  if (username !== "" || password !== "") throw new TypeError(`Request cannot be constructed from a URL that includes credentials: ${href}`);
+  return href;
+}
+
 function absolute(input) {
   const url = new URL(input);
   return url.href;

@@ -21,10 +21,12 @@ const { then: promiseThen } = Promise.prototype;
 const upon = (promise, done, failed) => Reflect.apply(promiseThen, promise, [done, failed]);
 const handled = promise => upon(promise, undefined, () => {});
 
-// promised calls a function of a user and makes a promise of what comes of it.
+// promised calls a function and makes a promise of what comes of it: a new one if it is
+// of a user, who has a self, as https://webidl.spec.whatwg.org/#js-to-promise wants.
 function promised(f, self, ...args) {
   try {
-    return Promise.resolve(Reflect.apply(f, self, args));
+    const result = Reflect.apply(f, self, args);
+    return self === undefined ? Promise.resolve(result) : new Promise(resolve => resolve(result));
   } catch (e) {
     return Promise.reject(e);
   }
@@ -39,7 +41,7 @@ function dictionary(v, what) {
 
 // callbacks gets functions by name, in the order in which Web IDL does.
 function callbacks(source, ...names) {
-  const found = {};
+  const found = { __proto__: null }; // which users may have changed otherwise
   for (const name of names) {
     const f = source[name];
     if (f !== undefined && typeof f !== "function" && !/type$/i.test(name)) throw new TypeError(`${name} must be a function`);
@@ -96,11 +98,15 @@ class ByteLengthQueuingStrategy {
   get size() { return this.#mark, byteSize; }
 }
 
-// The state of a readable stream; streamState finds it.
+// A source of which nothing is needed any more.
+const noSource = Object.freeze({ __proto__: null });
+
+// The state of a readable stream; streamState finds it. Byte streams have one of
+// their own in bytestreams.js.
 class ReadableState {
   phase = "readable";
   error = undefined;
-  reader = null; // of the reader: { requests, closed, state }
+  reader = null; // of the reader: { requests, closed, state, byob }
   disturbed = false;
   queue = [];
   size = 0;
@@ -111,16 +117,19 @@ class ReadableState {
   body = null; // the Body that this stream was made of, as long as nobody reads
 
   constructor(source, strategy) {
-    this.source = source;
+    this.source = source; // { start, pull, cancel, self }; without them when they are not needed any more
     this.strategy = strategy;
-    this.bytes = source.bytes;
-    this.controller = this.bytes ? new ReadableByteStreamController(internal, this) : new ReadableStreamDefaultController(internal, this);
+    this.controller = this.control();
   }
+
+  control() { return new ReadableStreamDefaultController(internal, this); }
+
+  get bytes() { return false; }
 
   start() {
     const { start, self } = this.source;
     const result = start && Reflect.apply(start, self, [this.controller]);
-    upon(Promise.resolve(result), () => {
+    upon(new Promise(resolve => resolve(result)), () => {
       this.started = true;
       this.pull();
     }, e => this.fail(e));
@@ -136,10 +145,12 @@ class ReadableState {
   get wanted() { return this.started && this.open && (this.reader?.requests.length > 0 || this.desired > 0); }
 
   pull() {
-    if (!this.wanted || !this.source.pull) return;
+    if (!this.wanted) return;
     if (this.pulling) return void (this.again = true);
+    const { pull, self } = this.source;
+    if (!pull) return;
     this.pulling = true;
-    upon(promised(this.source.pull, this.source.self, this.controller), () => {
+    upon(promised(pull, self, this.controller), () => {
       this.pulling = false;
       if (this.again) {
         this.again = false;
@@ -150,16 +161,11 @@ class ReadableState {
 
   enqueue(chunk) {
     if (!this.open) throw new TypeError("The stream is closed");
-    if (this.bytes) {
-      if (!ArrayBuffer.isView(chunk)) throw new TypeError("A byte stream takes views of ArrayBuffers");
-      if (chunk.byteLength === 0) throw new TypeError("A byte stream takes no empty chunks");
-      chunk = bytesOf(chunk);
-    }
-    if (this.reader?.requests.length > 0) this.serve(this.reader.requests.shift(), chunk);
+    if (this.reader?.requests.length > 0) this.reader.requests.shift().resolve({ value: chunk, done: false });
     else {
       let size;
       try {
-        size = this.bytes ? chunk.byteLength : sizeOf(this.strategy.size, chunk);
+        size = sizeOf(this.strategy.size, chunk);
       } catch (e) {
         this.fail(e);
         throw e;
@@ -170,62 +176,60 @@ class ReadableState {
     this.pull();
   }
 
-  // serve gives a chunk to a request; a reader's own view takes as much as fits.
-  serve(request, chunk) {
-    if (!request.view) return request.resolve({ value: chunk, done: false });
-    const view = request.view;
-    const room = bytesOf(view), n = Math.min(room.length, chunk.length);
-    room.set(chunk.subarray(0, n));
-    if (n < chunk.length) {
-      this.queue.unshift({ chunk: chunk.subarray(n), size: chunk.length - n });
-      this.size += chunk.length - n;
-    }
-    request.resolve({ value: new view.constructor(view.buffer, view.byteOffset, n / (view.BYTES_PER_ELEMENT ?? 1)), done: false });
-  }
-
   close() {
     if (!this.open) throw new TypeError("The stream is closed");
     this.closing = true;
     if (this.queue.length === 0) this.finish();
   }
 
+  // finish closes the stream. Requests of BYOB readers end with an answer to them.
   finish() {
     if (this.phase !== "readable") return;
     this.phase = "closed";
-    for (const r of this.reader?.requests.splice(0) ?? []) {
-      r.resolve({ value: r.view ? new r.view.constructor(r.view.buffer, r.view.byteOffset, 0) : undefined, done: true });
-    }
-    this.reader?.closed.resolve();
+    this.source = noSource;
+    const { reader } = this;
+    if (!reader) return;
+    reader.closed.resolve();
+    if (!reader.byob) for (const r of reader.requests.splice(0)) r.resolve({ value: undefined, done: true });
   }
 
   fail(e) {
     if (this.phase !== "readable") return;
     this.phase = "errored";
     this.error = e;
-    this.queue = [];
-    this.size = 0;
-    for (const r of this.reader?.requests.splice(0) ?? []) r.reject(e);
-    this.reader?.closed.reject(e);
+    this.source = noSource;
+    this.empty();
+    const { reader } = this;
+    if (!reader) return;
+    reader.closed.reject(e);
+    for (const r of reader.requests.splice(0)) r.reject(e);
   }
 
-  // read serves a request { resolve, reject, view } now or when there is something;
-  // resolve gets what read gives.
+  empty() {
+    this.queue = [];
+    this.size = 0;
+  }
+
+  // read serves a request { resolve, reject } now or when there is something; resolve
+  // gets what read gives.
   read(request) {
-    const { view } = request;
     this.disturbed = true;
     this.body = null;
     if (this.phase === "errored") return request.reject(this.error);
-    if (this.phase === "closed") return request.resolve({ value: view && new view.constructor(view.buffer, view.byteOffset, 0), done: true });
+    if (this.phase === "closed") return request.resolve({ value: undefined, done: true });
+    this.readOpen(request);
+  }
+
+  readOpen(request) {
     if (this.queue.length === 0) {
       this.reader.requests.push(request);
       return this.pull();
     }
     const { chunk, size } = this.queue.shift();
-    this.size = this.queue.length === 0 ? 0 : Math.max(0, this.size - size);
-    if (view) this.serve(request, chunk);
+    this.size = Math.max(0, this.size - size);
     if (this.closing && this.queue.length === 0) this.finish();
     else this.pull();
-    if (!view) request.resolve({ value: chunk, done: false });
+    request.resolve({ value: chunk, done: false });
   }
 
   cancel(reason) {
@@ -233,173 +237,220 @@ class ReadableState {
     this.body = null;
     if (this.phase === "closed") return Promise.resolve();
     if (this.phase === "errored") return Promise.reject(this.error);
-    this.queue = [];
-    this.size = 0;
-    this.finish();
     const { cancel, self } = this.source;
+    this.finish();
+    if (this.reader?.byob) for (const r of this.reader.requests.splice(0)) r.resolve({ value: undefined, done: true });
+    this.empty();
     return cancel ? upon(promised(cancel, self, reason), () => {}) : Promise.resolve();
   }
+
+  // released: a reader is gone.
+  released() {}
 }
 
 class ReadableStreamDefaultController {
   #state;
-  constructor(token, state) {
+  constructor(token = undefined, state = undefined) {
     if (token !== internal) throw new TypeError("Illegal constructor");
     this.#state = state;
   }
   get desiredSize() { return this.#state.desired; }
-  enqueue(chunk) { this.#state.enqueue(chunk); }
   close() { this.#state.close(); }
-  error(e) { this.#state.fail(e); }
+  enqueue(chunk = undefined) { this.#state.enqueue(chunk); }
+  error(e = undefined) { this.#state.fail(e); }
 }
 
-class ReadableByteStreamController {
-  #state;
-  constructor(token, state) {
-    if (token !== internal) throw new TypeError("Illegal constructor");
-    this.#state = state;
-  }
-  get byobRequest() { return null; }
-  get desiredSize() { return this.#state.desired; }
-  enqueue(chunk) { this.#state.enqueue(chunk); }
-  close() { this.#state.close(); }
-  error(e) { this.#state.fail(e); }
-}
-
-let streamState;
+let streamState, isStream;
 
 class ReadableStream {
   #state;
 
-  static { streamState = s => s.#state; }
+  static {
+    streamState = s => s.#state;
+    isStream = v => typeof v === "object" && v !== null && #state in v;
+  }
 
-  constructor(source, strategy = {}) {
+  constructor(source = undefined, strategy = {}) {
+    if (source === internal) {
+      this.#state = strategy;
+      return;
+    }
     if (source === undefined) source = {};
     if (source === null || (typeof source !== "object" && typeof source !== "function")) throw new TypeError("ReadableStream needs an underlying source");
     const converted = convertStrategy(strategy);
+    const { autoAllocateChunkSize: chunk } = source;
+    const chunkSize = chunk === undefined ? undefined : enforceRange(chunk);
     const { cancel, pull, start, type } = callbacks(source, "cancel", "pull", "start", "type");
     if (type !== undefined && String(type) !== "bytes") throw new TypeError(`Invalid type: ${type}`);
-    if (type !== undefined && converted.size !== undefined) throw new RangeError("A byte stream has no size of chunks");
-    const sizes = { size: converted.size ?? (() => 1), mark: markOf(converted, type === undefined ? 1 : 0) };
-    this.#state = new ReadableState({ self: source, cancel, pull, start, bytes: type !== undefined }, sizes);
+    const functions = { __proto__: null, self: source, cancel, pull, start };
+    if (type !== undefined) {
+      if (converted.size !== undefined) throw new RangeError("A byte stream has no size of chunks");
+      this.#state = new ByteState(functions, { mark: markOf(converted, 0) }, chunkSize);
+    } else this.#state = new ReadableState(functions, { size: converted.size ?? (() => 1), mark: markOf(converted, 1) });
     this.#state.start();
   }
 
   static from(iterable) {
-    const method = iterable?.[Symbol.asyncIterator] ?? iterable?.[Symbol.iterator];
-    if (typeof method !== "function") throw new TypeError("ReadableStream.from needs something to iterate over");
-    const it = method.call(iterable);
-    return new ReadableStream({
-      async pull(c) {
-        const { value, done } = await it.next();
-        if (done) c.close();
-        else c.enqueue(await value);
-      },
-      async cancel(reason) { await it.return?.(reason); },
-    }, { highWaterMark: 0 });
+    needs(1, arguments);
+    return streamFrom(iterable);
   }
 
   get locked() { return this.#state.reader !== null; }
 
-  cancel(reason) {
+  cancel(reason = undefined) {
+    if (!isStream(this)) return illegal();
     if (this.locked) return Promise.reject(new TypeError("The stream is locked to a reader"));
     return this.#state.cancel(reason);
   }
 
-  getReader(options) {
-    const mode = options?.mode;
+  getReader(options = {}) {
+    this.#state; // eslint-disable-line no-unused-expressions -- it must be one
+    const { mode } = dictionary(options, "The options");
     if (mode === undefined) return new ReadableStreamDefaultReader(this);
     if (String(mode) !== "byob") throw new TypeError(`Invalid mode: ${mode}`);
     return new ReadableStreamBYOBReader(this);
   }
 
-  pipeThrough(pair, options) {
+  pipeThrough(pair, options = {}) {
+    needs(1, arguments);
+    const { reader } = this.#state;
     pair = dictionary(pair, "The pair of streams");
     const { readable } = pair;
-    if (!(readable instanceof ReadableStream)) throw new TypeError("pipeThrough needs a readable stream");
+    if (!isStream(readable)) throw new TypeError("pipeThrough needs a readable stream");
     const { writable } = pair;
-    if (!(writable instanceof WritableStream)) throw new TypeError("pipeThrough needs a writable stream");
+    if (!isWritable(writable)) throw new TypeError("pipeThrough needs a writable stream");
     const how = pipeOptions(options);
-    if (this.locked) throw new TypeError("The stream is locked to a reader");
-    if (writable.locked) throw new TypeError("The destination is locked to a writer");
+    if (reader !== null) throw new TypeError("The stream is locked to a reader");
+    if (writableState(writable).writer !== null) throw new TypeError("The destination is locked to a writer");
     handled(pipe(this, writable, how));
     return readable;
   }
 
-  pipeTo(destination, options) {
+  pipeTo(destination, options = {}) {
     try {
-      const { locked } = this;
-      if (!(destination instanceof WritableStream)) throw new TypeError("pipeTo needs a WritableStream");
+      const { reader } = this.#state;
+      if (!isWritable(destination)) throw new TypeError("pipeTo needs a WritableStream");
       const how = pipeOptions(options);
-      if (locked) throw new TypeError("The stream is locked to a reader");
-      if (destination.locked) throw new TypeError("The destination is locked to a writer");
+      if (reader !== null) throw new TypeError("The stream is locked to a reader");
+      if (writableState(destination).writer !== null) throw new TypeError("The destination is locked to a writer");
       return pipe(this, destination, how);
     } catch (e) {
       return Promise.reject(e);
     }
   }
 
-  tee() { return tee(this); }
+  tee() { return this.#state.bytes ? teeBytes(this) : tee(this); }
 
-  values(options) {
+  values(options = {}) {
     const preventCancel = Boolean(dictionary(options, "The options").preventCancel);
     const it = Object.create(streamIterator);
-    iterations.set(it, { reader: new ReadableStreamDefaultReader(this), state: this.#state, preventCancel, ended: false, last: Promise.resolve() });
+    iterations.set(it, { lock: lockOf(this), preventCancel, ended: false, ongoing: null });
     return it;
   }
 }
 define(ReadableStream.prototype, Symbol.asyncIterator, ReadableStream.prototype.values);
 
-// https://streams.spec.whatwg.org/#rs-asynciterator: one step after the other.
-const iterations = new WeakMap();
-const streamIterator = Object.assign(Object.create(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {}).prototype))), {
-  next() { return nextStep(this, s => s.ended ? { value: undefined, done: true } : readStep(s)); },
-  return(value) { return nextStep(this, s => s.ended ? { value, done: true } : endStep(s, value)); },
-});
-
-function nextStep(iterator, step) {
-  const s = iterations.get(iterator);
-  if (!s) return Promise.reject(new TypeError("Illegal invocation"));
-  const run = () => promised(step, undefined, s);
-  s.last = s.busy ? upon(s.last, run, run) : run();
-  s.busy = (s.busy ?? 0) + 1;
-  const done = () => { s.busy--; };
-  upon(s.last, done, done);
-  return s.last;
+// streamOfState makes a stream of ours.
+function streamOfState(state) {
+  const stream = new ReadableStream(internal, state);
+  state.start();
+  return stream;
 }
 
-function readStep(s) {
-  const { promise, resolve, reject } = Promise.withResolvers();
-  const end = () => {
-    s.ended = true;
-    s.reader.releaseLock();
+// https://streams.spec.whatwg.org/#readable-stream-from-iterable
+function streamFrom(iterable) {
+  if (iterable === null || iterable === undefined) throw new TypeError("ReadableStream.from needs something to iterate over");
+  const { iterator, synchronous } = iteratorOf(iterable), { next } = iterator;
+  const result = async (f, self, ...args) => {
+    const r = await Reflect.apply(f, self, args);
+    if (r === null || typeof r !== "object" && typeof r !== "function") throw new TypeError("An iterator must give objects");
+    return r;
   };
-  s.state.read({
+  const state = new ReadableState({
+    __proto__: null,
+    async pull() {
+      const r = await result(next, iterator);
+      if (r.done) state.close();
+      else state.enqueue(synchronous ? await r.value : r.value);
+    },
+    async cancel(reason) {
+      const end = iterator.return;
+      if (end !== undefined && end !== null) await result(end, iterator, reason);
+    },
+  }, { size: () => 1, mark: 0 });
+  return streamOfState(state);
+}
+
+// The iterator that an object gives for "for await".
+function iteratorOf(iterable) {
+  const method = iterable[Symbol.asyncIterator];
+  const given = method !== undefined && method !== null;
+  const begin = given ? method : iterable[Symbol.iterator];
+  if (typeof begin !== "function") throw new TypeError("ReadableStream.from needs something to iterate over");
+  const iterator = Reflect.apply(begin, iterable, []);
+  if (iterator === null || typeof iterator !== "object" && typeof iterator !== "function") throw new TypeError("An iterator must be an object");
+  return { iterator, synchronous: !given };
+}
+
+// https://streams.spec.whatwg.org/#rs-asynciterator and
+// https://webidl.spec.whatwg.org/#js-asynchronous-iterable: one step after the other.
+const iterations = new WeakMap();
+const streamIterator = Object.assign(Object.create(Object.getPrototypeOf(Object.getPrototypeOf((async function* () {}).prototype))), {
+  next() {
+    const s = iterations.get(this);
+    return s ? s.ongoing = afterOngoing(s, () => nextStep(s)) : illegal();
+  },
+  return(value) {
+    const s = iterations.get(this);
+    if (!s) return illegal();
+    s.ongoing = afterOngoing(s, () => returnStep(s, value));
+    return upon(s.ongoing, () => ({ value, done: true }));
+  },
+});
+
+const afterOngoing = (s, step) => s.ongoing ? upon(s.ongoing, step, step) : step();
+
+function nextStep(s) {
+  if (s.ended) {
+    s.ongoing = null;
+    return Promise.resolve({ value: undefined, done: true });
+  }
+  const { promise, resolve, reject } = Promise.withResolvers();
+  s.lock.state.read({
     resolve(result) {
-      if (result.done) end();
+      if (result.done) releaseReader(s.lock);
       resolve(result);
     },
     reject(e) {
-      end();
+      releaseReader(s.lock);
       reject(e);
     },
   });
-  return promise;
+  return upon(promise, result => {
+    s.ongoing = null;
+    if (result.done) s.ended = true;
+    return result;
+  }, e => {
+    s.ongoing = null;
+    s.ended = true;
+    throw e;
+  });
 }
 
-function endStep(s, value) {
+function returnStep(s, value) {
+  if (s.ended) return Promise.resolve();
   s.ended = true;
-  const canceled = s.preventCancel ? Promise.resolve() : s.state.cancel(value);
-  s.reader.releaseLock();
-  return upon(canceled, () => ({ value, done: true }));
+  const canceled = s.preventCancel ? Promise.resolve() : s.lock.state.cancel(value);
+  releaseReader(s.lock);
+  return canceled;
 }
 
 // tee makes two streams of one: https://streams.spec.whatwg.org/#abstract-opdef-readablestreamdefaulttee
 function tee(stream) {
-  const reader = new ReadableStreamDefaultReader(stream), state = streamState(stream);
-  const branches = [], canceled = [undefined, undefined], done = deferred();
+  const lock = lockOf(stream), { state } = lock;
+  const canceled = [false, false], reasons = [undefined, undefined], done = deferred();
   let reading = false, again = false;
-  const live = () => branches.filter(b => !b.canceled);
+  const live = () => branches.filter((_, i) => !canceled[i]);
   const pull = () => {
     if (reading) {
       again = true;
@@ -408,9 +459,9 @@ function tee(stream) {
     reading = true;
     state.read({
       // Later, so that an error that comes at once reaches the branches first.
-      resolve: ({ value, done: ended }) => ended ? end() : queueMicrotask(() => {
+      resolve: result => result.done ? end() : queueMicrotask(() => {
         again = false;
-        for (const b of live()) streamState(b.stream).enqueue(state.bytes && b === branches[1] ? value.slice() : value);
+        for (const b of live()) if (b.open) b.enqueue(result.value);
         reading = false;
         if (again) pull();
       }),
@@ -420,91 +471,75 @@ function tee(stream) {
   };
   const end = () => {
     reading = false;
-    for (const b of live()) streamState(b.stream).close();
+    for (const b of live()) if (b.open) b.close();
     if (live().length > 0) done.resolve();
   };
-  const make = i => {
-    branches[i] = { canceled: false };
-    branches[i].stream = new ReadableStream({
-      type: state.bytes ? "bytes" : undefined,
-      pull,
-      cancel(reason) {
-        branches[i].canceled = true;
-        canceled[i] = reason;
-        if (live().length === 0) done.resolve(state.cancel(canceled));
-        return done.promise;
-      },
-    });
-    return branches[i].stream;
-  };
-  const both = [make(0), make(1)];
-  upon(reader.closed, undefined, e => {
-    for (const b of branches) streamState(b.stream).fail(e);
+  const branches = [0, 1].map(i => new ReadableState({ __proto__: null, pull, cancel: reason => cancelBranch(state, { canceled, reasons, done }, i, reason) }, { size: () => 1, mark: 1 }));
+  const streams = branches.map(streamOfState);
+  upon(lock.closed.promise, undefined, e => {
+    for (const b of branches) b.fail(e);
     if (live().length > 0) done.resolve();
   });
-  return both;
+  return streams;
 }
 
-// Reader is what both kinds of readers have.
-class Reader {
+// cancelBranch cancels a stream once both of its branches are.
+function cancelBranch(state, { canceled, reasons, done }, i, reason) {
+  canceled[i] = true;
+  reasons[i] = reason;
+  if (canceled[1 - i]) done.resolve(state.cancel(reasons));
+  return done.promise;
+}
+
+// lockOf locks a stream to a reader, which is all that a reader of ours is.
+function lockOf(stream, byob = false) {
+  if (!isStream(stream)) throw new TypeError("A reader needs a ReadableStream");
+  const state = streamState(stream);
+  if (state.reader !== null) throw new TypeError("The stream is locked to a reader");
+  return lockState(state, byob);
+}
+
+function lockState(state, byob) {
+  const closed = deferred();
+  if (state.phase === "closed") closed.resolve();
+  if (state.phase === "errored") closed.reject(state.error);
+  return state.reader = { requests: [], closed, state, byob };
+}
+
+function releaseReader(lock) {
+  const { state } = lock;
+  if (!state) return;
+  const e = new TypeError("The reader was released");
+  if (!lock.closed.pending) lock.closed = deferred();
+  lock.closed.reject(e);
+  state.released();
+  state.reader = null;
+  lock.state = null;
+  for (const r of lock.requests.splice(0)) r.reject(e);
+}
+
+const illegal = () => Promise.reject(new TypeError("Illegal invocation"));
+const released = () => Promise.reject(new TypeError("The reader was released"));
+
+class ReadableStreamDefaultReader {
   #lock;
-  constructor(stream) {
-    if (!(stream instanceof ReadableStream)) throw new TypeError("A reader needs a ReadableStream");
-    if (stream.locked) throw new TypeError("The stream is locked to a reader");
-    const state = streamState(stream), closed = deferred();
-    if (state.phase === "closed") closed.resolve();
-    if (state.phase === "errored") closed.reject(state.error);
-    this.#lock = state.reader = { requests: [], closed, state };
+  constructor(stream) { this.#lock = lockOf(stream); }
+
+  get closed() { return #lock in Object(this) ? this.#lock.closed.promise : illegal(); }
+
+  cancel(reason = undefined) {
+    if (!(#lock in Object(this))) return illegal();
+    return this.#lock.state?.cancel(reason) ?? released();
   }
-  get closed() { return this.#lock.closed.promise; }
-  cancel(reason) {
-    if (!this.#lock.state) return Promise.reject(new TypeError("The reader was released"));
-    return this.#lock.state.cancel(reason);
-  }
-  releaseLock() {
-    const lock = this.#lock;
-    if (!lock.state) return;
-    lock.state.reader = null;
-    lock.state = null;
-    const e = new TypeError("The reader was released");
-    for (const r of lock.requests.splice(0)) r.reject(e);
-    if (!lock.closed.pending) lock.closed = deferred();
-    lock.closed.reject(e);
-  }
-  static read(reader, view) {
-    const { state } = reader.#lock;
-    if (!state) return Promise.reject(new TypeError("The reader was released"));
+
+  read() {
+    if (!(#lock in Object(this))) return illegal();
+    const { state } = this.#lock;
+    if (!state) return released();
     const { promise, resolve, reject } = Promise.withResolvers();
-    state.read({ resolve, reject, view });
+    state.read({ resolve, reject });
     return promise;
   }
-}
 
-class ReadableStreamDefaultReader extends Reader {
-  read() { return Reader.read(this); }
-}
-
-class ReadableStreamBYOBReader extends Reader {
-  constructor(stream) {
-    if (!(stream instanceof ReadableStream) || !streamState(stream).bytes) throw new TypeError("Only a byte stream has a BYOB reader");
-    super(stream);
-  }
-  read(view) {
-    if (!ArrayBuffer.isView(view)) return Promise.reject(new TypeError("read needs a view of an ArrayBuffer"));
-    if (view.byteLength === 0) return Promise.reject(new TypeError("read needs a view that is not empty"));
-    const { byteOffset, byteLength } = view;
-    return Reader.read(this, new view.constructor(view.buffer.transfer(), byteOffset, byteLength / (view.BYTES_PER_ELEMENT ?? 1)));
-  }
-  readAtLeast(_, view) { return this.read(view); }
-}
-
-// streamOf is a stream of bytes that are there.
-function streamOf(bytes) {
-  return new ReadableStream({
-    type: "bytes",
-    start(c) {
-      if (bytes.length > 0) c.enqueue(bytes);
-      c.close();
-    },
-  });
+  releaseLock() { releaseReader(this.#lock); }
 }

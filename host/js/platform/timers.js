@@ -6,7 +6,7 @@ let timerNumber = 0, timerClock = 0;
 function setTimer(callback, delay, args, repeat) {
   requireRequest();
   if (typeof callback !== "function") throw new TypeError("Failed to execute 'setTimeout': parameter 1 is not of type 'Function'.");
-  delay = Math.min(Math.max(Math.trunc(Number(delay)) || 0, 0), 0x7fffffff);
+  delay = Math.max(Number(delay) | 0, 0); // a long of Web IDL
   const id = ++timerNumber;
   timers.set(id, { at: performanceNow() + delay, order: id, callback, args, every: repeat ? Math.max(delay, 1) : 0 });
   arm();

@@ -109,31 +109,35 @@ class TransformState {
 
 class TransformStreamDefaultController {
   #state;
-  constructor(token, state) {
+  constructor(token = undefined, state = undefined) {
     if (token !== internal) throw new TypeError("Illegal constructor");
     this.#state = state;
   }
   get desiredSize() { return this.#state.readable.desired; }
-  enqueue(chunk) { this.#state.enqueue(chunk); }
-  error(e) { this.#state.error(e); }
+  enqueue(chunk = undefined) { this.#state.enqueue(chunk); }
+  error(e = undefined) { this.#state.error(e); }
   terminate() { this.#state.terminate(); }
 }
 
 class TransformStream {
   #readable; #writable;
 
-  constructor(transformer, writableStrategy = {}, readableStrategy = {}) {
+  constructor(transformer = undefined, writableStrategy = {}, readableStrategy = {}) {
     if (transformer === undefined) transformer = {};
     if (transformer === null || (typeof transformer !== "object" && typeof transformer !== "function")) throw new TypeError("TransformStream needs a transformer");
     const w = convertStrategy(writableStrategy), r = convertStrategy(readableStrategy);
     const found = callbacks(transformer, "cancel", "flush", "readableType", "start", "transform", "writableType");
     if (found.readableType !== undefined || found.writableType !== undefined) throw new RangeError("The types of a transformer are reserved");
-    const readable = { size: r.size, highWaterMark: markOf(r, 0) }, writable = { size: w.size, highWaterMark: markOf(w, 1) };
-    const begun = deferred(), state = new TransformState({ self: transformer, ...found });
-    this.#writable = new WritableStream({
+    const readable = { size: r.size ?? (() => 1), mark: markOf(r, 0) }, writable = { size: w.size ?? (() => 1), mark: markOf(w, 1) };
+    const begun = deferred(), state = new TransformState({ __proto__: null, self: transformer, ...found });
+    state.writable = new WritableState({
+      __proto__: null,
       start: () => begun.promise, write: chunk => state.write(chunk), close: () => state.close(), abort: reason => state.abort(reason),
     }, writable);
-    this.#readable = new ReadableStream({
+    this.#writable = new WritableStream(internal, state.writable);
+    state.writable.start();
+    state.readable = new ReadableState({
+      __proto__: null,
       start: () => begun.promise,
       pull() {
         state.press(false);
@@ -141,8 +145,7 @@ class TransformStream {
       },
       cancel: reason => state.cancel(reason),
     }, readable);
-    state.writable = writableState(this.#writable);
-    state.readable = streamState(this.#readable);
+    this.#readable = streamOfState(state.readable);
     begun.resolve(found.start && Reflect.apply(found.start, transformer, [state.controller]));
   }
 

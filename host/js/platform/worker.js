@@ -136,7 +136,7 @@ function* pieces(bytes) {
 // answerStream sends each chunk as it comes, or all together where that can't be.
 async function answerStream(status, block, content) {
   const out = ask(opStream, status, block);
-  if (out === null) return respond(status, block, await allBytes(content));
+  if (out === null) return respond(status, block, (await readAll(content)).bytes);
   answered = true;
   if (typeof content === "number") {
     const job = ask(opPipe, content, String(out));

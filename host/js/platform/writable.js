@@ -26,7 +26,7 @@ class WritableState {
     this.updatePressure(this.desired <= 0);
     const { start, self } = this.sink;
     const result = start && Reflect.apply(start, self, [this.controller]);
-    upon(Promise.resolve(result), () => {
+    upon(new Promise(resolve => resolve(result)), () => {
       this.started = true;
       this.advance();
     }, e => {
@@ -93,7 +93,7 @@ class WritableState {
   // fail is the error of the controller.
   fail(e) {
     if (this.phase !== "writable") return;
-    this.sink = { self: this.sink?.self, abort: this.sink?.abort };
+    this.sink = { __proto__: null, self: this.sink?.self, abort: this.sink?.abort };
     this.startErroring(e);
   }
 
@@ -216,39 +216,48 @@ function rejectReady(lock, e) {
 
 class WritableStreamDefaultController {
   #state;
-  constructor(token, state) {
+  constructor(token = undefined, state = undefined) {
     if (token !== internal) throw new TypeError("Illegal constructor");
     this.#state = state;
   }
   get signal() { return this.#state.abortController.signal; }
-  error(e) { this.#state.fail(e); }
+  error(e = undefined) { this.#state.fail(e); }
 }
 
-let writableState;
+let writableState, isWritable;
 
 class WritableStream {
   #state;
 
-  static { writableState = s => s.#state; }
+  static {
+    writableState = s => s.#state;
+    isWritable = v => typeof v === "object" && v !== null && #state in v;
+  }
 
-  constructor(sink, strategy = {}) {
+  constructor(sink = undefined, strategy = {}) {
+    if (sink === internal) {
+      this.#state = strategy;
+      return;
+    }
     if (sink === undefined) sink = {};
     if (sink === null || (typeof sink !== "object" && typeof sink !== "function")) throw new TypeError("WritableStream needs an underlying sink");
     const converted = convertStrategy(strategy);
     const { abort, close, start, type, write } = callbacks(sink, "abort", "close", "start", "type", "write");
     if (type !== undefined) throw new RangeError("The type of a sink is reserved");
     const sizes = { size: converted.size ?? (() => 1), mark: markOf(converted, 1) };
-    this.#state = new WritableState({ self: sink, abort, close, start, write }, sizes);
+    this.#state = new WritableState({ __proto__: null, self: sink, abort, close, start, write }, sizes);
     this.#state.start();
   }
 
   get locked() { return this.#state.writer !== null; }
-  async abort(reason) {
-    if (this.locked) throw new TypeError("The stream is locked to a writer");
+  abort(reason = undefined) {
+    if (!isWritable(this)) return illegal();
+    if (this.locked) return Promise.reject(new TypeError("The stream is locked to a writer"));
     return this.#state.abort(reason);
   }
-  async close() {
-    if (this.locked) throw new TypeError("The stream is locked to a writer");
+  close() {
+    if (!isWritable(this)) return illegal();
+    if (this.locked) return Promise.reject(new TypeError("The stream is locked to a writer"));
     return this.#state.close();
   }
   getWriter() { return new WritableStreamDefaultWriter(this); }
@@ -262,7 +271,7 @@ class WritableStreamDefaultWriter {
   static { writerLock = w => w.#lock; }
 
   constructor(stream) {
-    if (!(stream instanceof WritableStream)) throw new TypeError("A writer needs a WritableStream");
+    if (!isWritable(stream)) throw new TypeError("A writer needs a WritableStream");
     const state = writableState(stream);
     if (state.writer) throw new TypeError("The stream is locked to a writer");
     const { phase, error } = state, waits = phase === "writable" && !state.closeQueuedOrInFlight && state.pressed;
@@ -274,8 +283,8 @@ class WritableStreamDefaultWriter {
     };
   }
 
-  get closed() { return #lock in this ? this.#lock.closed.promise : Promise.reject(new TypeError("Illegal invocation")); }
-  get ready() { return #lock in this ? this.#lock.ready.promise : Promise.reject(new TypeError("Illegal invocation")); }
+  get closed() { return #lock in Object(this) ? this.#lock.closed.promise : Promise.reject(new TypeError("Illegal invocation")); }
+  get ready() { return #lock in Object(this) ? this.#lock.ready.promise : Promise.reject(new TypeError("Illegal invocation")); }
 
   get desiredSize() {
     const { state } = this.#lock;
@@ -289,7 +298,7 @@ class WritableStreamDefaultWriter {
     return this.#lock.state;
   }
 
-  abort(reason) {
+  abort(reason = undefined) {
     try { return this.#held().abort(reason); } catch (e) { return Promise.reject(e); }
   }
 
@@ -297,7 +306,7 @@ class WritableStreamDefaultWriter {
     try { return this.#held().close(); } catch (e) { return Promise.reject(e); }
   }
 
-  write(chunk) {
+  write(chunk = undefined) {
     try {
       return writeTo(this.#lock, this.#held(), chunk);
     } catch (e) {

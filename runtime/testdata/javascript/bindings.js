@@ -170,7 +170,7 @@ test("redirects", async () => {
 });
 
 test("failures of fetch", async () => {
-  await rejects(fetch("https://down.example/"), "Error", "can't be reached");
+  await rejects(fetch("https://down.example/"), "TypeError", "can't be reached");
   await rejects(fetch("not a URL"), "TypeError", "Invalid URL");
   await rejects(fetch("https://upstream.example/", { body: "x" }), "TypeError", "GET or HEAD");
 });
