@@ -16,7 +16,7 @@ const platformName = "mayfly:platform"
 // scope. The last one is the value of the whole: the handler of events.
 var parts = []string{
 	"host", "events", "encoding", "url", "headers",
-	"streams", "bytestreams", "writable", "pipe", "transform",
+	"streams", "bytestreams", "byob", "bytetee", "writable", "pipe", "transform",
 	"blob", "body", "request", "response", "fetch", "timers",
 	"algorithms", "keys", "subtle", "crypto", "clone",
 	"globals", "compression", "patternparse", "urlpattern", "htmlrewriter", "cache", "kv", "console", "handlers", "scheduled", "kvevent", "v8", "queue", "batch", "worker",

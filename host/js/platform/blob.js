@@ -15,7 +15,7 @@ class Blob {
     }
     const chunks = blobParts(parts), { endings, type } = blobOptions(options);
     this.#bytes = join(chunks.map(part => typeof part === "string" ? utf8(endings === "native" ? part.replace(/\r\n?/g, "\n") : part) : part instanceof Blob ? part.#bytes : bytesOf(part)));
-    this.#type = typeOf(type);
+    this.#type = blobType(type);
   }
 
   get size() { return this.#bytes.length; }
@@ -25,7 +25,7 @@ class Blob {
     const within = n => n < 0 ? Math.max(this.size + n, 0) : Math.min(n, this.size);
     const from = within(clamp(start)), to = within(clamp(end));
     const part = new Blob(internal, this.#bytes.subarray(from, Math.max(from, to))); // which nobody changes
-    part.#type = typeOf(String(type));
+    part.#type = blobType(String(type));
     return part;
   }
 
@@ -35,7 +35,7 @@ class Blob {
   stream() { return streamOf(this.#bytes); }
 }
 
-const typeOf = type => /[^\x20-\x7e]/.test(type) ? "" : type.toLowerCase();
+const blobType = type => /[^\x20-\x7e]/.test(type) ? "" : type.toLowerCase();
 
 // blobParts converts a sequence, a part at a time, while users may change it.
 function blobParts(parts) {
