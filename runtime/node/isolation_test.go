@@ -12,6 +12,7 @@ import (
 	goruntime "runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/runtime/compile/compiletest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
@@ -69,6 +70,24 @@ func TestWorkersSecrets(t *testing.T) {
 			t.Errorf("the worker of %s has the key of secrets", account)
 		}
 	}
+}
+
+// Workers outlive what the program does by itself in each of its processes, such as
+// packages that look at their process every second.
+func TestWorkersLiveOn(t *testing.T) {
+	n := mustIsolate(t, "")
+	mustDeploy(t, n, "hello", hello("hello"))
+	before := workertest.Running(t)
+	if status, body, err := get(n, "hello.localhost"); status != 200 {
+		t.Fatalf("%d %q, %v", status, body, err)
+	}
+	time.Sleep(1500 * time.Millisecond) // later is as good
+	for pid := range workertest.Running(t) {
+		if !before[pid] {
+			return
+		}
+	}
+	t.Error("the worker ended")
 }
 
 // mustKey is the key-encryption key in a data directory.

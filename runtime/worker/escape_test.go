@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	goruntime "runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,14 +75,18 @@ var attempts = map[string]func(pid, port int, file string) error{
 		_, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		return err
 	},
-	"listen":        func(int, int, string) error { _, err := net.Listen("unix", "@mayfly-escape"); return err },
-	"fork and exec": func(int, int, string) error { return exec.Command("/proc/self/exe", "-test.run=^$").Run() },
-	"exec":          func(int, int, string) error { return unix.Exec("/bin/sh", []string{"sh", "-c", "exit 0"}, nil) },
-	"trace":         func(pid, _ int, _ string) error { return unix.PtraceAttach(pid) },
-	"kill":          func(pid, _ int, _ string) error { return unix.Kill(pid, 0) },
-	"kill thread":   func(pid, _ int, _ string) error { return unix.Tgkill(pid, pid, 0) },
-	"open process":  func(pid, _ int, _ string) error { _, err := unix.PidfdOpen(pid, 0); return err },
-	"read process":  func(pid, _ int, _ string) error { return readProcess(pid) },
+	"listen": func(int, int, string) error { _, err := net.Listen("unix", "@mayfly-escape"); return err },
+	"fork and exec": func(int, int, string) error {
+		cmd := exec.Command("/proc/self/exe", "-test.run=^$")
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr // else it begins with opening a file
+		return cmd.Run()
+	},
+	"exec":         func(int, int, string) error { return unix.Exec("/bin/sh", []string{"sh", "-c", "exit 0"}, nil) },
+	"trace":        func(pid, _ int, _ string) error { return unix.PtraceAttach(pid) },
+	"kill":         func(pid, _ int, _ string) error { return unix.Kill(pid, 0) },
+	"kill thread":  func(pid, _ int, _ string) error { return unix.Tgkill(pid, pid, 0) },
+	"open process": func(pid, _ int, _ string) error { _, err := unix.PidfdOpen(pid, 0); return err },
+	"read process": func(pid, _ int, _ string) error { return readProcess(pid) },
 	"new machine code": func(int, int, string) error {
 		_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 		return err
@@ -174,6 +179,9 @@ func (g target) attempt(t *testing.T, how, name string) (syscall.WaitStatus, str
 	return cmd.ProcessState.Sys().(syscall.WaitStatus), said.String()
 }
 
+// opens are the attempts to open files, which are refused.
+var opens = []string{"open", "open program", "list", "create", "create here"}
+
 // The filter alone ends a process that tries anything but to go on.
 func TestFilter(t *testing.T) {
 	g := newTarget(t)
@@ -187,6 +195,12 @@ func TestFilter(t *testing.T) {
 				}
 				return
 			}
+			if slices.Contains(opens, name) {
+				if status.ExitStatus() != 3 || !strings.HasPrefix(said, "refused: ") {
+					t.Errorf("status %#x, it said %q; want a refusal", status, said)
+				}
+				return
+			}
 			if !status.Signaled() || status.Signal() != syscall.SIGSYS {
 				t.Errorf("status %#x, want the signal SIGSYS; it said %q", status, said)
 			}
@@ -197,7 +211,7 @@ func TestFilter(t *testing.T) {
 // Without the filter there is nothing to be found either.
 func TestNamespaces(t *testing.T) {
 	g := newTarget(t)
-	for _, name := range []string{"open", "open program", "list", "create", "create here", "connect", "fork and exec", "exec", "trace", "kill", "kill thread", "open process", "read process"} {
+	for _, name := range append(slices.Clone(opens), "connect", "fork and exec", "exec", "trace", "kill", "kill thread", "open process", "read process") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			status, said := g.attempt(t, "namespaces", name)
