@@ -185,6 +185,7 @@ func TestCut(t *testing.T) {
 // A network that loses everything, and says nothing, is noticed by time alone. What
 // was sent then may arrive later, and is never said to be done.
 func TestStuck(t *testing.T) {
+	t.Parallel()
 	server := mustServer(t, t.TempDir(), -1)
 	p := mustProxy(t, server.Addr().String())
 	s := mustOpen(t, natskv.Config{URL: p.url()})

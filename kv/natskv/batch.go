@@ -104,7 +104,7 @@ func (s *Store) writeAll(ctx context.Context, records []record) error {
 	if err != nil {
 		return err
 	}
-	return s.progress.wait(ctx, revision)
+	return s.arrive(ctx, revision)
 }
 
 // lockAll takes the locks of all keys, in one order for everybody.

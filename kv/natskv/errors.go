@@ -32,6 +32,9 @@ const (
 // errDisconnected: there is no connection to a server.
 var errDisconnected = errors.New("not connected to a server")
 
+// errStalled: what the stream has does not come.
+var errStalled = errors.New("the server stopped sending")
+
 // errWrongLast: the last message of the key is not the one that was expected.
 var errWrongLast = errors.New("wrong last sequence")
 

@@ -34,6 +34,15 @@ func (s *Store) PutObject(ctx context.Context, key string, data []byte) error {
 	return err
 }
 
+// Replicate gives the streams the replicas that they lack.
+func (s *Store) Replicate(ctx context.Context) error {
+	st := s.streams.Load()
+	if st == nil {
+		return kv.ErrUnavailable
+	}
+	return s.replicate(ctx, st)
+}
+
 func KeyToken(key string) string        { return keyToken(key) }
 func KeyOf(token string) (string, bool) { return keyOf(token) }
 

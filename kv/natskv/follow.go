@@ -23,8 +23,11 @@ const (
 	overlap = 256
 	// heartbeat of a consumer that has nothing to deliver. Twice that is how long it
 	// takes to notice that it is gone.
-	heartbeat  = 5 * time.Second
-	pullExpiry = 30 * time.Second
+	heartbeat = 2 * time.Second
+	// deliveryTime is how long what was acknowledged may take to come, before it is
+	// taken for lost with the server that had the consumer.
+	deliveryTime = time.Second
+	pullExpiry   = 30 * time.Second
 )
 
 // follow keeps the copy current until ctx ends, one session after another.
@@ -104,6 +107,26 @@ func (s *Store) watchConnection(cancel context.CancelFunc) (stop func()) {
 	}
 }
 
+// arrive returns once the copy has come to a revision that the stream is known to
+// have. If the copy stands still it begins another session.
+func (s *Store) arrive(ctx context.Context, revision uint64) error {
+	for {
+		before := s.progress.get()
+		wait, cancel := context.WithTimeout(ctx, deliveryTime)
+		err := s.progress.wait(wait, revision)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if s.progress.get() == before {
+			select {
+			case s.kick <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
 func (f *session) run(ctx context.Context) error {
 	consumer, messages, err := f.consume(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
@@ -159,6 +182,9 @@ func (f *session) next(ctx context.Context, messages jetstream.MessagesContext) 
 	if err == nil {
 		return m, nil
 	}
+	if ctx.Err() != nil && f.conn.IsConnected() {
+		return nil, errStalled
+	}
 	if ctx.Err() != nil {
 		return nil, errDisconnected
 	}
@@ -182,7 +208,6 @@ func (f *session) settle(ctx context.Context) error {
 	if err := f.setWhole(); err != nil {
 		return err
 	}
-	f.replicate(ctx, f.streams)
 	f.Store.streams.Store(f.streams)
 	f.state.set(true, nil)
 	f.cfg.Logger.Info("the copy of the cluster's entries is current", "revision", f.progress.get(), "server", f.conn.ConnectedUrlRedacted())

@@ -98,7 +98,8 @@ func (p *serverProcess) kill() {
 // acknowledged is there afterwards, what was not may be, the sum that was counted by
 // comparing is exact, and the log has as many changes of it.
 func TestKill(t *testing.T) {
-	kills := 3
+	t.Parallel()
+	kills := 2
 	if os.Getenv("MAYFLY_TORTURE") != "" {
 		kills = 40
 	}
@@ -122,13 +123,7 @@ func TestKill(t *testing.T) {
 		}
 	}
 	for range kills {
-		n := l.acked.Load()
-		eventually(t, "writes go on", func() error {
-			if l.acked.Load() < n+100 {
-				return fmt.Errorf("%d acknowledged of %d more", l.acked.Load()-n, 100)
-			}
-			return nil
-		})
+		l.more(t, 100)
 		p.kill()
 		p = mustProcess(t, dir, port)
 	}
@@ -151,6 +146,18 @@ type ledger struct {
 	last    map[string]int // acknowledged, by key
 	unclear map[string]int // the highest that may have been written
 	lost    int            // how many were not acknowledged
+}
+
+// more waits until n more writes are acknowledged.
+func (l *ledger) more(t *testing.T, n int64) {
+	t.Helper()
+	before := l.acked.Load()
+	eventually(t, "writes go on", func() error {
+		if got := l.acked.Load() - before; got < n {
+			return fmt.Errorf("%d acknowledged of %d more", got, n)
+		}
+		return nil
+	})
 }
 
 // write writes rising numbers to keys of its own, and of varying length.

@@ -238,12 +238,16 @@ func (o *objects) discard(name string) {
 // other nodes.
 func (o *objects) run(ctx context.Context) {
 	next := time.After(rand.N(sweepEvery))
+	replicate := time.NewTicker(replicateEvery)
+	defer replicate.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case id := <-o.gone:
 			o.try(ctx, "remove object", func(st *streams) error { return st.remove(ctx, id) })
+		case <-replicate.C:
+			o.try(ctx, "add replicas to streams", func(st *streams) error { return o.store.replicate(ctx, st) })
 		case <-next:
 			next = time.After(sweepEvery)
 			o.try(ctx, "sweep objects", func(st *streams) error {

@@ -138,8 +138,8 @@ func (s *Store) sync(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		wait, cancel := context.WithTimeout(ctx, heartbeat)
-		err = s.progress.wait(wait, end)
+		wait, cancel := context.WithTimeout(ctx, 2*deliveryTime)
+		err = s.arrive(wait, end)
 		cancel()
 		if err == nil || ctx.Err() != nil {
 			return err

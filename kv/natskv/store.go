@@ -36,7 +36,7 @@ type Store struct {
 	streams  atomic.Pointer[streams] // what writes use; nil until they were found
 	progress progress
 	state    state
-	kick     chan struct{} // begins another session
+	kick     chan struct{} // ends a session
 	objects  objects
 	rules    atomic.Pointer[changelog.Rules]
 
@@ -70,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func open(cfg Config) (*Store, error) {
-	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}, 1), stop: func() {}}
+	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}), stop: func() {}}
 	s.state.set(false, errDisconnected)
 	s.seed = maphash.MakeSeed()
 	for i := range s.locks {

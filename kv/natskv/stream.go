@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
@@ -164,20 +165,26 @@ func tooManyReplicas(err error) bool {
 	return code == codeNoPeers || code == codeNotClustered
 }
 
+// replicateEvery is how often it is tried to give streams the replicas they lack.
+const replicateEvery = time.Minute
+
 // replicate gives the streams the replicas that they lack, once the cluster has room.
-func (s *Store) replicate(ctx context.Context, st *streams) {
+func (s *Store) replicate(ctx context.Context, st *streams) error {
 	for _, stream := range []jetstream.Stream{st.entries, st.chunks} {
-		cfg := stream.CachedInfo().Config
-		if cfg.Replicas >= s.replicas() || stream.CachedInfo().Cluster == nil {
+		info, err := stream.Info(ctx)
+		if err != nil {
+			return err
+		}
+		if info.Config.Replicas >= s.replicas() || info.Cluster == nil {
 			continue
 		}
-		cfg.Replicas = s.replicas()
-		_, err := s.js.UpdateStream(ctx, cfg)
-		switch {
-		case err == nil:
-			s.cfg.Logger.Info("added replicas to stream", "stream", cfg.Name, "replicas", cfg.Replicas)
-		case !tooManyReplicas(err):
-			s.cfg.Logger.Warn("add replicas to stream", "stream", cfg.Name, "err", err)
+		info.Config.Replicas = s.replicas()
+		if _, err := s.js.UpdateStream(ctx, info.Config); tooManyReplicas(err) {
+			return nil
+		} else if err != nil {
+			return err
 		}
+		s.cfg.Logger.Info("added replicas to stream", "stream", info.Config.Name, "replicas", info.Config.Replicas)
 	}
+	return nil
 }

@@ -74,7 +74,7 @@ func (s *Store) write(ctx context.Context, w *writing) (uint64, error) {
 	case err != nil:
 		return 0, failure(ctx, step, err)
 	}
-	if err := s.progress.wait(limit, revision); err != nil {
+	if err := s.arrive(limit, revision); err != nil {
 		return 0, failure(ctx, fmt.Sprintf("%s: it is revision %d, which the copy does not get", step, revision), err)
 	}
 	return revision, nil
