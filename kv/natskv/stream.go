@@ -77,9 +77,24 @@ func (s *Store) attach(ctx context.Context, known string) (*streams, error) {
 	if id != st.id || known != "" && id != known {
 		return nil, fmt.Errorf("streams %s and %s: %w", s.entriesName(), s.chunksName(), errOther)
 	}
+	if err := suited(st.entries.CachedInfo().Config); err != nil {
+		return nil, err
+	}
 	st.entryPrefix = s.prefix("e", st.id)
 	st.chunkPrefix = s.prefix("c", st.id)
 	return st, nil
+}
+
+// suited looks for settings without which entries would not be kept as they must be.
+// A server that does not know one leaves it out.
+func suited(cfg jetstream.StreamConfig) error {
+	switch {
+	case !cfg.AllowMsgTTL, !cfg.AllowAtomicPublish:
+		return fmt.Errorf("stream %s has no allow_msg_ttl and allow_atomic: NATS servers of version 2.12 or newer are needed", cfg.Name)
+	case cfg.MaxAge > 0, cfg.MaxMsgsPerSubject != 1:
+		return fmt.Errorf("stream %s was changed: it must have no max_age, and 1 as max_msgs_per_subject", cfg.Name)
+	}
+	return nil
 }
 
 func (s *Store) prefix(kind, id string) string {
