@@ -24,7 +24,7 @@ func (s *session) ask(data []byte, held int64) error {
 	if err := cbor.Unmarshal(data, &q); err != nil {
 		return err
 	}
-	if q.Op >= opRead && q.Op <= opBacklog {
+	if q.Op >= opRead && q.Op <= opCacheDelete {
 		work, err := s.work(&q)
 		if err == nil {
 			return s.start(&q, held, work)
@@ -70,6 +70,8 @@ func (s *session) work(q *question) (work, error) {
 		return s.write(q)
 	case opFetch:
 		return s.fetch(q)
+	case opCacheMatch, opCachePut, opCacheDelete:
+		return s.cache(q)
 	case opSend, opBacklog:
 		work, err := s.queue(q)
 		return s.counted("queue", operations[q.Op], work, err)

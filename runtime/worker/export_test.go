@@ -42,6 +42,7 @@ const (
 	OpLog, OpTake, OpStream, OpDetach, OpClose, OpFinish = opLog, opTake, opStream, opDetach, opClose, opFinish
 	OpRead, OpWrite, OpGet, OpPut, OpDelete, OpList      = opRead, opWrite, opGet, opPut, opDelete, opList
 	OpFetch                                              = opFetch
+	OpCacheMatch, OpCachePut, OpCacheDelete              = opCacheMatch, opCachePut, opCacheDelete
 
 	BodyRequest, BodyResponse, FirstAsk = bodyRequest, bodyResponse, firstAsk
 )

@@ -42,6 +42,7 @@ type version struct {
 	Secrets                    []text // names of those in Env
 	KV, Fetchers, RateLimits   []text // names, as Queues
 	Queues                     []text
+	Cache                      bool
 	Limits                     host.Limits
 	ClockStep                  time.Duration
 }
@@ -61,6 +62,7 @@ func versionOf(c *host.Call) *version {
 	}
 	v.Environ, v.Secrets = texts(b.Environ), texts(b.Secrets)
 	v.KV, v.Fetchers, v.RateLimits, v.Queues = names(b.KV), names(b.Fetchers), names(b.RateLimits), names(b.Queues)
+	v.Cache = b.Cache != nil
 	return v
 }
 
@@ -98,6 +100,9 @@ func (v *version) bindings(g *guest) *host.Bindings {
 	}
 	for _, name := range v.Queues {
 		b.Queues[string(name)] = producer{guest: g, name: name}
+	}
+	if v.Cache {
+		b.Cache = cache{guest: g}
 	}
 	return b
 }
@@ -252,22 +257,25 @@ type image struct {
 type op uint8
 
 const (
-	opLog     op = 1 + iota // Level, Data; no reply
-	opTake                  // N bytes of memory
-	opLimit                 // Name, Key: 1 in N if it is within the rate limit
-	opStream                // Status, Headers
-	opDetach                // Status, Headers, Data: the answer, unless a stream was opened
-	opClose                 // Body, which nobody reads any more; no reply
-	opFinish                // Body, which is written, or cut short if Failed; no reply
-	opRead                  // at most N bytes of Body
-	opWrite                 // Data to Body
-	opGet                   // Name, Key
-	opPut                   // Name, Key, Data, Metadata, Expires, Compare, Revision
-	opDelete                // Name, Key, Compare, Revision
-	opList                  // Name, Key as the prefix, Cursor, N
-	opFetch                 // Name as the method, Key as the binding, or empty; URL, Headers, Data, Streamed
-	opSend                  // Messages to the queue Name
-	opBacklog               // of the queue Name
+	opLog         op = 1 + iota // Level, Data; no reply
+	opTake                      // N bytes of memory
+	opLimit                     // Name, Key: 1 in N if it is within the rate limit
+	opStream                    // Status, Headers
+	opDetach                    // Status, Headers, Data: the answer, unless a stream was opened
+	opClose                     // Body, which nobody reads any more; no reply
+	opFinish                    // Body, which is written, or cut short if Failed; no reply
+	opRead                      // at most N bytes of Body
+	opWrite                     // Data to Body
+	opGet                       // Name, Key
+	opPut                       // Name, Key, Data, Metadata, Expires, Compare, Revision
+	opDelete                    // Name, Key, Compare, Revision
+	opList                      // Name, Key as the prefix, Cursor, N
+	opFetch                     // Name as the method, Key as the binding, or empty; URL, Headers, Data, Streamed
+	opSend                      // Messages to the queue Name
+	opBacklog                   // of the queue Name
+	opCacheMatch                // Key, Headers of a request: if N is 1, Status, Headers, Data
+	opCachePut                  // Key, Status, Headers, Data: 1 in N if it is kept
+	opCacheDelete               // Key: 1 in N if something was
 )
 
 // Bodies that are there without a fetch. That of a fetch, in both directions, has the

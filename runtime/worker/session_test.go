@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/cache"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/memkv"
@@ -25,7 +26,7 @@ func victim(t testing.TB, recorder *hosttest.Recorder) *host.Call {
 	store := memkv.New(memkv.Config{})
 	t.Cleanup(func() { store.Close() })
 	c := &host.Call{ID: "victim", Services: hosttest.Services(t), Responder: recorder,
-		Bindings: &host.Bindings{Account: "a", Function: "f", KV: map[string]kv.Store{"DATA": store}},
+		Bindings: &host.Bindings{Account: "a", Function: "f", KV: map[string]kv.Store{"DATA": store}, Cache: cache.New(cache.Config{}).Of("a")},
 		Limits:   host.Limits{KVOperations: 4, Subrequests: 2, OpenConnections: 1, Response: 1 << 10, Log: 64, Held: 1 << 20, Wall: 10 * time.Second}.Or(host.DefaultLimits()),
 		Request:  hosttest.Request("POST", "http://test.localhost/", "body")}
 	c.Begin(t.Context())
@@ -72,6 +73,10 @@ func TestRefusedQuestions(t *testing.T) {
 		{"status 600", worker.Question{Op: worker.OpDetach, Status: 600}, host.CodeInvalid},
 		{"split answer", worker.Question{Op: worker.OpStream, Status: 200, Headers: []byte("a\x00b\r\n\r\nc\x00")}, host.CodeInvalid},
 		{"long answer", worker.Question{Op: worker.OpDetach, Status: 200, Data: big}, host.CodeTooLarge},
+		{"long key of a cache", worker.Question{Op: worker.OpCacheDelete, Key: worker.Text(bytes.Repeat(big, 9))}, host.CodeInvalid},
+		{"cached with a split head", worker.Question{Op: worker.OpCachePut, Key: "k", Status: 200, Headers: []byte("a\x00b\r\n\r\nc\x00")}, host.CodeInvalid},
+		{"cached with status 99", worker.Question{Op: worker.OpCachePut, Key: "k", Status: 99}, host.CodeInvalid},
+		{"match with half a header", worker.Question{Op: worker.OpCacheMatch, Key: "k", Headers: []byte("a\x00")}, host.CodeInvalid},
 		{"no memory", worker.Question{Op: worker.OpTake, N: 1 << 40}, host.CodeLimit},
 		{"negative memory", worker.Question{Op: worker.OpTake, N: -1 << 40}, host.CodeLimit},
 	}
