@@ -26,6 +26,11 @@ func (f *session) apply(ctx context.Context, m jetstream.Msg, revision uint64, a
 	if err != nil && !errors.Is(err, kv.ErrCorrupt) {
 		return fmt.Errorf("read value of key %q: %w", r.entry.Key, err)
 	}
+	if !r.deleted {
+		if err := f.cfg.Room(int64(r.size())); err != nil {
+			return fmt.Errorf("keep a copy: %w", err)
+		}
+	}
 	c := badgerkv.Change{Entry: r.entry, Deleted: r.deleted}
 	if err != nil {
 		f.cfg.Logger.Error("a message of the stream is damaged: reading its key is an error until it is written anew", "revision", revision, "err", err)

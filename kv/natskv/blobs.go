@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,10 +39,19 @@ func (b blobs) Put(ctx context.Context, data []byte) (kv.Digest, error) {
 	if err != nil {
 		return kv.Digest{}, err
 	}
-	if _, err := b.store.cache.Put(ctx, data); err != nil {
+	b.keep(ctx, d, data)
+	return d, nil
+}
+
+// keep keeps a blob on this node, if there is room.
+func (b blobs) keep(ctx context.Context, d kv.Digest, data []byte) {
+	err := b.store.cfg.Room(int64(len(data)))
+	if err == nil {
+		_, err = b.store.cache.Put(ctx, data)
+	}
+	if err != nil {
 		b.store.cfg.Logger.Warn("keep blob on this node", "digest", d, "err", err)
 	}
-	return d, nil
 }
 
 // call does something in the cluster, as a call of its own.
@@ -141,9 +151,7 @@ func (b blobs) fetch(ctx context.Context, d kv.Digest) (data []byte, err error) 
 	if kv.DigestOf(data) != d {
 		return nil, fmt.Errorf("blob %s: %w", d, kv.ErrCorrupt)
 	}
-	if _, err := b.store.cache.Put(ctx, data); err != nil {
-		b.store.cfg.Logger.Warn("keep blob on this node", "digest", d, "err", err)
-	}
+	b.keep(ctx, d, data)
 	return data, nil
 }
 
@@ -158,10 +166,14 @@ func (b blobs) ReadPart(ctx context.Context, d kv.Digest, p []byte, offset int64
 	if !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
-	if _, err := b.fetch(ctx, d); err != nil {
+	data, err := b.fetch(ctx, d)
+	if err != nil {
 		return err
 	}
-	return b.store.cache.ReadPart(ctx, d, p, offset)
+	if offset < 0 || offset > int64(len(data)) || copy(p, data[offset:]) < len(p) {
+		return fmt.Errorf("read blob %s: %w", d, io.ErrUnexpectedEOF)
+	}
+	return nil
 }
 
 // Delete implements kv.Blobs.

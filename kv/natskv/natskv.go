@@ -57,6 +57,10 @@ type Config struct {
 	// One that was away for longer compares its copy with the stream. At least one
 	// hour. Default: a day.
 	MarkerTTL time.Duration
+	// Room is asked before the copy takes an entry of so many bytes. While it returns
+	// an error the copy stays where it is. Default: there is room. It must be given
+	// where the volume may become full, because that ends the process.
+	Room func(size int64) error
 	// Now is the clock for expiry. Default: time.Now.
 	Now func() time.Time
 	// Logger gets what the operator should know. Default: discard.
@@ -86,6 +90,9 @@ func (cfg *Config) setDefaults() error {
 	}
 	if cfg.margin == 0 {
 		cfg.margin = 10 * time.Minute
+	}
+	if cfg.Room == nil {
+		cfg.Room = func(int64) error { return nil }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

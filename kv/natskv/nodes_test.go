@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -198,4 +199,35 @@ func TestConfig(t *testing.T) {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
 	}
+}
+
+// A node without room stays where it is, takes deletions, and goes on by itself.
+func TestNoRoom(t *testing.T) {
+	server := mustServer(t, t.TempDir(), -1)
+	near := mustOpen(t, natskv.Config{URL: server.ClientURL()})
+	var full atomic.Bool
+	far := mustOpen(t, natskv.Config{URL: server.ClientURL(), Room: func(int64) error {
+		if full.Load() {
+			return kv.ErrNoSpace
+		}
+		return nil
+	}})
+	mustPut(t, near, "a", "v")
+	mustPut(t, near, "b", "v")
+	if err := far.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	full.Store(true)
+	mustDelete(t, far, "b")
+	mustPut(t, near, "a", "w")
+	eventually(t, "the node stops", func() error {
+		if s := far.Status(); s.Connected || !strings.Contains(s.Problem, kv.ErrNoSpace.Error()) {
+			return fmt.Errorf("status %+v", s)
+		}
+		return nil
+	})
+	wantHas(t, far, "a", "v")
+	wantHas(t, far, "b", "")
+	full.Store(false)
+	eventually(t, "it goes on", func() error { return has(t, far, "a", "w") })
 }

@@ -103,8 +103,14 @@ func (g *Guard) Has(size int64) bool {
 
 // Check returns an error that wraps kv.ErrNoSpace unless there is room to write
 // size bytes now.
-func (g *Guard) Check(size int64) error {
-	if err := g.take(size, g.reserve); err != nil {
+func (g *Guard) Check(size int64) error { return g.check(size, g.reserve) }
+
+// CheckAccepted is Check for what was accepted elsewhere, and is to be here too. As
+// deletions it may use a half of the reserve.
+func (g *Guard) CheckAccepted(size int64) error { return g.check(size, g.reserve/removalShare) }
+
+func (g *Guard) check(size, floor int64) error {
+	if err := g.take(size, floor); err != nil {
 		return err
 	}
 	g.mu.Lock()

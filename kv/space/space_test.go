@@ -119,6 +119,7 @@ func TestFull(t *testing.T) {
 	wantPut("what is smaller", put("c", mib/2, kv.PutOptions{}), nil)
 
 	d.set(9*mib, 2*time.Second) // filled by others
+	wantPut("CheckAccepted", g.CheckAccepted(1), nil)
 	wantPut("a small write", put("d", 1, kv.PutOptions{}), kv.ErrNoSpace)
 	wantPut("a mark for deletion", put("mark", 1, kv.PutOptions{Frees: true}), nil)
 	wantPut("a deletion", s.Delete(t.Context(), "a", kv.DeleteOptions{}), nil)
@@ -129,6 +130,7 @@ func TestFull(t *testing.T) {
 		t.Errorf("told to reclaim %d times, want 1 in 5 s", refusals)
 	}
 	d.set(4*mib, 20*time.Second)
+	wantPut("CheckAccepted beyond half of the reserve", g.CheckAccepted(1), kv.ErrNoSpace)
 	wantPut("a deletion beyond half of the reserve", s.Delete(t.Context(), "c", kv.DeleteOptions{}), kv.ErrNoSpace)
 	if refusals != 1 {
 		t.Error("told to reclaim without the room for it")

@@ -46,6 +46,7 @@ func (n *Node) openShared(ctx context.Context, d *Data, cfg DataConfig, id strin
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
+	shared.Room = d.Guard.CheckAccepted
 	if n.cfg.Cluster.Embedded {
 		if d.server, err = n.startServer(ctx, id, shared); err != nil {
 			return fmt.Errorf("cluster: %w", err)
