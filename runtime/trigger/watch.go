@@ -70,14 +70,16 @@ func NewKVTriggers(ctx context.Context, cfg KVTriggersConfig) (*KVTriggers, erro
 	k := &KVTriggers{cfg: cfg, followers: map[string]*follower{}}
 	k.base, k.cancel = context.WithCancel(context.Background())
 	k.closed, k.close = context.WithCancel(k.base)
-	w, err := cfg.Store.Watch(ctx, deploy.ChangeRecords)
-	if err != nil {
-		k.cancel()
-		return nil, fmt.Errorf("watch changes: %w", err)
+	for prefix, see := range map[string]func(kv.Event){deploy.ChangeRecords: k.sawRecord, kvClaims: k.sawClaim} {
+		w, err := cfg.Store.Watch(ctx, prefix)
+		if err != nil {
+			k.Shutdown(k.base)
+			return nil, fmt.Errorf("watch changes: %w", err)
+		}
+		k.live.Go(func() { k.watch(w, prefix, see) })
 	}
 	k.follow()
 	k.live.Go(k.run)
-	k.live.Go(func() { k.watch(w) })
 	return k, nil
 }
 
@@ -140,15 +142,13 @@ func (k *KVTriggers) begin(f deploy.Function, t deploy.KVTrigger) {
 	k.live.Go(fl.run)
 }
 
-// watch wakes those for whom there are new records.
-func (k *KVTriggers) watch(w kv.Watcher) {
+// watch sees what is written, by this node and by others.
+func (k *KVTriggers) watch(w kv.Watcher, prefix string, see func(kv.Event)) {
 	defer func() { w.Close() }()
 	for k.closed.Err() == nil {
 		ev, err := w.Next(k.closed)
 		if err == nil {
-			if !ev.Deleted {
-				k.wake(ev.Entry)
-			}
+			see(ev)
 			continue
 		}
 		w.Close()
@@ -158,7 +158,7 @@ func (k *KVTriggers) watch(w kv.Watcher) {
 				pause(k.closed, leaseRetry)
 			}
 			var next kv.Watcher
-			if next, err = k.cfg.Store.Watch(k.closed, deploy.ChangeRecords); err == nil {
+			if next, err = k.cfg.Store.Watch(k.closed, prefix); err == nil {
 				w = next
 			}
 		}
@@ -166,12 +166,25 @@ func (k *KVTriggers) watch(w kv.Watcher) {
 	}
 }
 
-func (k *KVTriggers) wake(record kv.Entry) {
-	id, name, _ := strings.Cut(strings.TrimPrefix(record.Key, deploy.ChangeRecords), "/")
+// sawRecord wakes the one for whom there is a new record.
+func (k *KVTriggers) sawRecord(ev kv.Event) {
+	if ev.Deleted {
+		return
+	}
+	id, name, _ := strings.Cut(strings.TrimPrefix(ev.Entry.Key, deploy.ChangeRecords), "/")
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if fl := k.followers[id]; fl != nil {
-		fl.saw(name, record.Revision)
+		fl.saw(name, ev.Entry.Revision)
+	}
+}
+
+// sawClaim wakes the one whose trigger another node does not have any more.
+func (k *KVTriggers) sawClaim(ev kv.Event) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if fl := k.followers[strings.TrimPrefix(ev.Entry.Key, kvClaims)]; fl != nil && ev.Deleted {
+		fl.free()
 	}
 }
 

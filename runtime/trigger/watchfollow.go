@@ -24,6 +24,7 @@ type follower struct {
 	gone  context.Context // the trigger is no more
 	end   context.CancelFunc
 	woken chan struct{} // capacity 1
+	freed chan struct{} // capacity 1: the trigger was given up
 
 	mu       sync.Mutex // guards all below
 	function deploy.Function
@@ -37,7 +38,7 @@ type follower struct {
 }
 
 func newFollower(k *KVTriggers, f deploy.Function, t deploy.KVTrigger) *follower {
-	fl := &follower{all: k, id: t.ID, woken: make(chan struct{}, 1), function: f, trigger: t, unseen: true}
+	fl := &follower{all: k, id: t.ID, woken: make(chan struct{}, 1), freed: make(chan struct{}, 1), function: f, trigger: t, unseen: true}
 	fl.gone, fl.end = context.WithCancel(k.closed)
 	return fl
 }
@@ -53,6 +54,14 @@ func (fl *follower) prefix() string { return deploy.ChangeRecords + fl.id + "/" 
 func (fl *follower) signal() {
 	select {
 	case fl.woken <- struct{}{}:
+	default:
+	}
+}
+
+// free has the follower look at once whether it gets the trigger.
+func (fl *follower) free() {
+	select {
+	case fl.freed <- struct{}{}:
 	default:
 	}
 }
@@ -93,7 +102,11 @@ func (fl *follower) run() {
 			wait = leaseRetry
 		}
 		if wait > 0 {
-			pause(fl.gone, wait)
+			select {
+			case <-time.After(wait):
+			case <-fl.freed:
+			case <-fl.gone.Done():
+			}
 		}
 	}
 	if fl.all.closed.Err() != nil {
