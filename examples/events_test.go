@@ -1,6 +1,7 @@
 package examples_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -28,4 +29,30 @@ func followPages(t *testing.T, n *node) {
 	n.ask(t, url, exchange{"PUT", "/milk", "Oat milk", 204, nil})
 	n.ask(t, url, exchange{"DELETE", "/tea", "", 204, nil})
 	n.await(t, url, "/", `{"milk":"Oat milk"}`)
+}
+
+// sendMails has one mail sent, and one given up.
+func sendMails(t *testing.T, n *node) {
+	url := n.url("worker-mailer")
+	send := func(to string) string {
+		var sent struct{ ID string }
+		answer := n.ask(t, url, exchange{"POST", "/mails", `{"to":"` + to + `","text":"Hello"}`, 202, nil})
+		if err := json.Unmarshal([]byte(answer), &sent); err != nil || sent.ID == "" {
+			t.Fatalf("got %s, %v", answer, err)
+		}
+		return sent.ID
+	}
+	good, bad := send("ada@example.com"), send("bob@down.example")
+	n.await(t, url, "/"+good, `{"state":"sent","attempts":1}`)
+	n.await(t, url, "/"+bad, `{"state":"failed"}`)
+}
+
+// countWords has two texts counted.
+func countWords(t *testing.T, n *node) {
+	url := n.url("wordcount")
+	for range 2 {
+		n.ask(t, url, exchange{"POST", "/", "Tea and milk, and tea.", 202, nil})
+	}
+	n.await(t, url, "/tea", "4\n")
+	n.await(t, url, "/milk", "2\n")
 }

@@ -57,14 +57,18 @@ func testExamples(t *testing.T, isolation string) {
 			{"GET", "/api/greet/Ada", "", 200, []string{"Hello, Ada!\n"}}, {"GET", "/api/x", "", 404, []string{"ask for"}}, {"POST", "/", "", 405, nil}},
 		"mux": {{"GET", "/hello/you", "", 200, []string{`{"hello":"you"}`}}, {"POST", "/sum", "[1,2.5]", 200, []string{`{"sum":3.5}`}},
 			{"POST", "/sum", "[", 400, nil}, {"GET", "/sum", "", 405, nil}, {"GET", "/ticks", "", 200, []string{"tick 1\n", "tick 5\n"}}},
-		"auth":    {{"GET", "/whoami", "", 401, nil}},
-		"gateway": {{"GET", "/", "", 401, []string{"show a token"}}}, // which auth said, deployed before
+		"wordcount": {{"GET", "/none", "", 200, []string{"0\n"}}, {"PUT", "/", "", 405, nil}},
+		"auth":      {{"GET", "/whoami", "", 401, nil}},
+		"gateway":   {{"GET", "/", "", 401, []string{"show a token"}}}, // which auth said, deployed before
 	}
 	maps.Copy(tests, workers())
 	for _, status := range []int{200, 200, 200, 200, 200, 429} {
 		tests["ratelimit"] = append(tests["ratelimit"], exchange{"GET", "/", "", status, nil})
 	}
 	n := startNode(t, isolation)
+	for _, queue := range []string{"mails", "mails-dead", "texts"} {
+		n.mayfly("queues", "create", queue)
+	}
 	for _, dir := range projects(t) {
 		t.Run(dir, func(t *testing.T) {
 			project := checkout(t, dir, upstream.URL)
@@ -83,6 +87,8 @@ func testExamples(t *testing.T, isolation string) {
 	})
 	askWorkers(t, n)
 	t.Run("an index follows its pages", func(t *testing.T) { followPages(t, n) })
+	t.Run("mails are sent later, or not", func(t *testing.T) { sendMails(t, n) })
+	t.Run("words are counted later", func(t *testing.T) { countWords(t, n) })
 	t.Run("counter under concurrent requests", func(t *testing.T) { countTogether(t, n) })
 }
 

@@ -36,6 +36,7 @@ func workers() map[string][]exchange {
 			{"POST", "/", "# Hi *there*\n\n| a | b |\n|--:|---|\n| 1 | `2` |\n", 200, []string{"<h1>Hi <em>there</em></h1>", "<td align=\"right\">1</td>\n<td><code>2</code></td>"}}},
 		"worker-gateway": {{"GET", "/", "", 401, []string{"show a token"}}}, // auth was deployed before
 		"worker-kv":      keyValue(),
+		"worker-mailer":  {{"POST", "/mails", `{"to":"ada@example.com"}`, 400, []string{"a mail has to and text"}}, {"GET", "/none", "", 404, nil}},
 		"worker-index":   {{"GET", "/", "", 200, []string{"{}"}}, {"GET", "/none", "", 404, nil}, {"POST", "/", "", 405, nil}},
 	}
 }
