@@ -99,7 +99,7 @@ func (c *check) read(e kv.Entry) error {
 
 // areaOf is the prefix of a record; empty for users' entries.
 func areaOf(key string) string {
-	for _, area := range []string{functionRecords, versionRecords, snapshotRecords, namespaceRecords, accountRecords, tokenRecords, secretRecords, assetRecords, manifestRecords} {
+	for _, area := range []string{functionRecords, versionRecords, snapshotRecords, namespaceRecords, accountRecords, tokenRecords, secretRecords, assetRecords, manifestRecords, ChangeRecords} {
 		if strings.HasPrefix(key, area) {
 			return area
 		}
@@ -134,6 +134,8 @@ func meaningOf(key string) string {
 		return "the node can't start as long as it is like that: it does not know what belongs to whom"
 	case secretRecords:
 		return "the Function runs without that secret"
+	case ChangeRecords:
+		return "the Function of a KV trigger is not told of that change"
 	case assetRecords:
 		return "static files with these bytes are answered with an error"
 	case manifestRecords:

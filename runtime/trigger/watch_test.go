@@ -452,3 +452,33 @@ func TestKVTriggerTrims(t *testing.T) {
 		}
 	})
 }
+
+// damaged is a store of which one entry can't be read.
+type damaged struct {
+	kv.Store
+	key string
+}
+
+func (d damaged) Get(ctx context.Context, key string) (kv.Entry, error) {
+	if strings.HasSuffix(key, d.key) {
+		return kv.Entry{}, kv.ErrCorrupt
+	}
+	return d.Store.Get(ctx, key)
+}
+
+// A change that is damaged is dropped, and those after it come.
+func TestKVTriggerDamaged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTower(t)
+		w.watch("job", "1", "", 2)
+		lost := w.put("k", "lost")
+		w.put("k", "fine")
+		_, end := w.start("a", damaged{w.store, fmt.Sprintf("%016x", lost)})
+		defer end()
+		time.Sleep(time.Minute)
+		w.want(0, "job 1 k fine +0s")
+		if !strings.Contains(w.log.String(), "a change is damaged") {
+			t.Errorf("log %s", w.log)
+		}
+	})
+}

@@ -44,10 +44,14 @@ func (fl *follower) try(begin context.Context, c *claim, name string) (next time
 	if errors.Is(err, kv.ErrNotFound) { // it was removed, or has expired
 		return time.Time{}, nil
 	}
-	if err != nil {
-		return time.Time{}, err
+	change := kv.Change{}
+	if err == nil {
+		change, err = kv.ChangeOf(e)
 	}
-	change, err := kv.ChangeOf(e)
+	if errors.Is(err, kv.ErrCorrupt) { // it never can be delivered, and others wait for it
+		fl.all.cfg.Logger.Error("a change is damaged, and its Function is not told of it", "trigger", fl.id, "change", name, "err", err)
+		return time.Time{}, fl.all.cfg.Store.Delete(ctx, fl.prefix()+name, kv.DeleteOptions{})
+	}
 	if err != nil {
 		return time.Time{}, err
 	}
