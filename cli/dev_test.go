@@ -281,6 +281,25 @@ const scheduledWorker = `export default {
   },
 };`
 
+// A Worker that sends to a queue which it consumes, and then to itself no more.
+func TestDevConsumer(t *testing.T) {
+	s := mustDev(t, "", "main = \"app.wasm\"\n")
+	s.mustWrite(t, "app.js", []byte(`export default {
+	  async fetch(request, env) { await env.JOBS.send({ n: 7 }); return new Response("sent"); },
+	  queue(batch) { for (const m of batch.messages) console.log("job", m.body.n, batch.queue); },
+	};`))
+	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.js\"\n[[queues.producers]]\nbinding = \"JOBS\"\nqueue = \"jobs\"\n[[queues.consumers]]\nqueue = \"jobs\"\nmax_batch_timeout = 0\n"))
+	s.mustBecome(t, 200, "sent", "")
+	for start := time.Now(); !strings.Contains(s.log.String(), "job 7 jobs"); time.Sleep(50 * time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			t.Fatalf("no message came: %s", s.log.String())
+		}
+	}
+	s.mustWrite(t, "app.js", []byte(`export default { fetch: () => new Response("alone") };`))
+	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.js\"\n"))
+	s.mustBecome(t, 200, "alone", "")
+}
+
 // As wrangler dev --test-scheduled.
 func TestDevScheduled(t *testing.T) {
 	s := mustDev(t, "", "main = \"app.wasm\"\n")

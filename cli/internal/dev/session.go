@@ -195,6 +195,9 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 		return err
 	}
 	up.Module, up.Handlers = module, p.Manifest.Handlers()
+	if err := s.letGo(ctx, r, up.Handlers); err != nil {
+		return err
+	}
 	if _, err = r.Deploy(ctx, deploy.Local, s.name, up); err != nil {
 		return err
 	}
@@ -202,6 +205,23 @@ func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {
 		return err
 	}
 	return s.setKVTriggers(ctx, r, p.Manifest.Triggers.KV)
+}
+
+// letGo takes from the Function what it had to handle before and need not any more.
+func (s *Session) letGo(ctx context.Context, r *deploy.Registry, handlers []string) error {
+	if !slices.Contains(handlers, "queue") {
+		if err := r.ForgetConsumer(ctx, deploy.Local, s.name); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(handlers, "kv") {
+		return nil
+	}
+	_, err := r.SetKVTriggers(ctx, deploy.Local, s.name, nil)
+	if host.CodeOf(err) == host.CodeNotFound { // there is no Function yet
+		return nil
+	}
+	return err
 }
 
 // setKVTriggers has the Function told of changes here. Namespaces that the manifest names
