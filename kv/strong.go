@@ -25,3 +25,23 @@ func (s *sub) GetStrong(ctx context.Context, key string) (Entry, error) {
 	e, err := GetStrong(ctx, s.parent, s.prefix+key)
 	return s.strip(e), err
 }
+
+// Strong returns s with reads that ask for the truth: Get is GetStrong, and List
+// comes after Sync. Of the optional contracts it has none.
+func Strong(s Store) Store { return strong{s} }
+
+type strong struct{ Store }
+
+func (s strong) Get(ctx context.Context, key string) (Entry, error) {
+	return GetStrong(ctx, s.Store, key)
+}
+
+func (s strong) List(ctx context.Context, opts ListOptions) (Page, error) {
+	if err := CheckPrefix(opts.Prefix); err != nil {
+		return Page{}, err
+	}
+	if err := Sync(ctx, s.Store); err != nil {
+		return Page{}, err
+	}
+	return s.Store.List(ctx, opts)
+}

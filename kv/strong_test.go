@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/kvtest"
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/kv/space"
 )
@@ -18,6 +20,21 @@ type behind struct {
 
 func (s behind) GetStrong(ctx context.Context, key string) (kv.Entry, error) {
 	return s.truth.Get(ctx, key)
+}
+
+func (s behind) Sync(ctx context.Context) error {
+	e, err := s.truth.Get(ctx, "a/b/k")
+	if err == nil {
+		_, err = s.Put(ctx, e.Key, e.Value, kv.PutOptions{})
+	}
+	return err
+}
+
+// A Store is what the kit says also with strong reads, if it has one copy.
+func TestStrongStore(t *testing.T) {
+	kvtest.Run(t, func(t *testing.T, now func() time.Time) kv.Store {
+		return kv.Strong(memkv.New(memkv.Config{Now: now}))
+	})
 }
 
 func TestGetStrong(t *testing.T) {
@@ -35,6 +52,13 @@ func TestGetStrong(t *testing.T) {
 	}
 	if e, err := kv.GetStrong(t.Context(), sub, "k"); err != nil || e.Key != "k" || string(e.Value) != "v" {
 		t.Errorf("GetStrong: got %+v, %v", e, err)
+	}
+	strong := kv.Strong(sub)
+	if e, err := strong.Get(t.Context(), "k"); err != nil || e.Key != "k" {
+		t.Errorf("Get of a strong store: got %+v, %v", e, err)
+	}
+	if page, err := strong.List(t.Context(), kv.ListOptions{}); err != nil || len(page.Entries) != 1 || page.Entries[0].Key != "k" {
+		t.Errorf("List of a strong store: got %+v, %v", page, err)
 	}
 	if e, err := kv.GetStrong(t.Context(), kv.Sub(truth, "a/b/"), "k"); err != nil || e.Key != "k" {
 		t.Errorf("GetStrong where Get knows all: got %+v, %v", e, err)

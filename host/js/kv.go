@@ -83,10 +83,16 @@ func (q *query) kvTarget() (store kv.Store, key string, err error) {
 	return store, key, kv.CheckKey(key)
 }
 
+// strongRead is the number with which a read asks for the truth.
+const strongRead = 1
+
 func kvGet(q *query) (kind, error) {
 	store, key, err := q.kvTarget()
 	if err != nil {
 		return 0, err
+	}
+	if q.n == strongRead {
+		store = kv.Strong(store)
 	}
 	return q.kvStart("get", func(ctx context.Context, j *job) {
 		var e kv.Entry

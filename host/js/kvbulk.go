@@ -29,6 +29,7 @@ func kvGetAll(q *query) (kind, error) {
 	var o struct {
 		Binding string   `json:"binding"`
 		Keys    []string `json:"keys"`
+		Strong  bool     `json:"strong"`
 	}
 	if err := q.longOptions(&o, maxKeys*6*kv.UserMaxKey+maxOptions); err != nil { // a byte of a key is \u0000 at worst
 		return 0, err
@@ -36,6 +37,9 @@ func kvGetAll(q *query) (kind, error) {
 	store, err := q.namespace(o.Binding)
 	if err != nil {
 		return 0, err
+	}
+	if o.Strong {
+		store = kv.Strong(store)
 	}
 	if len(o.Keys) > maxKeys {
 		return 0, host.Errorf(host.CodeInvalid, "at most %d keys can be read at a time", maxKeys)

@@ -33,6 +33,7 @@ func TestBadHandle(t *testing.T) {
 		"fetch_headers":      {"fetch operation", with(1024, 8)},
 		"fetch_body":         {"fetch operation", nil},
 		"fetch_request_body": {"fetch operation", nil},
+		"kv_strong":          {"namespace", nil},
 		"kv_get":             {"namespace", with(512, 1)},
 		"kv_put":             {"namespace", with(512, 1, 0, 0, 0, 0, 0, 0, 0)},
 		"kv_delete":          {"namespace", with(512, 1, 0, 0)},

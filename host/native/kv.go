@@ -12,6 +12,7 @@ import (
 // See ABI.md, "KV".
 var kvFuncs = []abi.Func{
 	{Name: "kv_open", Params: buffer, Results: i32, Do: kvOpen},
+	{Name: "kv_strong", Params: i32, Results: i32, Do: kvStrong},
 	{Name: "kv_get", Params: []abi.Type{abi.I32, abi.I32, abi.I32}, Results: i32, Do: kvGet},
 	{Name: "kv_put", Params: []abi.Type{abi.I32, abi.I32, abi.I32, abi.I32, abi.I32, abi.I32, abi.I32, abi.I64, abi.I64, abi.I32}, Results: i32, Do: kvPut},
 	{Name: "kv_delete", Params: []abi.Type{abi.I32, abi.I32, abi.I32, abi.I64, abi.I32}, Results: i32, Do: kvDelete},
@@ -42,6 +43,14 @@ func kvOpen(g abi.Guest, a abi.Args) int64 {
 		return failed(g, host.Errorf(host.CodeNotFound, "no KV namespace is bound to %.64q; add it to [[kv_namespaces]]", name))
 	}
 	return opened(g, namespace{store})
+}
+
+func kvStrong(g abi.Guest, a abi.Args) int64 {
+	ns, badHandle := get[namespace](g, a.U32(0))
+	if badHandle != nil {
+		return failed(g, badHandle)
+	}
+	return opened(g, namespace{kv.Strong(ns.store)})
 }
 
 // kvTarget reads the namespace and key that most operations begin with.

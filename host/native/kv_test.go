@@ -46,6 +46,27 @@ func (g *guest) get(ns int64, key string) int64 {
 	return g.Must("kv_get", with(ns, g.puts(key))...)
 }
 
+// asked is a store whose reads find out that the cluster can't be reached, if they
+// ask it.
+type asked struct{ kv.Store }
+
+func (asked) GetStrong(context.Context, string) (kv.Entry, error) {
+	return kv.Entry{}, kv.ErrUnavailable
+}
+
+func (asked) Sync(context.Context) error { return kv.ErrUnavailable }
+
+func TestKVStrong(t *testing.T) {
+	g, ns := storing(t, asked{empty()}, host.Limits{})
+	g.Must("kv_status", g.put(ns, "key", "value", "", 0, 0, 0))
+	strong := g.Must("kv_strong", ns)
+	g.Must("kv_status", g.get(ns, "key"))
+	g.Want(unavailable, "kv_status", g.get(strong, "key"))
+	g.Want(unavailable, "kv_status", g.Must("kv_list", with(strong, 0, 0, 0, 0, 10)...))
+	g.Must("kv_status", g.put(strong, "key", "value", "", 0, 0, 0))
+	g.End()
+}
+
 func TestKVOpen(t *testing.T) {
 	g, ns := storing(t, empty(), host.Limits{})
 	if again := g.Must("kv_open", g.puts("STORE")...); again == ns {

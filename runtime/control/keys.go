@@ -16,7 +16,7 @@ type keyJSON struct {
 }
 
 func listKeys(r *request) error {
-	store, err := r.entries()
+	store, err := r.readable()
 	if err != nil {
 		return err
 	}

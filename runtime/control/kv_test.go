@@ -129,6 +129,22 @@ func TestRefusedValues(t *testing.T) {
 	}
 }
 
+func TestConsistency(t *testing.T) {
+	f := newFixture(t, options{})
+	space := f.namespace(t, "local")
+	f.ok(t, call{method: "PUT", path: space + "/values/k", body: "v"}, nil)
+	for _, query := range []string{"?consistency=strong", "?consistency=eventual", ""} {
+		if a := f.do(t, call{method: "GET", path: space + "/values/k" + query}); a.body != "v" {
+			t.Errorf("value by %q: got %d %q", query, a.status, a.body)
+		}
+		f.ok(t, call{method: "GET", path: space + "/metadata/k" + query}, nil)
+		f.ok(t, call{method: "GET", path: space + "/keys" + query}, nil)
+	}
+	for _, path := range []string{"/values/k", "/metadata/k", "/keys"} {
+		f.refused(t, call{method: "GET", path: space + path + "?consistency=maybe"}, 400, 10400, `consistency is "maybe": use eventual or strong`)
+	}
+}
+
 func TestCompareAndSwap(t *testing.T) {
 	f := newFixture(t, options{})
 	key := f.namespace(t, "local") + "/values/k"

@@ -3,6 +3,7 @@ package control
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
 )
 
@@ -22,6 +24,23 @@ const maxFormOverhead = 64 << 10
 // entries is the namespace in the path.
 func (r *request) entries() (kv.Store, error) {
 	return r.api.registry.Entries(r.account(), r.params["namespace"])
+}
+
+// readable is entries for what only reads: as the node has them, or as they are in
+// its cluster.
+func (r *request) readable() (kv.Store, error) {
+	store, err := r.entries()
+	if err != nil {
+		return nil, err
+	}
+	switch c := r.URL.Query().Get("consistency"); c {
+	case "", "eventual":
+		return store, nil
+	case "strong":
+		return kv.Strong(store), nil
+	default:
+		return nil, r.of(host.CodeInvalid, fmt.Sprintf("consistency is %.64q: use eventual or strong", c))
+	}
 }
 
 // entryAt checks the key in the path too.
@@ -38,8 +57,12 @@ func (r *request) entryAt() (kv.Store, string, error) {
 func keyNotFound() error { return &failure{http.StatusNotFound, 10009, "get: 'key not found'"} }
 
 func (r *request) get() (kv.Entry, error) {
-	store, key, err := r.entryAt()
+	store, err := r.readable()
 	if err != nil {
+		return kv.Entry{}, err
+	}
+	key := r.params["key"]
+	if err := kv.CheckKey(key); err != nil {
 		return kv.Entry{}, err
 	}
 	e, err := store.Get(r.Context(), key)

@@ -28,7 +28,7 @@ class KVNamespace {
     if (keys.length > 100) throw refusedGet(400, "You can request a maximum of 100 keys");
     if (keys.length < 1) throw refusedGet(400, "You must request a minimum of 1 key");
     keys = [...new Set(keys.map(String))];
-    const job = ask(opKVGetAll, 0, JSON.stringify({ binding: this.#binding, keys }));
+    const job = ask(opKVGetAll, 0, JSON.stringify({ binding: this.#binding, keys, strong: isStrong(options) }));
     await finished(job);
     const heads = JSON.parse(ask(opKVMetadata, job)), bytes = ask(opResult, job);
     let at = 0;
@@ -43,7 +43,7 @@ class KVNamespace {
     requireRequest();
     const type = typeOf(options);
     if (!["text", "json", "arrayBuffer", "stream"].includes(type)) throw new TypeError(`Unknown response type. Possible types are "text", "arrayBuffer", "json", and "stream".`);
-    const job = ask(opKVGet, 0, `${this.#binding}\0${key}`);
+    const job = ask(opKVGet, isStrong(options) ? 1 : 0, `${this.#binding}\0${key}`);
     await finished(job);
     const metadata = ask(opKVMetadata, job);
     const found = ask(opResult, job, type === "text" || type === "json" ? "text" : undefined);
@@ -81,6 +81,13 @@ class KVNamespace {
     await finished(job);
     return { ...JSON.parse(ask(opResult, job, "text")), cacheStatus: null };
   }
+}
+
+// isStrong is whether a read asks the cluster, which Cloudflare has nothing like.
+function isStrong(options) {
+  const consistency = options?.consistency ?? "eventual";
+  if (consistency !== "eventual" && consistency !== "strong") throw new TypeError(`Unknown consistency. Possible values are "eventual" and "strong".`);
+  return consistency === "strong";
 }
 
 const typeOf = options => (typeof options === "string" ? options : options?.type) ?? "text";

@@ -16,6 +16,10 @@ test("get in each type", async (_, env) => {
   equal((await env.STORE.get("key", { type: "json", cacheTtl: 60 })).a, "é");
   equal((await env.STORE.get("key", "arrayBuffer")).byteLength, 11);
   equal(await new Response(await env.STORE.get("key", "stream")).text(), '{"a": "é"}');
+  equal((await env.STORE.get("key", { type: "json", consistency: "strong" })).a, "é");
+  equal((await env.STORE.get(["key", "none"], { consistency: "strong" })).get("key"), '{"a": "é"}');
+  equal((await env.STORE.getWithMetadata("none", { consistency: "strong" })).value, null);
+  await rejects(env.STORE.get("key", { consistency: "maybe" }), "TypeError", "Unknown consistency");
   equal(await env.STORE.get("none"), null);
   equal(await env.STORE.get("none", "stream"), null);
   await rejects(env.STORE.get("key", "xml"), "TypeError", "Unknown response type");
