@@ -107,7 +107,7 @@ type Settlement struct {
 // QueueStats is how much there is in a queue.
 type QueueStats struct {
 	Messages int64 // not acknowledged: due, delayed and leased
-	Bytes    int64 // of their bodies
+	Bytes    int64 // of their bodies; an implementation may count what it stores beside them
 	Leased   int64 // messages that are on lease
 	// Oldest is when the message was sent that is due first; zero if there is none.
 	Oldest time.Time

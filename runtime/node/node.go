@@ -115,15 +115,11 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	defer cancel()
 	n.draining.Store(true)
 	n.cron.Stop()
-	if n.consumers != nil {
-		n.consumers.Stop()
-	}
+	n.consumers.Stop()
 	err := n.front.Shutdown(ctx)
 	n.cron.Shutdown(ctx)
 	n.changes.Shutdown(ctx)
-	if n.consumers != nil {
-		n.consumers.Shutdown(ctx)
-	}
+	n.consumers.Shutdown(ctx)
 	n.later.Shutdown(ctx)
 	n.runner.Shutdown(ctx)
 	if n.admin != nil {
@@ -213,7 +209,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openKVTriggers(ctx, data.Store); err != nil {
 		return err
 	}
-	n.openConsumers(queues)
+	n.openConsumers(queues, data.Store)
 	if err := n.openCerts(); err != nil {
 		return err
 	}
@@ -330,13 +326,9 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	if err := n.ensureAdminToken(ctx, log); err != nil {
 		return err
 	}
-	var pull control.Pulls
-	if n.consumers != nil {
-		pull = n.consumers
-	}
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
-			Registry: n.registry, Cron: n.cron, Pull: pull, KVTriggers: n.changes, Invoke: n.invokes(), Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
+			Registry: n.registry, Cron: n.cron, Pull: n.consumers, KVTriggers: n.changes, Invoke: n.invokes(), Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
 			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, Health: n.health, Nodes: n.members, URL: n.url, Metrics: n.openMetrics(),
 			Failures: control.FailureLimits{PerAddress: n.cfg.AuthFailures}}),
 		ReadHeaderTimeout: 10 * time.Second,

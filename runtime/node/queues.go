@@ -6,6 +6,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/natsqueue"
 	"github.com/mayfly-run/mayfly/kv/storequeue"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
@@ -14,14 +15,9 @@ import (
 // messageRecords is where the messages of queues are in the store of a node.
 const messageRecords = "queues/" // see package storequeue
 
-// openQueues opens the messages of all queues; nil where nodes share a store, which
-// package storequeue can't.
+// openQueues opens the messages of all queues: in the store, or beside it in a cluster.
 func (n *Node) openQueues(ctx context.Context, store kv.Store) (kv.Queues, error) {
-	if n.shared != nil {
-		return nil, nil
-	}
-	queues, err := storequeue.Open(ctx, storequeue.Config{
-		Store: store, Prefix: messageRecords, QueueBytes: n.cfg.QueueBytes, AccountBytes: n.cfg.AccountQueueBytes, Logger: n.cfg.Logger})
+	queues, err := n.newQueues(ctx, store)
 	if err != nil {
 		return nil, fmt.Errorf("open queues: %w", err)
 	}
@@ -29,13 +25,24 @@ func (n *Node) openQueues(ctx context.Context, store kv.Store) (kv.Queues, error
 	return queues, nil
 }
 
-// openConsumers begins to give messages to Functions.
-func (n *Node) openConsumers(queues kv.Queues) {
-	if queues == nil {
-		return
+func (n *Node) newQueues(ctx context.Context, store kv.Store) (kv.Queues, error) {
+	if n.shared != nil {
+		return natsqueue.New(natsqueue.Config{
+			Conn: n.shared.Conn(), Bucket: n.cfg.Cluster.name(), Replicas: n.cfg.Cluster.Replicas,
+			QueueBytes: n.cfg.QueueBytes, AccountBytes: n.cfg.AccountQueueBytes, Logger: n.cfg.Logger})
 	}
-	n.consumers = trigger.NewConsumers(trigger.ConsumersConfig{
-		Registry: n.registry, Queues: queues, Run: n.runBatch, Places: n.intake.places(), Metrics: &n.metrics, Logger: n.cfg.Logger})
+	return storequeue.Open(ctx, storequeue.Config{
+		Store: store, Prefix: messageRecords, QueueBytes: n.cfg.QueueBytes, AccountBytes: n.cfg.AccountQueueBytes, Logger: n.cfg.Logger})
+}
+
+// openConsumers begins to give messages to Functions.
+func (n *Node) openConsumers(queues kv.Queues, store kv.Store) {
+	cfg := trigger.ConsumersConfig{
+		Registry: n.registry, Queues: queues, Run: n.runBatch, Places: n.intake.places(), Metrics: &n.metrics, Logger: n.cfg.Logger}
+	if n.shared != nil {
+		cfg.Slots = trigger.NewStoreSlots(store, n.lease, n.cfg.Logger)
+	}
+	n.consumers = trigger.NewConsumers(cfg)
 	n.closers = append(n.closers, func() error { // also where the start failed later
 		over, cancel := context.WithCancel(context.Background())
 		cancel()

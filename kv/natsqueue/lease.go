@@ -1,0 +1,226 @@
+package natsqueue
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
+
+// What is said of a message that was delivered.
+var (
+	ack      = []byte("+ACK")
+	nak      = []byte("-NAK")
+	progress = []byte("+WPI")
+)
+
+// leases are the messages that this node has on lease: until when, by the subject on
+// which NATS is told of them.
+type leases struct {
+	mu  sync.Mutex // guards all
+	all map[string]time.Time
+}
+
+func (l *leases) add(reply string, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all == nil {
+		l.all = map[string]time.Time{}
+	}
+	l.all[reply] = until
+}
+
+func (l *leases) remove(reply string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.all, reply)
+}
+
+// live are those that are not over; the others are forgotten.
+func (l *leases) live(now time.Time) (list []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for reply, until := range l.all {
+		if !until.After(now) {
+			delete(l.all, reply)
+			continue
+		}
+		list = append(list, reply)
+	}
+	return list
+}
+
+// beat tells NATS of the messages that are being worked on.
+func (s *Queues) beat() {
+	for {
+		select {
+		case <-time.After(beat):
+		case <-s.life.Done():
+			return
+		}
+		for _, reply := range s.leases.live(time.Now().Add(beat)) { // what ends before the next time is let go
+			s.cfg.Conn.Publish(reply, progress) //nolint:errcheck // without a connection, messages come again
+		}
+	}
+}
+
+// lease makes deliveries of messages.
+func (s *Queues) lease(st *stream, list []*nats.Msg, lasts time.Duration) []kv.Delivery {
+	var all []kv.Delivery
+	until := time.Now().Add(lasts)
+	for _, m := range list {
+		d, err := deliveryOf(m)
+		if err != nil {
+			s.cfg.Logger.Error("a message of a queue is malformed, and not delivered", "stream", st.name, "err", err)
+			continue
+		}
+		d.Lease = st.token(m.Reply, until)
+		s.leases.add(m.Reply, until)
+		all = append(all, d)
+	}
+	return all
+}
+
+func deliveryOf(m *nats.Msg) (d kv.Delivery, err error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return d, err
+	}
+	sent, err := strconv.ParseInt(m.Header.Get(sentHeader), 10, 64)
+	if err != nil {
+		return d, err
+	}
+	before, _ := strconv.Atoi(m.Header.Get(attemptsHeader)) // none: 0
+	return kv.Delivery{ID: m.Header.Get(idHeader), Sent: time.UnixMilli(sent), ContentType: kv.ContentType(m.Header.Get(typeHeader)),
+		Body: m.Data, Attempts: before + int(meta.NumDelivered)}, nil
+}
+
+const (
+	timeSize = 8
+	tagSize  = 12
+)
+
+// token is what a lease is known by, on any node: when it ends, the subject, and a tag,
+// so that nobody makes up leases.
+func (st *stream) token(reply string, until time.Time) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(until.UnixMilli()))
+	b = append(b, reply...)
+	return base64.RawURLEncoding.EncodeToString(append(b, st.tag(b)...))
+}
+
+func (st *stream) tag(b []byte) []byte {
+	h := hmac.New(sha256.New, st.secret)
+	h.Write(b)
+	return h.Sum(nil)[:tagSize]
+}
+
+// parse reads a token of this queue; ok is false where there is none, or its lease is over.
+func (st *stream) parse(text string, now time.Time) (reply string, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) < timeSize+tagSize {
+		return "", false
+	}
+	signed, tag := b[:len(b)-tagSize], b[len(b)-tagSize:]
+	until := time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
+	return string(signed[timeSize:]), hmac.Equal(tag, st.tag(signed)) && until.After(now)
+}
+
+// ackSubject has the sequence of the message in its stream, of the old form and of the
+// one with a domain. (Source: ADR-15 of nats-architecture-and-design.)
+var ackSubject = regexp.MustCompile(`^\$JS\.ACK\.(?:[^.]+\.[^.]+\.)?[^.]+\.[^.]+\.(\d+)\.(\d+)\.\d+\.\d+\.\d+(?:\.[^.]+)?$`)
+
+// Settle implements kv.Queues. A lease that another node has settled just before counts
+// as settled again.
+func (s *Queues) Settle(ctx context.Context, q kv.Queue, list []kv.Settlement) (stale []string, err error) {
+	for _, st := range list {
+		if err := kv.CheckDelay(st.Delay); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	st, err := s.open(ctx, q)
+	if err != nil {
+		return nil, failure(ctx, "settle messages", err)
+	}
+	over := make([]bool, len(list))
+	err = each(len(list), func(i int) error {
+		reply, ok := st.parse(list[i].Lease, time.Now())
+		if !ok {
+			over[i] = true
+			return nil
+		}
+		err := s.settle(ctx, q, st, reply, list[i])
+		if over[i] = errors.Is(err, errGone); over[i] {
+			return nil
+		}
+		return err
+	})
+	for i, is := range over {
+		if is {
+			stale = append(stale, list[i].Lease)
+		}
+	}
+	return stale, failure(ctx, "settle messages", err)
+}
+
+// settle tells what became of one message, and waits until that is stored.
+func (s *Queues) settle(ctx context.Context, q kv.Queue, st *stream, reply string, what kv.Settlement) error {
+	say := ack
+	switch {
+	case what.Retry && what.Delay > 0:
+		if err := s.postpone(ctx, q, st, reply, what.Delay); err != nil {
+			return err
+		}
+	case what.Retry:
+		say = nak
+	}
+	asked, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	if _, err := s.cfg.Conn.RequestWithContext(asked, reply, say); err != nil {
+		if errors.Is(err, nats.ErrNoResponders) {
+			return errGone
+		}
+		return err
+	}
+	s.leases.remove(reply)
+	return nil
+}
+
+// postpone publishes a message again, for later. The one that is there is acknowledged
+// then; if the node dies in between, both are delivered.
+func (s *Queues) postpone(ctx context.Context, q kv.Queue, st *stream, reply string, delay time.Duration) error {
+	found := ackSubject.FindStringSubmatch(reply)
+	if found == nil {
+		return errGone
+	}
+	delivered, _ := strconv.Atoi(found[1])
+	sequence, _ := strconv.ParseUint(found[2], 10, 64)
+	old, err := st.js.GetMsg(ctx, sequence)
+	if err != nil {
+		if codeOf(err) == codeNoMessage {
+			return errGone
+		}
+		return err
+	}
+	m := &nats.Msg{Data: old.Data, Header: nats.Header{}}
+	for _, name := range []string{idHeader, sentHeader, typeHeader, expiresHeader} {
+		m.Header.Set(name, old.Header.Get(name))
+	}
+	before, _ := strconv.Atoi(old.Header.Get(attemptsHeader))
+	m.Header.Set(attemptsHeader, strconv.Itoa(before+delivered))
+	return s.publish(ctx, q, m, delay)
+}

@@ -1,0 +1,173 @@
+// Package natsqueue keeps kv.Queues in NATS JetStream, for nodes of a cluster. Start
+// reading at New; stream.go says what a queue is there, pull.go how messages are
+// received, and lease.go what a lease is.
+//
+// NATS delivers a message again when it hears nothing of it for a while. So the node
+// that leases a message tells that it is at work, until the lease is over or settled:
+// if the node dies, its messages come again within ackWait. Deliveries are counted by
+// NATS, and can't be taken back.
+package natsqueue
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
+
+// Config of Queues. Conn is required.
+type Config struct {
+	// Conn is not closed. The servers are of version 2.12 or newer.
+	Conn *nats.Conn
+	// Domain of JetStream. Default: the server's own.
+	Domain string
+	// Bucket names what the streams are called after: letters, digits, - and _, up to 64
+	// bytes. Default: mayfly.
+	Bucket string
+	// Replicas of the streams, 1 to 5. Default: 3, or 1 where the cluster has no room for
+	// that.
+	Replicas int
+	// QueueBytes and AccountBytes are how much may wait in one queue and in all those of
+	// an account, in bytes as JetStream counts them. Nodes look at what others sent every
+	// few seconds, so there may be as much more. Defaults: 1 and 4 GiB.
+	QueueBytes, AccountBytes int64
+	Logger                   *slog.Logger // default: discard
+}
+
+const (
+	// ackWait is how long NATS waits for a word about a message that was delivered.
+	ackWait = 15 * time.Second
+	beat    = ackWait / 3
+	// apiTimeout is how long one request to a server may take.
+	apiTimeout = 5 * time.Second
+	// maxLeased is how many messages of one queue may be on lease: 250 batches.
+	maxLeased = 25_000
+	// lookEvery is how often it is looked at what waits in all.
+	lookEvery = 2 * time.Second
+)
+
+// Queues implements kv.Queues. Any number of them, on any number of nodes, may work
+// with the same bucket.
+type Queues struct {
+	cfg    Config
+	js     jetstream.JetStream
+	api    string // begins the subjects of requests to JetStream
+	life   context.Context
+	end    context.CancelFunc
+	beats  sync.WaitGroup
+	leases leases
+
+	mu       sync.Mutex // guards what follows
+	streams  map[kv.Queue]*stream
+	accounts map[string]*usage
+}
+
+// New does not wait for a server to be there.
+func New(cfg Config) (*Queues, error) {
+	if cfg.Bucket == "" {
+		cfg.Bucket = "mayfly"
+	}
+	if cfg.QueueBytes == 0 {
+		cfg.QueueBytes = 1 << 30
+	}
+	if cfg.AccountBytes == 0 {
+		cfg.AccountBytes = 4 << 30
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Queues{cfg: cfg, api: "$JS.API.", streams: map[kv.Queue]*stream{}, accounts: map[string]*usage{}}
+	var err error
+	timeout := jetstream.WithDefaultTimeout(apiTimeout)
+	if cfg.Domain == "" {
+		s.js, err = jetstream.New(cfg.Conn, timeout)
+	} else {
+		s.api = "$JS." + cfg.Domain + ".API."
+		s.js, err = jetstream.NewWithDomain(cfg.Conn, cfg.Domain, timeout)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open queues: %w", err)
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.beats.Go(s.beat)
+	return s, nil
+}
+
+// begin is the context of a call: it ends with the Queues as well.
+func (s *Queues) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if s.life.Err() != nil {
+		return nil, nil, kv.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.life, func() { cancel(kv.ErrClosed) })
+	return ctx, func() { stop(); cancel(nil) }, nil
+}
+
+// Close implements kv.Queues. What is on lease comes again after a while.
+func (s *Queues) Close() error {
+	s.end()
+	s.beats.Wait()
+	return nil
+}
+
+// Stats implements kv.Queues.
+func (s *Queues) Stats(ctx context.Context, q kv.Queue) (kv.QueueStats, error) {
+	ctx, cancel, err := s.begin(ctx)
+	if err != nil {
+		return kv.QueueStats{}, err
+	}
+	defer cancel()
+	kv.CheckQueue(q)
+	found, err := s.js.Stream(ctx, s.streamName(q))
+	if err != nil {
+		return kv.QueueStats{}, none(failure(ctx, "count messages", err))
+	}
+	consumer, err := found.Consumer(ctx, consumerName)
+	if err != nil {
+		return kv.QueueStats{}, none(failure(ctx, "count messages", err))
+	}
+	state, leased := found.CachedInfo().State, consumer.CachedInfo().NumAckPending
+	stats := kv.QueueStats{Messages: int64(state.Msgs), Bytes: int64(state.Bytes), Leased: int64(leased)}
+	if state.Msgs > 0 {
+		stats.Oldest = state.FirstTime
+	}
+	return stats, nil
+}
+
+// Purge implements kv.Queues.
+func (s *Queues) Purge(ctx context.Context, q kv.Queue) error {
+	ctx, cancel, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	kv.CheckQueue(q)
+	found, err := s.js.Stream(ctx, s.streamName(q))
+	if err == nil {
+		err = found.Purge(ctx)
+	}
+	s.look(q.Account)
+	return none(failure(ctx, "purge queue", err))
+}
+
+// Delete implements kv.Queues.
+func (s *Queues) Delete(ctx context.Context, q kv.Queue) error {
+	ctx, cancel, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	kv.CheckQueue(q)
+	err = s.js.DeleteStream(ctx, s.streamName(q))
+	s.forget(q)
+	return none(failure(ctx, "delete queue", err))
+}

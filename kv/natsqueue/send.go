@@ -1,0 +1,117 @@
+package natsqueue
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
+
+// Headers of messages.
+const (
+	idHeader       = "Mayfly-Id"
+	sentHeader     = "Mayfly-Sent" // milliseconds since 1970
+	typeHeader     = "Mayfly-Type"
+	attemptsHeader = "Mayfly-Attempts" // before the message was published, which it is again for a retry that waits
+	expiresHeader  = "Mayfly-Expires"  // milliseconds since 1970
+)
+
+// together is how many requests one call has under way.
+const together = 64
+
+func each(n int, do func(i int) error) error {
+	var g errgroup.Group
+	g.SetLimit(together)
+	for i := range n {
+		g.Go(func() error { return do(i) })
+	}
+	return g.Wait() //nolint:wrapcheck // of do
+}
+
+// Send implements kv.Queues.
+func (s *Queues) Send(ctx context.Context, q kv.Queue, list []kv.Message, opts kv.SendOptions) ([]string, error) {
+	if opts.Retention == 0 {
+		opts.Retention = kv.DefaultRetention
+	}
+	if err := kv.CheckMessages(list); err != nil {
+		return nil, err
+	}
+	if err := kv.CheckRetention(opts.Retention); err != nil {
+		return nil, err
+	}
+	ctx, cancel, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	if err := s.room(ctx, q, list); err != nil {
+		return nil, err
+	}
+	ids, now := make([]string, len(list)), time.Now()
+	err = each(len(list), func(i int) error {
+		ids[i] = newID()
+		m := &nats.Msg{Data: list[i].Body, Header: nats.Header{}}
+		m.Header.Set(idHeader, ids[i])
+		m.Header.Set(sentHeader, millis(now))
+		m.Header.Set(typeHeader, string(list[i].ContentType))
+		m.Header.Set(expiresHeader, millis(now.Add(opts.Retention)))
+		return s.publish(ctx, q, m, list[i].Delay)
+	})
+	if err != nil {
+		return nil, failure(ctx, "send to queue", err)
+	}
+	return ids, nil
+}
+
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails
+	return hex.EncodeToString(b[:])
+}
+
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+// publish puts a message into the stream, to be delivered after a delay. The stream is
+// made if it is not there.
+func (s *Queues) publish(ctx context.Context, q kv.Queue, m *nats.Msg, delay time.Duration) error {
+	for again := false; ; again = true {
+		st, err := s.open(ctx, q)
+		if err != nil {
+			return err
+		}
+		address(m, st.prefix, delay)
+		_, err = s.js.PublishMsg(ctx, m, jetstream.WithExpectStream(st.name))
+		if again || !isGone(err) {
+			return err
+		}
+		s.forget(q)
+	}
+}
+
+// address says where a message goes, and when.
+func address(m *nats.Msg, prefix string, delay time.Duration) {
+	id := m.Header.Get(idHeader)
+	left := "1s" // it is removed at once, or was nearly
+	if ms, err := strconv.ParseInt(m.Header.Get(expiresHeader), 10, 64); err == nil {
+		left = fmt.Sprintf("%ds", max(1, int64(time.Until(time.UnixMilli(ms)).Seconds())))
+	}
+	m.Header.Set(jetstream.MsgIDHeader, id+"."+m.Header.Get(attemptsHeader))
+	if delay <= 0 {
+		m.Subject = prefix + due
+		m.Header.Set(jetstream.MsgTTLHeader, left)
+		return
+	}
+	m.Subject = prefix + later + id
+	at := time.Now().Add(delay + time.Millisecond)
+	m.Header.Set("Nats-Schedule", "@at "+at.UTC().Format(time.RFC3339Nano))
+	m.Header.Set("Nats-Schedule-Target", prefix+due)
+	m.Header.Set("Nats-Schedule-TTL", left)
+}

@@ -1,0 +1,108 @@
+package natsqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
+
+// A queue is a stream whose messages are removed when they are acknowledged. Those on
+// the subject "due" are delivered; one on "later.<id>" becomes one on "due" in time, by
+// a message schedule (ADR-51 of nats-architecture-and-design), which needs the
+// discard policy "old": so it is this package that keeps streams from growing.
+const (
+	due          = "due"
+	later        = "later."
+	consumerName = "consumers" // of all nodes
+)
+
+// idKey is where the metadata of a stream has what leases are signed with.
+const idKey = "mayfly_id"
+
+// wantedReplicas of a cluster that leaves the choice to us.
+const wantedReplicas = 3
+
+// stream is what is known of the stream of a queue.
+type stream struct {
+	name   string
+	prefix string // of its subjects
+	secret []byte
+	js     jetstream.Stream
+}
+
+func (s *Queues) streamName(q kv.Queue) string {
+	return "MAYFLY_" + s.cfg.Bucket + "_queue_" + q.Account + "_" + q.ID
+}
+
+func (s *Queues) prefix(q kv.Queue) string {
+	return s.accountPrefix(q.Account) + q.ID + "."
+}
+
+func (s *Queues) accountPrefix(account string) string {
+	return "mayfly." + s.cfg.Bucket + ".q." + account + "."
+}
+
+// open finds the stream of a queue, or makes it.
+func (s *Queues) open(ctx context.Context, q kv.Queue) (*stream, error) {
+	kv.CheckQueue(q)
+	s.mu.Lock()
+	known := s.streams[q]
+	s.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	found, err := s.js.Stream(ctx, s.streamName(q))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		found, err = s.make(ctx, q)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open queue: %w", err)
+	}
+	_, err = found.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+		Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1,
+		MaxAckPending: maxLeased, FilterSubject: s.prefix(q) + due, MaxWaiting: 10_000,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open queue: %w", err)
+	}
+	st := &stream{name: s.streamName(q), prefix: s.prefix(q), secret: []byte(found.CachedInfo().Config.Metadata[idKey]), js: found}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams[q] = st
+	return st, nil
+}
+
+// make makes a stream with as many replicas as there may be.
+func (s *Queues) make(ctx context.Context, q kv.Queue) (jetstream.Stream, error) {
+	cfg := jetstream.StreamConfig{
+		Name: s.streamName(q), Description: "Mayfly: the messages of a queue", Subjects: []string{s.prefix(q) + ">"},
+		Storage: jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardOld,
+		AllowMsgTTL: true, AllowMsgSchedules: true, AllowRollup: true, MaxAge: kv.MaxRetention + kv.MaxDelay, Duplicates: 2 * time.Minute,
+		Replicas: s.cfg.Replicas, Metadata: map[string]string{idKey: nuid.Next()},
+	}
+	if cfg.Replicas == 0 {
+		cfg.Replicas = wantedReplicas
+	}
+	made, err := s.js.CreateStream(ctx, cfg)
+	if code := codeOf(err); s.cfg.Replicas == 0 && (code == codeNoPeers || code == codeNotClustered) {
+		cfg.Replicas = 1
+		made, err = s.js.CreateStream(ctx, cfg)
+	}
+	if codeOf(err) == codeInUse { // another node was faster
+		return s.js.Stream(ctx, cfg.Name)
+	}
+	return made, err
+}
+
+// forget has the stream of a queue looked for anew.
+func (s *Queues) forget(q kv.Queue) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.streams, q)
+}
