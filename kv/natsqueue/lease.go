@@ -62,6 +62,7 @@ func (l *leases) live(now time.Time) (list []string) {
 
 // beat tells NATS of the messages that are being worked on.
 func (s *Queues) beat() {
+	beat := s.cfg.ackWait / beats
 	for {
 		select {
 		case <-time.After(beat):
@@ -188,7 +189,7 @@ func (s *Queues) settle(ctx context.Context, q kv.Queue, st *stream, reply strin
 	case what.Retry:
 		say = nak
 	}
-	asked, cancel := context.WithTimeout(ctx, apiTimeout)
+	asked, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
 	if _, err := s.cfg.Conn.RequestWithContext(asked, reply, say); err != nil {
 		if errors.Is(err, nats.ErrNoResponders) {

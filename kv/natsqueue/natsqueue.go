@@ -38,14 +38,20 @@ type Config struct {
 	// few seconds, so there may be as much more. Defaults: 1 and 4 GiB.
 	QueueBytes, AccountBytes int64
 	Logger                   *slog.Logger // default: discard
+
+	// ackWait is how long NATS waits for a word about a message that was delivered. The
+	// streams keep that of who opened them last.
+	ackWait time.Duration
 }
 
 const (
-	// ackWait is how long NATS waits for a word about a message that was delivered.
-	ackWait = 15 * time.Second
-	beat    = ackWait / 3
+	defaultAckWait = 15 * time.Second
+	beats          = 3 // within an ackWait
 	// apiTimeout is how long one request to a server may take.
 	apiTimeout = 5 * time.Second
+	// ackTimeout is how long it may take to store what became of a message: each is
+	// synced, and there may be many.
+	ackTimeout = 20 * time.Second
 	// maxLeased is how many messages of one queue may be on lease: 250 batches.
 	maxLeased = 25_000
 	// lookEvery is how often it is looked at what waits in all.
@@ -60,7 +66,7 @@ type Queues struct {
 	api    string // begins the subjects of requests to JetStream
 	life   context.Context
 	end    context.CancelFunc
-	beats  sync.WaitGroup
+	work   sync.WaitGroup // beat
 	leases leases
 
 	mu       sync.Mutex // guards what follows
@@ -82,6 +88,9 @@ func New(cfg Config) (*Queues, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.ackWait == 0 {
+		cfg.ackWait = defaultAckWait
+	}
 	s := &Queues{cfg: cfg, api: "$JS.API.", streams: map[kv.Queue]*stream{}, accounts: map[string]*usage{}}
 	var err error
 	timeout := jetstream.WithDefaultTimeout(apiTimeout)
@@ -95,7 +104,7 @@ func New(cfg Config) (*Queues, error) {
 		return nil, fmt.Errorf("open queues: %w", err)
 	}
 	s.life, s.end = context.WithCancel(context.Background())
-	s.beats.Go(s.beat)
+	s.work.Go(s.beat)
 	return s, nil
 }
 
@@ -115,7 +124,7 @@ func (s *Queues) begin(ctx context.Context) (context.Context, context.CancelFunc
 // Close implements kv.Queues. What is on lease comes again after a while.
 func (s *Queues) Close() error {
 	s.end()
-	s.beats.Wait()
+	s.work.Wait()
 	return nil
 }
 

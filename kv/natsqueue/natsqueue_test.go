@@ -1,6 +1,7 @@
 package natsqueue_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -50,7 +51,7 @@ func mustConnect(t testing.TB, s *server.Server) *nats.Conn {
 func mustNew(t testing.TB, cfg natsqueue.Config) *natsqueue.Queues {
 	t.Helper()
 	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
-	q, err := natsqueue.New(cfg)
+	q, err := natsqueue.New(natsqueue.WithAckWait(cfg, 6*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,5 +66,82 @@ func TestQueues(t *testing.T) {
 		return func(t testing.TB, b queuetest.Bounds) kv.Queues {
 			return mustNew(t, natsqueue.Config{Conn: mustConnect(t, s), Bucket: bucket, QueueBytes: b.Queue, AccountBytes: b.Account})
 		}
+	})
+}
+
+var queue = kv.Queue{Account: "local", ID: "q"}
+
+func mustReceive(t *testing.T, q kv.Queues, n int) []kv.Delivery {
+	t.Helper()
+	var all []kv.Delivery
+	for deadline := time.Now().Add(time.Minute); len(all) < n; {
+		list, err := q.Receive(t.Context(), queue, kv.ReceiveOptions{Max: n - len(all), Lease: time.Hour, Wait: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all = append(all, list...); time.Now().After(deadline) {
+			t.Fatalf("received %d messages, want %d", len(all), n)
+		}
+	}
+	return all
+}
+
+// What one node has leased another may settle; what a node has leased that is gone comes
+// again to the others, and that of one which is there does not.
+func TestNodes(t *testing.T) {
+	s := mustServer(t, t.TempDir())
+	var nodes []*natsqueue.Queues
+	for range 3 {
+		q := mustNew(t, natsqueue.Config{Conn: mustConnect(t, s), Bucket: "nodes"})
+		t.Cleanup(func() { q.Close() })
+		nodes = append(nodes, q)
+	}
+	for _, text := range []string{"settled", "lost", "kept"} {
+		if _, err := nodes[0].Send(t.Context(), queue, []kv.Message{{ContentType: kv.ContentText, Body: []byte(text)}}, kv.SendOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settled, lost, kept := mustReceive(t, nodes[0], 1)[0], mustReceive(t, nodes[0], 1)[0], mustReceive(t, nodes[1], 1)[0]
+	if stale, err := nodes[2].Settle(t.Context(), queue, []kv.Settlement{{Lease: settled.Lease}}); err != nil || len(stale) > 0 {
+		t.Fatalf("another node could not settle: %v, %v", stale, err)
+	}
+	nodes[0].Close()
+	again := mustReceive(t, nodes[2], 1)[0]
+	if again.ID != lost.ID || again.Attempts != 2 {
+		t.Errorf("got %s, attempt %d; want what the node had that is gone", again.Body, again.Attempts)
+	}
+	if list, err := nodes[2].Receive(t.Context(), queue, kv.ReceiveOptions{Max: 10, Lease: time.Hour, Wait: 8 * time.Second}); err != nil || len(list) > 0 {
+		t.Errorf("got %v, %v, which others have on lease", list, err)
+	}
+	if stale, err := nodes[1].Settle(t.Context(), queue, []kv.Settlement{{Lease: kept.Lease, Retry: true, Delay: time.Second}}); err != nil || len(stale) > 0 {
+		t.Fatalf("settle: %v, %v", stale, err)
+	}
+	if later := mustReceive(t, nodes[2], 1)[0]; later.ID != kept.ID || later.Attempts != 2 {
+		t.Errorf("got %s, attempt %d; want the one that was to be tried again", later.Body, later.Attempts)
+	}
+}
+
+// Without servers, calls say so, and go on when they are back.
+func TestServerAway(t *testing.T) {
+	s := mustServer(t, t.TempDir())
+	q := mustNew(t, natsqueue.Config{Conn: mustConnect(t, s)})
+	defer q.Close()
+	message := []kv.Message{{ContentType: kv.ContentText, Body: []byte("a")}}
+	if _, err := q.Send(t.Context(), queue, message, kv.SendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	stop(s)
+	if _, err := q.Send(t.Context(), queue, message, kv.SendOptions{}); !errors.Is(err, kv.ErrUnavailable) {
+		t.Errorf("Send: %v, want ErrUnavailable", err)
+	}
+	if _, err := q.Receive(t.Context(), queue, kv.ReceiveOptions{Max: 1, Lease: time.Hour}); !errors.Is(err, kv.ErrUnavailable) {
+		t.Errorf("Receive: %v, want ErrUnavailable", err)
+	}
+}
+
+func BenchmarkQueues(b *testing.B) {
+	s := mustServer(b, b.TempDir())
+	queuetest.Bench(b, func(b *testing.B) kv.Queues {
+		return mustNew(b, natsqueue.Config{Conn: mustConnect(b, s)})
 	})
 }
