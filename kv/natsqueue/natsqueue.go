@@ -116,6 +116,9 @@ func (s *Queues) begin(ctx context.Context) (context.Context, context.CancelFunc
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
+	if !s.cfg.Conn.IsConnected() {
+		return nil, nil, fmt.Errorf("not connected to a server: %w", kv.ErrUnavailable)
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(s.life, func() { cancel(kv.ErrClosed) })
 	return ctx, func() { stop(); cancel(nil) }, nil

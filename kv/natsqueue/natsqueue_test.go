@@ -59,6 +59,7 @@ func mustNew(t testing.TB, cfg natsqueue.Config) *natsqueue.Queues {
 }
 
 func TestQueues(t *testing.T) {
+	t.Parallel()
 	s := mustServer(t, t.TempDir())
 	var n atomic.Int64
 	queuetest.Run(t, func(testing.TB) queuetest.Open {
@@ -89,6 +90,7 @@ func mustReceive(t *testing.T, q kv.Queues, n int) []kv.Delivery {
 // What one node has leased another may settle; what a node has leased that is gone comes
 // again to the others, and that of one which is there does not.
 func TestNodes(t *testing.T) {
+	t.Parallel()
 	s := mustServer(t, t.TempDir())
 	var nodes []*natsqueue.Queues
 	for range 3 {
@@ -123,6 +125,7 @@ func TestNodes(t *testing.T) {
 
 // Without servers, calls say so, and go on when they are back.
 func TestServerAway(t *testing.T) {
+	t.Parallel()
 	s := mustServer(t, t.TempDir())
 	q := mustNew(t, natsqueue.Config{Conn: mustConnect(t, s)})
 	defer q.Close()
