@@ -20,7 +20,7 @@ type Exchange struct {
 
 // Fetch begins an outbound request within the Invocation's limits. It fills in
 // what the guest has no say in, and the body: a copy of body, or with streamed
-// what the guest writes to Upload.
+// what the guest writes to Upload, of req.BodySize bytes unless that is 0.
 func (c *Call) Fetch(req *FetchRequest, body []byte, streamed bool) (*Exchange, *Error) {
 	return c.fetch(c.Services.Fetcher, req, body, streamed)
 }
@@ -80,7 +80,10 @@ func (c *Call) fetch(f Fetcher, req *FetchRequest, body []byte, streamed bool) (
 func (e *Exchange) stream(req *FetchRequest) {
 	r, w := io.Pipe()
 	context.AfterFunc(e.ctx, func() { r.CloseWithError(errOf(e.ctx)) })
-	req.Body, req.BodySize, e.Upload = r, -1, w
+	req.Body, e.Upload = r, w
+	if req.BodySize == 0 {
+		req.BodySize = -1
+	}
 }
 
 // run waits for its turn and then for the response. It reports whether there is one.

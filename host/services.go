@@ -81,7 +81,7 @@ type FetchRequest struct {
 	URL                     string
 	Headers                 Headers   // well formed; what a guest may not set is dropped
 	Body                    io.Reader // nil for none; an io.Closer is closed
-	BodySize                int64     // bytes, or -1 when Body is streamed
+	BodySize                int64     // bytes, or -1 when Body is streamed and nobody knows
 	// Caller is the Invocation that asks; nil for requests to the outside.
 	Caller *Caller
 }

@@ -15,6 +15,9 @@ var bodyOps = []operation{
 	{"opBodyRead", bodyRead},
 	{"opWrite", write},
 	{"opPipe", pipe},
+	{"opUpload", upload},
+	{"opUploadFrom", uploadFrom},
+	{"opCutShort", cutShort},
 	{"opResult", result},
 	{"opClose", closeHandle},
 	{"opTimer", setTimer},
@@ -24,6 +27,7 @@ var bodyOps = []operation{
 type readable struct {
 	r    io.Reader
 	busy bool
+	size int64 // bytes; 0 if nobody knows
 }
 
 // Close gives up the rest.
@@ -43,7 +47,17 @@ func requestBody(q *query) (kind, error) {
 		return 0, err
 	}
 	q.BodyTaken = true
-	return q.open(&readable{r: q.Request.Body})
+	return q.open(&readable{r: q.Request.Body, size: announced(q.Request.Headers)})
+}
+
+// announced is the length of a body that its headers have, in bytes, or 0.
+func announced(h host.Headers) int64 {
+	text, _ := h.Joined("content-length")
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
 }
 
 // idle is the body of the handle n, of which nobody reads.

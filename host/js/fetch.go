@@ -11,6 +11,7 @@ var fetchOps = []operation{
 	{"opFetch", fetch},
 	{"opFetchHead", fetchHead},
 	{"opFetchBody", fetchBody},
+	{"opFetchUpload", fetchUpload},
 	{"opRateLimit", rateLimit},
 }
 
@@ -23,8 +24,9 @@ const (
 )
 
 // fetch begins an outbound request. text is the binding that it goes to, or nothing,
-// NUL, method, NUL, URL, NUL, and the block of headers; data is the body. Redirects
-// are not followed.
+// NUL, method, NUL, URL, NUL, and the block of headers; data is the body, unless n says
+// that it is streamed to what opFetchUpload gives: n is the handle of the body that will be,
+// or -1 if it is none of the host's. Redirects are not followed.
 func fetch(q *query) (kind, error) {
 	if len(q.text) > maxFetchText {
 		return 0, host.Errorf(host.CodeTooLarge, "URL and headers of %d bytes exceed the limit of %d", len(q.text), maxFetchText)
@@ -45,7 +47,15 @@ func fetch(q *query) (kind, error) {
 	if err := q.Handles.Room(); err != nil {
 		return 0, err
 	}
-	e, err := q.send(binding, &host.FetchRequest{Method: method, URL: url, Headers: headers})
+	req := &host.FetchRequest{Method: method, URL: url, Headers: headers}
+	if q.n > 0 {
+		b, err := idle(q)
+		if err != nil {
+			return 0, err
+		}
+		req.BodySize = b.size
+	}
+	e, err := q.send(binding, req)
 	if err != nil {
 		return 0, err
 	}
@@ -56,9 +66,9 @@ func (q *query) send(binding string, req *host.FetchRequest) (*host.Exchange, er
 	var e *host.Exchange
 	var err *host.Error
 	if binding == "" {
-		e, err = q.Fetch(req, q.data, false)
+		e, err = q.Fetch(req, q.data, q.n != 0)
 	} else if f, ok := q.Bindings.Fetchers[binding]; ok {
-		e, err = q.FetchFrom(f, req, q.data, false)
+		e, err = q.FetchFrom(f, req, q.data, q.n != 0)
 	} else {
 		err = host.Errorf(host.CodeNotFound, "nothing that answers requests is bound to %.64q", binding)
 	}
@@ -117,4 +127,18 @@ func fetchBody(q *query) (kind, error) {
 		return 0, err
 	}
 	return q.open(&readable{r: body})
+}
+
+// fetchUpload gives the handle of what the body of an outbound request is written to, once.
+func fetchUpload(q *query) (kind, error) {
+	e, err := handle[*host.Exchange](q)
+	if err != nil {
+		return 0, err
+	}
+	if e.Upload == nil {
+		return 0, host.Errorf(host.CodeState, "this request has no body to write, or it was taken already")
+	}
+	w := e.Upload
+	e.Upload = nil
+	return q.open(w)
 }

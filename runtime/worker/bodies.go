@@ -223,6 +223,9 @@ func (s *session) fetch(q *question) (work, error) {
 		r, w := io.Pipe()
 		context.AfterFunc(ctx, func() { r.CloseWithError(errCutShort) })
 		req.Body, req.BodySize, b.w = r, -1, w
+		if q.N > 0 {
+			req.BodySize = q.N
+		}
 	} else if len(q.Data) > 0 {
 		req.Body, req.BodySize = bytes.NewReader(q.Data), int64(len(q.Data))
 	}

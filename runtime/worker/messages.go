@@ -270,7 +270,7 @@ const (
 	opPut                       // Name, Key, Data, Metadata, Expires, Compare, Revision
 	opDelete                    // Name, Key, Compare, Revision
 	opList                      // Name, Key as the prefix, Cursor, N
-	opFetch                     // Name as the method, Key as the binding, or empty; URL, Headers, Data, Streamed
+	opFetch                     // Name as the method, Key as the binding, or empty; URL, Headers, Data, or Streamed and N bytes if that is known
 	opSend                      // Messages to the queue Name
 	opBacklog                   // of the queue Name
 	opCacheMatch                // Key, Headers of a request: if N is 1, Status, Headers, Data

@@ -200,7 +200,10 @@ type fetcher struct {
 // Fetch implements host.Fetcher.
 func (f fetcher) Fetch(ctx context.Context, req *host.FetchRequest) (*host.FetchResponse, error) {
 	g := f.guest
-	q := &question{Op: opFetch, Name: text(req.Method), Key: f.binding, URL: text(req.URL), Headers: req.Headers, Streamed: req.BodySize < 0}
+	q := &question{Op: opFetch, Name: text(req.Method), Key: f.binding, URL: text(req.URL), Headers: req.Headers}
+	if _, whole := req.Body.(*bytes.Reader); req.Body != nil && !whole {
+		q.Streamed, q.N = true, max(req.BodySize, 0)
+	}
 	if req.Body != nil && !q.Streamed {
 		data, err := io.ReadAll(req.Body)
 		if err != nil {

@@ -33,9 +33,13 @@ async function fetchFrom(binding, input, init) {
   requireRequest();
   const signal = init?.signal ?? (input instanceof Request ? input.signal : null);
   signal?.throwIfAborted();
-  const content = bodyOf(request) === null ? null : (await readAll(useBody(request))).bytes;
+  let content = bodyOf(request) === null ? null : useBody(request);
+  if (content !== null && !isStreamed(content)) content = (await readAll(content)).bytes;
   return follow(binding, request, content, signal);
 }
+
+// isStreamed says whether content goes out while it is read, and so once only.
+function isStreamed(content) { return typeof content === "number" || content instanceof ReadableStream; }
 
 async function follow(binding, request, content, signal) {
   let { url, method } = request;
@@ -52,6 +56,7 @@ async function follow(binding, request, content, signal) {
       content = null;
       for (const name of ["content-encoding", "content-language", "content-location", "content-type"]) headers.delete(name);
     }
+    if (isStreamed(content)) throw new TypeError("The fetch was redirected, and its body, which is a stream, can't be sent again; give it as a string or as bytes, or set redirect to \"manual\"");
     if (next.origin !== new URL(url).origin) {
       for (const name of ["authorization", "cookie", "proxy-authorization"]) headers.delete(name);
     }
@@ -61,8 +66,11 @@ async function follow(binding, request, content, signal) {
 }
 
 async function exchange(binding, method, url, headers, content, signal, redirected) {
-  const h = ask(opFetch, 0, `${binding}\0${method}\0${url.split("#")[0]}\0${headersBlock(headers)}`, content ?? undefined);
+  const streamed = isStreamed(content), text = `${binding}\0${method}\0${url.split("#")[0]}\0${headersBlock(headers)}`;
+  const h = streamed ? ask(opFetch, typeof content === "number" ? content : -1, text) : ask(opFetch, 0, text, content ?? undefined);
+  const upload = streamed ? send(h, content) : null;
   await within(signal, h);
+  if (upload?.failure) throw upload.failure.e;
   const head = headOf(h).split("\0");
   head.pop();
   const status = Number(head.shift());
@@ -71,6 +79,55 @@ async function exchange(binding, method, url, headers, content, signal, redirect
   if (none) ask(opClose, body);
   signal?.addEventListener("abort", () => { try { ask(opClose, body); } catch { /* was read */ } });
   return upstream(none ? null : body, status, head, url, redirected);
+}
+
+// send passes a body on to an exchange, beside what waits for the response. What goes
+// wrong with reading it ends the exchange, and is the failure.
+function send(h, content) {
+  const out = ask(opFetchUpload, h), upload = { failure: null };
+  if (typeof content === "number") {
+    const job = ask(opUploadFrom, content, String(out));
+    finished(job).then(() => {
+      for (const done of [job, out, content]) closeHandle(done);
+    });
+    return upload;
+  }
+  sendStream(out, content).catch(e => {
+    upload.failure = { e };
+    try { ask(opCutShort, out); } catch { /* the exchange has ended */ }
+    const resolve = pending.get(h);
+    if (!pending.delete(h)) return; // there is a response, and h may name something else
+    closeHandle(h);
+    resolve();
+  });
+  return upload;
+}
+
+// sendStream writes each chunk once the one before has gone, until nobody reads on.
+async function sendStream(out, stream) {
+  for await (const chunk of stream) {
+    const bytes = chunk instanceof Uint8Array ? chunk : null;
+    if (!bytes) throw new TypeError("A body must consist of Uint8Arrays");
+    if (bytes.length > 0 && !await written(out, bytes)) break;
+  }
+  closeHandle(out);
+}
+
+// written reports whether somebody has read the bytes.
+async function written(out, bytes) {
+  const job = ask(opUpload, out, undefined, bytes);
+  await finished(job);
+  try {
+    ask(opResult, job);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// closeHandle closes a handle, unless that has happened.
+function closeHandle(h) {
+  try { ask(opClose, h); } catch { /* it was */ }
 }
 
 // headOf is the status and fields of a response. That there is none is a TypeError:
