@@ -79,7 +79,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start NATS server: %w", err)
 	}
-	s, log := &Server{inner, cfg}, &logger{log: cfg.Logger}
+	s, log := &Server{inner, cfg}, &logger{log: cfg.Logger, said: map[string]time.Time{}}
 	inner.SetLoggerV2(log, false, false, false)
 	inner.Start() // it goes on in goroutines of its own
 	if err := s.await(ctx, log); err != nil {
