@@ -27,8 +27,8 @@ func newUsage(stdio Stdio) *cobra.Command {
 		Use:   "usage",
 		Short: "Show what an account used, and what that would cost elsewhere",
 		Long: `Usage sums up requests, CPU and wall time, memory, bytes and operations, counted
-exactly and kept by hour: of this month unless times are given. Costs are by list
-prices, which a file of your own can replace.`,
+exactly and kept by hour: of this month unless times are given. Costs are examples,
+by list prices of the days that are named; a file of your own can replace them.`,
 		Example: "  mayfly usage\n  mayfly usage --from 2031-05-01 --to 2031-05-31 --group day,version --csv",
 		Args:    atMost(0),
 		RunE:    func(c *cobra.Command, _ []string) error { return u.run(c) },
@@ -102,19 +102,23 @@ func costsOf(providers []prices.Provider, r api.UsageReport) []costed {
 func (u *usageCommand) printTable(r api.UsageReport, costs []costed) error {
 	rows := append(r.Usage, r.Total)
 	rows[len(rows)-1].Function = "total"
-	by := func(string) string { return "" }
+	triggered := func(string) string { return "" }
 	if strings.Contains(u.group, "trigger") {
-		by = func(text string) string { return cmp.Or(text, "-") + "\t" }
+		triggered = func(text string) string { return cmp.Or(text, "-") + "\t" }
 	}
-	err := table(u.stdio.Out, "FROM\tFUNCTION\tVERSION\t"+by("TRIGGER")+"REQUESTS\tFAILED\tCPU\tWALL\tMEMORY\tIN\tOUT\tFETCHES\tKV", len(rows), func(i int) string {
+	err := table(u.stdio.Out, "FROM\tFUNCTION\tVERSION\t"+triggered("TRIGGER")+"REQUESTS\tFAILED\tCPU\tWALL\tMEMORY\tIN\tOUT\tFETCHES\tKV", len(rows), func(i int) string {
 		x := rows[i]
-		return fmt.Sprintf("%s\t%s\t%.8s\t%s%d\t%d\t%s\t%s\t%.3g GiB s\t%s\t%s\t%d\t%d", date(x.From), cmp.Or(x.Function, "-"), cmp.Or(x.Version, "-"), by(x.Trigger),
+		return fmt.Sprintf("%s\t%s\t%.8s\t%s%d\t%d\t%s\t%s\t%.3g GiB s\t%s\t%s\t%d\t%d", date(x.From), cmp.Or(x.Function, "-"), cmp.Or(x.Version, "-"), triggered(x.Trigger),
 			x.Requests, failedOf(x), seconds(x.CPU), seconds(x.Wall), x.Memory, size(x.BytesIn), size(x.BytesOut), x.Fetches, x.KV)
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(u.stdio.Out, "\nFrom %s to %s. By list prices the same would cost:\n", date(r.From), date(r.To))
+	by := "As examples, by list prices of the days below (give yours with --prices),"
+	if u.prices != "" {
+		by = "By the prices of " + u.prices
+	}
+	fmt.Fprintf(u.stdio.Out, "\nFrom %s to %s. %s the same would cost:\n", date(r.From), date(r.To), by)
 	return table(u.stdio.Out, "PROVIDER\tUSD\tPRICES OF", len(costs), func(i int) string {
 		return fmt.Sprintf("%s\t%.2f\t%s", costs[i].Provider, costs[i].Dollars, cmp.Or(costs[i].AsOf, "-"))
 	})

@@ -50,6 +50,8 @@ func TestAudit(t *testing.T) {
 		{call{method: "PATCH", path: scripts + "/hello/secrets-bulk", body: `{"secrets":{"A":{"text":"canary"},"B":{"text":"canary"},"FIRST":null}}`},
 			"PATCH accounts/{account}/workers/scripts/{script}/secrets-bulk", target{"script": "hello", "secrets": "A B", "deleted_secrets": "FIRST", "version": "*"}, 200},
 		{call{method: "DELETE", path: secrets + "/A"}, "DELETE accounts/{account}/workers/scripts/{script}/secrets/{secret}", target{"script": "hello", "secret": "A", "version": "*"}, 200},
+		{call{method: "PUT", path: scripts + "/hello/schedules", body: `[{"cron":"*/5 * * * *"},{"cron":"0 5 * * *"}]`},
+			"PUT accounts/{account}/workers/scripts/{script}/schedules", target{"script": "hello", "crons": "*/5 * * * *; 0 5 * * *"}, 200},
 		{call{method: "PUT", path: scripts + "/hello/routes", body: `["example.com/*"]`}, "PUT accounts/{account}/workers/scripts/{script}/routes", target{"script": "hello", "routes": "example.com/*"}, 200},
 		{call{method: "PUT", path: scripts + "/hello/routes", body: `["canary.example.com/*", "?"]`}, "PUT accounts/{account}/workers/scripts/{script}/routes", target{"script": "hello"}, 400},
 		{call{method: "PUT", path: "/accounts/local/workers/domains", body: `{"hostname":"www.example.com","service":"hello"}`}, "PUT accounts/{account}/workers/domains", target{"script": "hello", "domain": "www.example.com"}, 200},

@@ -63,6 +63,7 @@ func (r *request) admin() bool { return r.token.Kind == deploy.KindAdmin }
 // for in their account. The answer is the same whether another account exists or
 // not.
 func (r *request) authorize(rt *route) error {
+	r.access = rt.access
 	if err := r.ownAccount(); err != nil {
 		return err
 	}

@@ -122,6 +122,7 @@ type request struct {
 	reply   http.ResponseWriter
 	replied bool
 	token   deploy.Token
+	access  access // that the route asks for
 	session string // the token of an upload of static files, in place of token's
 	area    area
 	params  map[string]string // of the path, decoded

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -37,6 +38,7 @@ func invoke(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.note("async", strconv.FormatBool(later))
 	most := int64(trigger.MaxAsyncPayload)
 	if !later {
 		most = r.api.registry.MaxRequestBody(v)
@@ -85,6 +87,7 @@ func (r *request) invokeLater(f deploy.Function, body []byte) error {
 	if err != nil {
 		return err
 	}
+	r.note("invocation", id)
 	r.send(http.StatusAccepted, envelope{Success: true, Errors: []message{}, Messages: []message{}, Result: map[string]string{"id": id}})
 	return nil
 }

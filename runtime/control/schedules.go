@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -56,6 +57,7 @@ func putSchedules(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.note("crons", strings.Join(crons, "; "))
 	return r.ok(schedulesOf(f))
 }
 
@@ -95,5 +97,6 @@ func runSchedule(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.note("cron", in.Cron)
 	return r.ok(run)
 }

@@ -50,13 +50,14 @@ func (r *request) client() netip.Addr {
 	return a.Addr()
 }
 
-// stillValid asks whether the request's token is still good.
+// stillValid asks whether the request's token is still good, and for what the request
+// was about.
 func (r *request) stillValid() func() bool {
-	api, token := r.api, r.token
+	api, token, access := r.api, r.token, r.access
 	return func() bool {
 		all, err := api.registry.Tokens(token.Account)
 		return err == nil && slices.ContainsFunc(all, func(t deploy.Token) bool {
-			return t.ID == token.ID && t.Status(api.cfg.Now()) == deploy.TokenActive
+			return t.ID == token.ID && t.Status(api.cfg.Now()) == deploy.TokenActive && t.May(deploy.Scopes(access))
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
@@ -45,7 +46,7 @@ func TestTails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	f.happen(t)
 	if text, _, err := wsutil.ReadServerData(conn); err != nil || !strings.Contains(string(text), `"outcome":"exception"`) {
 		t.Errorf("got %s, %v", text, err)
@@ -62,6 +63,31 @@ func TestTails(t *testing.T) {
 	}
 	if f.ok(t, call{method: "GET", path: tails, token: token}, &list); len(list) != 0 {
 		t.Errorf("got %+v", list)
+	}
+}
+
+// A token that may do less than before ends what was begun with it.
+func TestNarrowedToken(t *testing.T) {
+	f := newFixture(t, options{})
+	f.ok(t, upload(t, "local", "hello", `{"main_module":"main.wasm"}`, guest(1)), nil)
+	text, token, err := f.registry.CreateToken(t.Context(), deploy.TokenRequest{Account: "local", Name: "ci", Scopes: deploy.ScopeRead | deploy.ScopeDeploy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made tail
+	f.ok(t, call{method: "POST", path: scripts + "/hello/tails", token: text}, &made)
+	var s session
+	begin := beginCall(t, "local", "site", "/a.txt", "a")
+	begin.token = text
+	f.ok(t, begin, &s)
+	if _, err := f.registry.ChangeToken(t.Context(), "local", token.ID, func(q *deploy.TokenRequest) { q.Scopes = deploy.ScopeKV }); err != nil {
+		t.Fatal(err)
+	}
+	f.refused(t, assetCall(t, "local", s, "text/plain", "a"), 401, 10000, "Authentication error")
+	conn, _, _, err := ws.Dialer{Protocols: []string{"trace-v1"}}.Dial(t.Context(), made.URL)
+	if err == nil {
+		conn.Close()
+		t.Error("the tail can be read")
 	}
 }
 

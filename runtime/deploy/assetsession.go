@@ -219,7 +219,7 @@ func (r *Registry) AssetSession(token string) (AssetSession, error) {
 	if err != nil {
 		return AssetSession{}, err
 	}
-	if t, there := r.current.Load().tokens[s.token.ID]; s.token.ID != "" && (!there || t.Status(r.now()) != TokenActive) {
+	if t, there := r.current.Load().tokens[s.token.ID]; s.token.ID != "" && (!there || t.Status(r.now()) != TokenActive || !t.May(ScopeDeploy)) {
 		return AssetSession{}, noSession()
 	}
 	return AssetSession{s.account, s.function, s.token, len(s.missing)}, nil

@@ -20,18 +20,20 @@ type patientListener struct {
 	net.Listener
 	log    *slog.Logger
 	slots  chan struct{} // one for each connection
+	full   string        // what the log says when there is none
 	closed chan struct{}
 	close  sync.Once
 	told   atomic.Int64 // when the log was told last, in nanoseconds
 }
 
 func newPatientListener(ln net.Listener, connections int, log *slog.Logger) *patientListener {
-	return &patientListener{Listener: ln, log: log, slots: make(chan struct{}, connections), closed: make(chan struct{})}
+	return &patientListener{Listener: ln, log: log, slots: make(chan struct{}, connections), closed: make(chan struct{}),
+		full: "connections wait: there are as many as there may be; raise the limit of open files (ulimit -n, LimitNOFILE=)"}
 }
 
 // beside is a listener that shares the slots of l.
 func (l *patientListener) beside(ln net.Listener) *patientListener {
-	return &patientListener{Listener: ln, log: l.log, slots: l.slots, closed: make(chan struct{})}
+	return &patientListener{Listener: ln, log: l.log, slots: l.slots, full: l.full, closed: make(chan struct{})}
 }
 
 // ownFiles is how many files are kept for the database, modules, outbound requests
@@ -54,6 +56,8 @@ const (
 	connMemory       = 12 << 10
 	defaultHeader    = 32 << 10
 	leastConnections = 256
+	// defaultAdminConns is less than ownFiles, which it is a part of.
+	defaultAdminConns = 1024
 )
 
 // setConnections leaves some of those that can be accepted for turning others away.
@@ -65,6 +69,7 @@ func (c *Config) setConnections() {
 		c.MaxConns = max(leastConnections, int(machineMemory()/16/each))
 	}
 	c.MaxConns = min(c.MaxConns, files)
+	c.AdminConns = min(cmp.Or(c.AdminConns, defaultAdminConns), max(1, files/8))
 }
 
 const (
@@ -101,7 +106,7 @@ func (l *patientListener) enter() error {
 		return nil
 	default:
 	}
-	l.tell("connections wait: there are as many as there may be; raise the limit of open files (ulimit -n, LimitNOFILE=)", nil)
+	l.tell(l.full, nil)
 	select {
 	case l.slots <- struct{}{}:
 		return nil

@@ -1,10 +1,13 @@
 package node_test
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"syscall"
 	"testing"
 	"time"
@@ -68,6 +71,44 @@ func TestAcceptAfterFailures(t *testing.T) {
 	ln = node.NewPatientListener(&refusing{inner, []error{syscall.EINVAL}}, 10, slog.New(slog.DiscardHandler))
 	if _, err := ln.Accept(); !errors.Is(err, syscall.EINVAL) {
 		t.Errorf("Accept: got %v, want what does not pass", err)
+	}
+}
+
+// The control API has so many connections and no more; who waits is served once
+// another one ends.
+func TestAdminConnections(t *testing.T) {
+	n := mustStart(t, node.Config{AdminConns: 2})
+	var held []net.Conn
+	for range 2 {
+		c, err := net.Dial("tcp", n.AdminAddr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(2 * time.Minute))
+		fmt.Fprintf(c, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+		if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil { // so that it is known to be accepted
+			t.Fatal(err)
+		}
+		held = append(held, c)
+	}
+	answered := make(chan error, 1)
+	go func() {
+		late := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Minute}
+		resp, err := late.Get("http://" + n.AdminAddr() + "/healthz")
+		if err == nil {
+			resp.Body.Close()
+		}
+		answered <- err
+	}()
+	select {
+	case <-answered:
+		t.Error("a third connection was served")
+	case <-time.After(50 * time.Millisecond):
+	}
+	held[0].Close()
+	if err := <-answered; err != nil {
+		t.Error(err)
 	}
 }
 

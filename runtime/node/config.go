@@ -77,7 +77,10 @@ type Config struct {
 	// MaxConns is how many connections Functions may have; beyond it, those that were
 	// idle for longest are closed. It is less where the process may not open as many
 	// files. Default: what takes a sixteenth of the machine's memory.
-	MaxConns       int
+	MaxConns int
+	// AdminConns is how many the control API may have; beyond it, they wait. Default 1024,
+	// and at most an eighth of MaxConns' most.
+	AdminConns     int
 	MaxConnsPerIP  int            // default 0: no limit
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For, or PROXY protocol, is believed
 	ProxyProtocol  bool           // connections from TrustedProxies begin with a PROXY header

@@ -44,7 +44,7 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	limits.Held = 0 // has no key
 	want := node.Config{
 		Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8788", Domain: "localhost", Isolation: node.IsolationShared,
-		MaxModule: runtime.DefaultMaxModule, CodeMemory: deploy.DefaultCodeMemory, KeepVersions: 100, AuthFailures: 30, ClockStep: host.DefaultClockStep, AccountConcurrency: 1000, AccountSchedules: 250, QueueBytes: 1 << 30, AccountQueueBytes: 4 << 30, MaxHeader: 32 << 10, Drain: 30 * time.Second,
+		MaxModule: runtime.DefaultMaxModule, CodeMemory: deploy.DefaultCodeMemory, KeepVersions: 100, AuthFailures: 30, ClockStep: host.DefaultClockStep, AdminConns: 1024, AccountConcurrency: 1000, AccountSchedules: 250, QueueBytes: 1 << 30, AccountQueueBytes: 4 << 30, MaxHeader: 32 << 10, Drain: 30 * time.Second,
 		Limits: limits, MaxLimits: node.DefaultMaxLimits(), UsageKeep: 90 * 24 * time.Hour, Errors: 100, AuditMaxSize: 64 << 20, Traces: telemetry.TracesConfig{Sampling: 1},
 		AssetLimits: deploy.AssetLimits{Files: 20_000, FileSize: 25 << 20, Pending: 4 << 30}, AssetMemory: 64 << 20,
 	}
@@ -73,7 +73,7 @@ func TestWholeExample(t *testing.T) {
 	limits.Held = 0
 	want := node.Config{
 		Data: "/var/lib/mayfly", Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8788", Domain: "localhost", Isolation: node.IsolationShared,
-		MaxModule: 64 << 20, CodeMemory: 1 << 30, KeepVersions: 100, AuthFailures: 30, ClockStep: 100 * time.Microsecond, Memory: 8 << 30, Reserve: 1 << 30, AccountMemory: 4 << 30, AccountConcurrency: 1000, AccountSchedules: 250, QueueBytes: 1 << 30, AccountQueueBytes: 4 << 30, MaxHeader: 32 << 10, MaxConns: 10_000, Drain: 30 * time.Second,
+		MaxModule: 64 << 20, CodeMemory: 1 << 30, KeepVersions: 100, AuthFailures: 30, ClockStep: 100 * time.Microsecond, Memory: 8 << 30, Reserve: 1 << 30, AccountMemory: 4 << 30, AccountConcurrency: 1000, AccountSchedules: 250, QueueBytes: 1 << 30, AccountQueueBytes: 4 << 30, MaxHeader: 32 << 10, MaxConns: 10_000, AdminConns: 1024, Drain: 30 * time.Second,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 		ProxyProtocol:  true,
 		AccessLogFile:  "/var/log/mayfly/access.log",
@@ -175,7 +175,7 @@ func configErrors() []configError {
 		{"unknown keys", "[nodes]\n[node]\nlisen = 'x'\nfrobnicate = 1\n[limits]\nmemory = 1\n[limits.max]\ncpu = 1\nx = 2\n[egress]\nalow = []", []string{
 			`1:2: unknown key "nodes" at the top level: did you mean "node"?`,
 			`3:1: unknown key "lisen" in [node]: did you mean "listen"?`,
-			`4:1: unknown key "frobnicate" in [node], which may have access_log, admin, auth_failures, clock_resolution_us, code_memory_mb, data, domain, drain_seconds, isolation, keep_versions, kek_file, kek_previous_file, listen, max_connections, max_connections_per_address, max_header_kb, max_module_mb, proxy_protocol, reserve_mb, running_memory_mb, server_timing, trusted_proxies`,
+			`4:1: unknown key "frobnicate" in [node], which may have access_log, admin, admin_connections, auth_failures, clock_resolution_us, code_memory_mb, data, domain, drain_seconds, isolation, keep_versions, kek_file, kek_previous_file, listen, max_connections, max_connections_per_address, max_header_kb, max_module_mb, proxy_protocol, reserve_mb, running_memory_mb, server_timing, trusted_proxies`,
 			`6:1: unknown key "memory" in [limits]: did you mean "memory_mb"?`,
 			`8:1: unknown key "cpu" in [limits.max]: did you mean "cpu_ms"?`,
 			`9:1: unknown key "x" in [limits.max], which may have after_response_ms, concurrency, cpu_ms, kv_operations, log_kb, memory_mb, open_connections, request_body_mb, response_mb, subrequests, wall_ms`,

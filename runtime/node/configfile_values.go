@@ -33,6 +33,7 @@ func (c *configFile) node() fields {
 		"server_timing":               c.BoolTo(&c.cfg.ServerTiming),
 		"max_header_kb":               numberTo(c, &c.cfg.MaxHeader, 1<<10, 4, 128),
 		"max_connections":             numberTo(c, &c.cfg.MaxConns, 1, 16, 1_000_000),
+		"admin_connections":           numberTo(c, &c.cfg.AdminConns, 1, 1, 100_000),
 		"max_connections_per_address": numberTo(c, &c.cfg.MaxConnsPerIP, 1, 0, 1_000_000),
 		"drain_seconds":               numberTo(c, &c.cfg.Drain, time.Second, 1, 3600),
 		"trusted_proxies":             c.trustedProxies,

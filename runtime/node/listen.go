@@ -29,9 +29,13 @@ func (n *Node) listen() (err error) {
 	if n.cfg.Admin == "" {
 		return nil
 	}
-	if n.adminLn, err = listen(n.cfg.Admin); err != nil {
+	admin, err := listen(n.cfg.Admin)
+	if err != nil {
 		return err
 	}
+	patient := newPatientListener(admin, n.cfg.AdminConns, n.cfg.Logger)
+	patient.full = "connections to the control API wait: there are as many as there may be; raise admin_connections, or end some"
+	n.adminLn = patient
 	n.closers = append(n.closers, closeOnce(n.adminLn))
 	return nil
 }

@@ -42,6 +42,10 @@ func (o *Observer) ServeTail(w http.ResponseWriter, r *http.Request, ticket stri
 		return ErrNoTail
 	}
 	defer o.tails.served.Done()
+	if t.alive != nil && !t.alive() {
+		o.endTail(t, ErrTailDenied)
+		return ErrNoTail
+	}
 	upgrade := ws.HTTPUpgrader{Timeout: writeWithin, Protocol: func(p string) bool { return p == TailProtocol }}
 	conn, rw, _, err := upgrade.Upgrade(r, w)
 	if err != nil {
