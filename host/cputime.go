@@ -1,12 +1,15 @@
 package host
 
-import "time"
+import (
+	goruntime "runtime"
+	"time"
+)
 
-// ThreadClock tells how much processor time threads have used, which the time that
+// ThreadClock tells how much processor time a thread has used, which the time that
 // passes is not on a machine that is busy with something else.
 type ThreadClock interface {
-	// Read gives the thread that asks, by a number other than 0, and its processor time.
-	Read() (thread int, used time.Duration)
+	// Read gives the processor time of the thread that asks, if it can be told.
+	Read() (used time.Duration, ok bool)
 }
 
 const (
@@ -20,27 +23,27 @@ const (
 	stretch = 2 * time.Millisecond
 )
 
-// stretched is a time in which the guest runs, by both clocks.
+// stretched is a time in which the guest runs, by both clocks. The guest's goroutine
+// stays on its thread meanwhile, since Go moves those that a busy machine kept waiting.
 type stretched struct {
+	on     bool
 	began  time.Time
 	before time.Duration // Usage.CPU at the beginning
-	thread int           // 0: the clock was not read
 	used   time.Duration // by the thread, at the beginning
 }
 
-// ran counts the time since the guest began to run or was last looked at. It is the
-// time that passed, unless the guest stayed on its thread and that used less. Neither
-// is less than what the guest used.
+// ran counts the time since the guest began to run or was last looked at: the time
+// that passed, unless its thread used less. Neither is less than what the guest used.
 func (c *Call) ran(now time.Time) {
 	if c.running.IsZero() {
 		return
 	}
 	passed := now.Sub(c.running)
-	if c.Threads != nil && c.stretch.thread == 0 && !c.clocked() {
+	if c.Threads != nil && !c.clocked() {
 		passed = min(passed, c.Limits.CPU/glimpse)
 	}
 	c.Usage.CPU += passed
-	if c.stretch.thread != 0 && (now.Sub(c.stretch.began) >= stretch || c.Usage.CPU > c.Limits.CPU) {
+	if c.stretch.on && (now.Sub(c.stretch.began) >= stretch || c.Usage.CPU > c.Limits.CPU) {
 		c.endStretch()
 	}
 }
@@ -49,15 +52,25 @@ func (c *Call) ran(now time.Time) {
 func (c *Call) clocked() bool { return c.Threads != nil && c.Usage.CPU >= c.Limits.CPU/unclocked }
 
 func (c *Call) beginStretch(now time.Time) {
-	if c.stretch.thread == 0 && c.clocked() {
-		c.stretch.began, c.stretch.before = now, c.Usage.CPU
-		c.stretch.thread, c.stretch.used = c.Threads.Read()
+	if c.stretch.on || !c.clocked() {
+		return
 	}
+	goruntime.LockOSThread()
+	used, ok := c.Threads.Read()
+	if !ok {
+		goruntime.UnlockOSThread()
+		return
+	}
+	c.stretch = stretched{true, now, c.Usage.CPU, used}
 }
 
 func (c *Call) endStretch() {
-	if thread, used := c.Threads.Read(); thread == c.stretch.thread {
+	if !c.stretch.on {
+		return
+	}
+	if used, ok := c.Threads.Read(); ok {
 		c.Usage.CPU = min(c.Usage.CPU, c.stretch.before+used-c.stretch.used)
 	}
-	c.stretch.thread = 0
+	goruntime.UnlockOSThread()
+	c.stretch.on = false
 }

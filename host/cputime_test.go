@@ -9,44 +9,41 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 )
 
-// threads is a clock of threads that a test moves.
-type threads struct {
-	thread int
+// thread is a clock of a thread that a test moves.
+type thread struct {
 	used   time.Duration
+	broken bool
 	reads  int
 }
 
-func (t *threads) Read() (int, time.Duration) {
+func (t *thread) Read() (time.Duration, bool) {
 	t.reads++
-	return t.thread, t.used
+	return t.used, !t.broken
 }
 
 // A guest has its CPU time, however little of the machine it gets, and no more than
-// that, whatever the clocks of threads say.
+// that, whatever the clock of its thread says.
 func TestCPUTime(t *testing.T) {
 	const look, limit = 100 * time.Microsecond, time.Second
 	for _, tt := range []struct {
 		name        string
-		used        func(n int, c *threads) // moves the clock of threads for the look n
-		least, most time.Duration           // that may pass until the end
+		used        func(n int, c *thread) // moves the clock for the look n
+		least, most time.Duration          // that may pass until the end
 	}{
-		{"alone on its processor", func(_ int, c *threads) { c.used += look }, limit, limit + look},
-		{"a tenth of a processor", func(_ int, c *threads) { c.used += look / 10 }, 9 * limit, 10 * limit},
-		{"others use its thread as well", func(_ int, c *threads) { c.used += 5 * look }, limit, limit + look},
-		{"another thread each time", func(n int, c *threads) { c.thread, c.used = n+1, 0 }, limit, limit + look},
-		{"another thread now and then", func(n int, c *threads) {
-			c.thread, c.used = 1+n/100%2, c.used+look/2
-		}, limit, 2 * limit},
-		{"threads that stand still for half of the time", func(n int, c *threads) {
+		{"alone on its processor", func(_ int, c *thread) { c.used += look }, limit, limit + look},
+		{"a tenth of a processor", func(_ int, c *thread) { c.used += look / 10 }, 9 * limit, 10 * limit},
+		{"others use its thread as well", func(_ int, c *thread) { c.used += 5 * look }, limit, limit + look},
+		{"a thread that stands still for half of the time", func(n int, c *thread) {
 			if c.used += look; n/1000%2 == 0 {
 				c.used -= look
 			}
 		}, limit, 2*limit + 1000*look},
-		{"a clock that can't be read", func(_ int, c *threads) { c.thread = 0 }, limit, limit + look},
+		{"a clock that can't be read", func(_ int, c *thread) { c.broken = true }, limit, limit + look},
+		{"a clock that breaks", func(n int, c *thread) { c.broken = n > 5000 }, limit, limit*15/10 + look},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				clock := &threads{thread: 1}
+				clock := new(thread)
 				c := begin(t, host.Limits{CPU: limit, Wall: time.Hour})
 				c.Threads = clock
 				began := time.Now()
@@ -65,11 +62,11 @@ func TestCPUTime(t *testing.T) {
 	}
 }
 
-// Without a clock of threads, and as long as little of the limit is used, the time
-// that passes counts, and no clock is read.
+// As long as little of the limit is used, the time that passes counts, and no clock
+// is read.
 func TestCPUTimeOfShortGuests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		clock := &threads{thread: 1}
+		clock := new(thread)
 		c := begin(t, host.Limits{CPU: time.Second, Wall: time.Hour})
 		c.Threads = clock
 		for range 10 {
@@ -90,7 +87,7 @@ func TestCPUTimeOfShortGuests(t *testing.T) {
 // between two waits counts.
 func TestCPUTimeOfMachineThatStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		clock := &threads{thread: 1}
+		clock := new(thread)
 		c := begin(t, host.Limits{CPU: 200 * time.Millisecond, Wall: 24 * time.Hour})
 		c.Threads = clock
 		time.Sleep(10 * time.Second)
@@ -101,7 +98,7 @@ func TestCPUTimeOfMachineThatStops(t *testing.T) {
 		for ; c.Spend(1) == nil; steps++ {
 			c.Pause()
 			time.Sleep(10 * time.Second)
-			clock.thread, clock.used = steps, time.Duration(steps) // that of another one
+			clock.used = time.Duration(steps) // that of another one
 			c.Resume()
 			time.Sleep(100 * time.Microsecond)
 			clock.used += 100 * time.Microsecond

@@ -82,9 +82,7 @@ type Turn interface{ EndTurn(c *Call) }
 // EndTurn gives the turn back, if the guest holds one.
 func (c *Call) EndTurn() {
 	if c.Turn != nil {
-		if c.stretch.thread != 0 {
-			c.endStretch() // so that it is known what the turn used
-		}
+		c.endStretch() // so that it is known what the turn used
 		c.Turn.EndTurn(c)
 		c.Turn = nil
 	}
@@ -96,16 +94,14 @@ func (c *Call) Pause() { c.pauseAt(time.Now()) }
 
 func (c *Call) pauseAt(now time.Time) {
 	c.ran(now)
-	if c.stretch.thread != 0 {
-		c.endStretch() // the guest may go on on another thread, and this one with another guest
-	}
+	c.endStretch()
 	c.running = time.Time{}
 	c.EndTurn()
 }
 
 func (c *Call) Resume() {
+	c.endStretch()
 	c.running = time.Now()
-	c.stretch.thread = 0
 	c.beginStretch(c.running)
 }
 
