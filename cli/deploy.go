@@ -88,31 +88,15 @@ func (d *deployCommand) run(c *cobra.Command, path string) error {
 	if d.canary.given() {
 		return d.try(c, client, file, m)
 	}
+	if err := dropKVTriggers(c.Context(), client, m); err != nil {
+		return err
+	}
 	made, err := d.upload(c.Context(), client, file, m)
 	if err != nil {
 		return err
 	}
-	if crons := m.Triggers.Crons; crons != nil {
-		if _, err := client.SetSchedules(c.Context(), m.Name, crons); err != nil {
-			return fmt.Errorf("the Function is deployed, but its cron triggers are as they were: %w", err)
-		}
-	}
-	if list := m.Triggers.KV; list != nil {
-		if _, err := client.SetKVTriggers(c.Context(), m.Name, list); err != nil {
-			return fmt.Errorf("the Function is deployed, but its KV triggers are as they were: %w", err)
-		}
-	}
-	if err := setConsumers(c.Context(), client, m); err != nil {
-		return fmt.Errorf("the Function is deployed, but does not consume all of its queues: %w", err)
-	}
-	if v := m.Invoke; v != nil {
-		config := api.InvokeConfig{Retries: v.Retries}
-		if v.OnFailure != (deploy.Destination{}) {
-			config.OnFailure = &v.OnFailure
-		}
-		if err := client.SetInvokeConfig(c.Context(), m.Name, config); err != nil {
-			return fmt.Errorf("the Function is deployed, but [invoke] is not in force: %w", err)
-		}
+	if err := setTriggers(c.Context(), client, m); err != nil {
+		return fmt.Errorf("the Function is deployed, but %w", err)
 	}
 	d.tell(made.Mayfly.Wants)
 	if d.json {

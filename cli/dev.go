@@ -52,6 +52,7 @@ built again as well, if --service has the folder of its project.
 
 Cron triggers don't run by themselves: GET /__scheduled?cron=0+5+*+*+* sends the
 Function a scheduled event. POST /__queue?queue=NAME gives it the body as a message.
+KV triggers get what Functions here write.
 
 All folders are watched but hidden ones and node_modules. With a build command:
 those in watch_dir of [build], or src.`,

@@ -273,6 +273,37 @@ func TestDevQueue(t *testing.T) {
 	}
 }
 
+const watchingWorker = `export default {
+  async fetch(request, env) {
+    const { pathname } = new URL(request.url);
+    if (pathname !== "/") await env.DATA.put("in" + pathname, "v");
+    return new Response("watching");
+  },
+  kv(event) { console.log("saw", event.operation, event.key); },
+};`
+
+// What a Function writes comes back to its KV trigger, until the manifest has that no
+// more, and the module no handler.
+func TestDevKVTrigger(t *testing.T) {
+	s := mustDev(t, "", "main = \"app.wasm\"\n")
+	s.mustWrite(t, "app.js", []byte(watchingWorker))
+	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.js\"\nkv_namespaces = [{ binding = \"DATA\" }]\ntriggers.kv = [{ binding = \"DATA\", prefix = \"in/\" }]\n"))
+	s.mustBecome(t, 200, "watching", "")
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(s.log.String(), "saw put in/one"); time.Sleep(20 * time.Millisecond) {
+		resp, err := http.Get(s.url + "/one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if time.Now().After(deadline) {
+			t.Fatalf("log %s", s.log)
+		}
+	}
+	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.js\"\n"))
+	s.mustWrite(t, "app.js", []byte(`export default { fetch() { return new Response("not any more"); } };`))
+	s.mustBecome(t, 200, "not any more", "watching")
+}
+
 const scheduledWorker = `export default {
   fetch() { return new Response("one"); },
   scheduled(controller) {
