@@ -1,6 +1,7 @@
 package runtime_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -78,6 +79,7 @@ func TestEventWorkers(t *testing.T) {
 		t.Run("queue", func(t *testing.T) { queueWorkers(t, r) })
 		t.Run("content types", func(t *testing.T) { contentTypes(t, r) })
 		t.Run("kv", func(t *testing.T) { kvWorkers(t, r) })
+		t.Run("many keys", func(t *testing.T) { manyKeys(t, r) })
 		t.Run("handlers", func(t *testing.T) { workerHandlers(t, r) })
 	})
 }
@@ -187,6 +189,70 @@ func contentTypes(t *testing.T, r *runtime.Runtime) {
 	out, log := send(t, s, batched(batchOf(q.Sent()...)))
 	if out.outcome != host.OutcomeOK || log != "{\"a\":\"é\"}\n\"text\"\n[ 1, 2, 255 ]\n" {
 		t.Errorf("got %v, logged %s", out.outcome, log)
+	}
+}
+
+// Bytes that V8 would not have written throw what structured cloning throws, or are
+// read as something.
+func TestQueueMalformedV8(t *testing.T) {
+	s := mustPrepare(t, mustLoad(t, mustRuntime(t, runtime.Config{}), mustProgram(t, module("index.js", `
+    export default { queue(batch) {
+      const said = new Set();
+      let refused = 0;
+      for (const m of batch.messages) {
+        try {
+          m.body;
+        } catch (e) {
+          refused++;
+          if (e.name !== "DataCloneError") said.add(m.id + " " + e);
+        }
+      }
+      console.log(refused > 1000, [...said].slice(0, 10));
+    } };`))), host.Limits{})
+	var sent []host.QueueSend
+	add := func(body []byte) { sent = append(sent, host.QueueSend{ContentType: kv.ContentV8, Body: body}) }
+	add([]byte("\xff\x0fa\xff\xff\xff\xff\x1f@\x00\xff\xff\xff\xff\x1f")) // an array that is longer than any
+	for _, v := range v8Vectors {
+		whole, err := hex.DecodeString(v.bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole = whole[:min(len(whole), 40)]
+		for i := range whole {
+			add(whole[:i])
+			for _, b := range []byte{0, 0x7f, 0xff, whole[i] + 1, whole[i] ^ 0x20} {
+				changed := bytes.Clone(whole)
+				changed[i] = b
+				add(changed)
+			}
+		}
+	}
+	if got, log := send(t, s, batched(batchOf(sent...))); got.outcome != host.OutcomeOK || log != "true []\n" {
+		t.Errorf("of %d messages: got %v, logged %s", len(sent), got.outcome, log)
+	}
+}
+
+// Many keys are one operation.
+func manyKeys(t *testing.T, r *runtime.Runtime) {
+	setup := bound(t)
+	s, err := mustLoad(t, r, mustProgram(t, worker(`
+    await env.STORE.put("k7", "seven", { metadata: 7 });
+    for (const key of ["a", "b"]) await env.STORE.put(key, new Uint8Array(13 << 20));
+    const keys = Array.from({ length: 100 }, (_, i) => "k" + i);
+    let found;
+    for (let i = 0; i < 12; i++) found = await env.STORE.getWithMetadata(keys);
+    const { value, metadata } = found.get("k7");
+    const error = await env.STORE.get(["a", "b"]).catch(e => e.message);
+    return new Response([found.size, value, metadata, found.get("k8").value, error].join());`))).Prepare(t.Context(), setup)
+	if err != nil || !s.Use() {
+		t.Fatal(err)
+	}
+	got := result{Recorder: new(hosttest.Recorder)}
+	c := begin(t, got.Recorder, "/", host.Limits{})
+	c.Bindings = setup.Bindings
+	got.invoke(s, c)
+	if want := "100,seven,7,,KV GET_BULK failed: 413 Total size of request exceeds the limit of 25MB"; string(got.Body) != want || got.usage.KVOperations != 16 {
+		t.Errorf("got %s, %v, %d operations, want %s", got.Body, got.err, got.usage.KVOperations, want)
 	}
 }
 

@@ -3,6 +3,7 @@ package js
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
@@ -56,24 +57,19 @@ func kvGetAll(q *query) (kind, error) {
 // readKeys reads entries, and holds what it has read.
 func (j *job) readKeys(ctx context.Context, store kv.Store, keys []string) error {
 	heads := make([]*entryHead, len(keys))
-	for i, key := range keys {
-		e, err := store.Get(ctx, key)
-		if err != nil && host.CodeOf(err) == host.CodeNotFound {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if len(j.value)+len(e.Value) > maxKeysBytes {
-			return errManyBytes
-		}
+	err := host.GetEach(ctx, store, keys, maxKeysBytes, func(i int, e kv.Entry) error {
 		if err := j.hold(len(e.Value)); err != nil {
 			return err
 		}
 		heads[i] = &entryHead{len(e.Value), e.Metadata}
 		j.value = append(j.value, e.Value...)
+		return nil
+	})
+	if errors.Is(err, host.ErrManyBytes) {
+		return errManyBytes
 	}
-	var err error
-	j.metadata, err = json.Marshal(heads)
+	if err == nil {
+		j.metadata, err = json.Marshal(heads)
+	}
 	return err
 }

@@ -24,7 +24,7 @@ func (s *session) ask(data []byte, held int64) error {
 	if err := cbor.Unmarshal(data, &q); err != nil {
 		return err
 	}
-	if q.Op >= opRead && q.Op <= opCacheDelete {
+	if q.Op >= opRead && q.Op <= opGetEach {
 		work, err := s.work(&q)
 		if err == nil {
 			return s.start(&q, held, work)
@@ -207,11 +207,14 @@ func (s *session) store(q *question) (work, error) {
 }
 
 // operations are the names of those of KV and queues.
-var operations = map[op]string{opGet: "get", opPut: "put", opDelete: "delete", opList: "list", opSend: "send", opBacklog: "metrics"}
+var operations = map[op]string{opGet: "get", opPut: "put", opDelete: "delete", opList: "list", opGetEach: "get", opSend: "send", opBacklog: "metrics"}
 
 func (s *session) operation(store kv.Store, q *question) (work, error) {
-	if q.Op == opList {
+	switch q.Op {
+	case opList:
 		return s.list(store, q)
+	case opGetEach:
+		return s.getEach(store, q)
 	}
 	if err := kv.CheckKey(string(q.Key)); err != nil {
 		return work{}, err
@@ -234,6 +237,37 @@ func (s *session) operation(store kv.Store, q *question) (work, error) {
 			return reply{}, err
 		}
 		return reply{Entries: []entry{entryOf(e)}}, nil
+	})
+}
+
+// maxKeys is how many keys one question is about, and maxKeysBytes how many bytes their
+// values have; see host/js.
+const (
+	maxKeys      = 100
+	maxKeysBytes = 25 << 20
+)
+
+func (s *session) getEach(store kv.Store, q *question) (work, error) {
+	if len(q.Keys) > maxKeys {
+		return work{}, host.Errorf(host.CodeInvalid, "%d keys at once", len(q.Keys))
+	}
+	keys := make([]string, len(q.Keys))
+	for i, key := range q.Keys {
+		keys[i] = string(key)
+		if err := kv.CheckKey(keys[i]); err != nil {
+			return work{}, err
+		}
+	}
+	return simply(func(ctx context.Context) (reply, error) {
+		r := reply{Entries: make([]entry, len(keys))}
+		err := host.GetEach(ctx, store, keys, int(max(0, min(q.N, maxKeysBytes))), func(i int, e kv.Entry) error {
+			r.Entries[i] = entryOf(e)
+			return nil
+		})
+		if err != nil {
+			return reply{}, err
+		}
+		return r, nil
 	})
 }
 

@@ -276,6 +276,7 @@ const (
 	opCacheMatch                // Key, Headers of a request: if N is 1, Status, Headers, Data
 	opCachePut                  // Key, Status, Headers, Data: 1 in N if it is kept
 	opCacheDelete               // Key: 1 in N if something was
+	opGetEach                   // Name, Keys, at most N bytes of values: an entry for each, without a revision if there is none
 )
 
 // Bodies that are there without a fetch. That of a fetch, in both directions, has the
@@ -307,6 +308,7 @@ type question struct {
 	Streamed bool          `cbor:"17,keyasint,omitempty"`
 	Failed   bool          `cbor:"18,keyasint,omitempty"`
 	Messages []message     `cbor:"19,keyasint,omitempty"`
+	Keys     []text        `cbor:"20,keyasint,omitempty"`
 }
 
 type drop struct {

@@ -45,6 +45,26 @@ func (s store) List(ctx context.Context, opts kv.ListOptions) (page kv.Page, err
 	return page, err
 }
 
+// GetEach implements host.ManyGetter.
+func (s store) GetEach(ctx context.Context, keys []string, most int, do func(i int, e kv.Entry) error) error {
+	r, err := s.guest.ask(ctx, &question{Op: opGetEach, Name: s.name, Keys: texts(keys), N: int64(most)})
+	if err != nil && host.CodeOf(err) == host.CodeTooLarge {
+		return host.ErrManyBytes
+	}
+	if err != nil {
+		return err
+	}
+	for i := range r.Entries[:min(len(r.Entries), len(keys))] {
+		if r.Entries[i].Revision == 0 {
+			continue
+		}
+		if err := do(i, r.Entries[i].kv()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s store) Watch(context.Context, string) (kv.Watcher, error) {
 	return nil, host.Errorf(host.CodeUnsupported, "a worker can't watch")
 }

@@ -316,6 +316,7 @@ class V8Reader {
   }
   #sparse() {
     const list = this.#keep([]), length = this.number();
+    if (length > 0xffffffff) throw malformedV8();
     list.length = length;
     this.#properties(list, "@");
     if (this.number() !== length || list.length !== length) throw malformedV8();
