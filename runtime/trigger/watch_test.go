@@ -482,3 +482,30 @@ func TestKVTriggerDamaged(t *testing.T) {
 		}
 	})
 }
+
+// Accounts whose Functions take all the places of theirs do not delay another's.
+func TestKVTriggersInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTower(t)
+		hundred := int64(100)
+		for n, account := range []string{"a", "b", "c", "other"} {
+			w.set(deploy.Function{Account: account, Name: account, KVTriggers: []deploy.KVTrigger{
+				{ID: fmt.Sprint(n), Namespace: "space", Prefix: account + "/", KVTriggerSettings: deploy.KVTriggerSettings{MaxConcurrency: &hundred}}}})
+		}
+		_, end := w.startWith("n", w.store, trigger.KVTriggersConfig{Places: trigger.NewPlaces(8)})
+		defer end()
+		for _, account := range []string{"a", "b", "c"} {
+			for i := range 20 {
+				w.put(fmt.Sprint(account, "/", i), "long")
+			}
+		}
+		synctest.Wait()
+		w.put("other/k", "fine")
+		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if last := w.got[len(w.got)-1]; len(w.got) != 7 || last != "other 1 other/k fine +0s" {
+			t.Errorf("got %q", w.got)
+		}
+	})
+}
