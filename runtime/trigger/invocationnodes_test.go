@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
 )
@@ -149,5 +150,38 @@ func TestInvocationsOfAnEarlierVersion(t *testing.T) {
 		defer over(i)
 		time.Sleep(2 * time.Minute)
 		p.want(0, "job 2 fine +1m0s")
+	})
+}
+
+// nearlyFull is a store that takes what leads to deletions, and nothing else.
+type nearlyFull struct{ kv.Store }
+
+func (s nearlyFull) Put(ctx context.Context, key string, value []byte, opts kv.PutOptions) (uint64, error) {
+	if !opts.Frees {
+		return 0, kv.ErrNoSpace
+	}
+	return s.Store.Put(ctx, key, value, opts)
+}
+
+// While the disk is nearly full, what waits is delivered, which frees some.
+func TestNearlyFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMailbox(t)
+		i := p.start()
+		p.accept(i, "once")
+		synctest.Wait()
+		over(i)
+		i = p.startWith(trigger.InvocationsConfig{Store: nearlyFull{p.store}})
+		time.Sleep(time.Hour)
+		p.want(0, "job 1 once +0s", "job 2 once +1m0s")
+		over(i)
+
+		w := newTower(t)
+		w.watch("job", "1", "", 2)
+		w.put("k", "once")
+		_, end := w.start("a", nearlyFull{w.store})
+		time.Sleep(time.Minute)
+		w.want(0, "job 1 k once +0s", "job 2 k once +1s")
+		end()
 	})
 }

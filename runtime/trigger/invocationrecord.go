@@ -66,7 +66,7 @@ func (i *Invocations) write(ctx context.Context, p *pending) error {
 	if err != nil {
 		return fmt.Errorf("keep invocation: %w", err)
 	}
-	p.revision, err = i.cfg.Store.Put(ctx, p.key(), p.Body, kv.PutOptions{Metadata: data, If: kv.IfRevision(p.revision)})
+	p.revision, err = i.cfg.Store.Put(ctx, p.key(), p.Body, kv.PutOptions{Metadata: data, If: kv.IfRevision(p.revision), Frees: p.revision > 0})
 	if err != nil {
 		return fmt.Errorf("keep invocation: %w", err)
 	}

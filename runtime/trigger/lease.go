@@ -114,7 +114,7 @@ func (l *Lease) write(ctx context.Context) error {
 }
 
 func (l *Lease) put(ctx context.Context, t *term, now time.Time) error {
-	key, opts := leaseRecords+l.node, kv.PutOptions{Expires: now.Add(leaseLife)}
+	key, opts := leaseRecords+l.node, kv.PutOptions{Expires: now.Add(leaseLife), Frees: true} // what waits is removed under it
 	if t.revision > 0 {
 		opts.If = kv.IfRevision(t.revision)
 	}

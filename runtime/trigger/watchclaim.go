@@ -36,7 +36,7 @@ func (k *KVTriggers) claim(ctx context.Context, trigger string) (_ *claim, err e
 	if err != nil {
 		return nil, err
 	}
-	revision, err := k.cfg.Store.Put(ctx, key, []byte(held.ID), kv.PutOptions{If: kv.IfRevision(e.Revision)})
+	revision, err := k.cfg.Store.Put(ctx, key, []byte(held.ID), kv.PutOptions{If: kv.IfRevision(e.Revision), Frees: true})
 	if err != nil {
 		held.Release()
 	}

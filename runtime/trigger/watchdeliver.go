@@ -106,7 +106,7 @@ func (k *KVTriggers) keep(ctx context.Context, c kv.Change, e kv.Entry) error {
 	if err != nil {
 		return err
 	}
-	opts := kv.PutOptions{Metadata: metadata, Expires: e.Expires, If: kv.IfRevision(e.Revision)}
+	opts := kv.PutOptions{Metadata: metadata, Expires: e.Expires, If: kv.IfRevision(e.Revision), Frees: true}
 	if _, err := k.cfg.Store.Put(ctx, e.Key, value, opts); err != nil {
 		return fmt.Errorf("keep change: %w", err)
 	}
