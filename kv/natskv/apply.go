@@ -45,6 +45,7 @@ func (f *session) apply(ctx context.Context, m jetstream.Msg, revision uint64, a
 		return err
 	}
 	f.objects.replace(c.Entry.Key, r.object, f.owns(m))
+	f.offline.landed(c.Entry.Key, revision)
 	f.progress.set(revision)
 	return nil
 }

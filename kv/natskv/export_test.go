@@ -2,6 +2,10 @@ package natskv
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
 	"time"
 
 	"github.com/mayfly-run/mayfly/kv"
@@ -57,4 +61,27 @@ func Encoded(key, value, metadata string) [][]byte {
 	object := whole
 	object.object = "0123456789abcdef.3"
 	return [][]byte{whole.encode(), object.encode(), record{entry: kv.Entry{Key: key}, deleted: true}.encode()}
+}
+
+// Journal is one with such writes.
+func Journal(t testing.TB, keys ...string) []byte {
+	name := filepath.Join(t.TempDir(), "journal")
+	j, _, err := openJournal(name)
+	for _, key := range keys {
+		err = errors.Join(err, j.add(record{entry: kv.Entry{Key: key, Value: []byte("v")}}))
+	}
+	data, readErr := os.ReadFile(name)
+	if err = errors.Join(err, j.close(), readErr); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// ReadJournal returns the keys of the writes, and how many bytes those are.
+func ReadJournal(data []byte) (keys []string, whole int, err error) {
+	records, whole, err := readJournal(data)
+	for _, r := range records {
+		keys = append(keys, r.entry.Key)
+	}
+	return keys, whole, err
 }

@@ -208,7 +208,9 @@ func (f *session) settle(ctx context.Context) error {
 	if err := f.setWhole(); err != nil {
 		return err
 	}
-	f.Store.streams.Store(f.streams)
+	if err := f.offline.send(ctx, f.streams); err != nil {
+		return err
+	}
 	f.state.set(true, nil)
 	f.cfg.Logger.Info("the copy of the cluster's entries is current", "revision", f.progress.get(), "server", f.conn.ConnectedUrlRedacted())
 	return nil

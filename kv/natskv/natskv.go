@@ -61,6 +61,13 @@ type Config struct {
 	// an error the copy stays where it is. Default: there is room. It must be given
 	// where the volume may become full, because that ends the process.
 	Room func(size int64) error
+	// Offline reports of a key whether writes to it are taken while the cluster can't
+	// be reached, unless they compare revisions. They are kept in Dir, up to 64 MiB;
+	// Get and List show them, with revisions that nothing compares equal to; Watch and
+	// View do when the cluster has them. They are sent in order as soon as it can be
+	// reached, and go over what others wrote meanwhile; those sent last before this
+	// node ended may be sent again. Default: none are taken.
+	Offline func(key string) bool
 	// Now is the clock for expiry. Default: time.Now.
 	Now func() time.Time
 	// Logger gets what the operator should know. Default: discard.

@@ -14,6 +14,11 @@ func (s *Store) Get(ctx context.Context, key string) (kv.Entry, error) {
 		return kv.Entry{}, err
 	}
 	defer s.leave()
+	if e, absent, ok := s.offline.get(key); absent {
+		return kv.Entry{}, kv.ErrNotFound
+	} else if ok {
+		return e, nil
+	}
 	e, err := s.copy.Get(ctx, key)
 	if errors.Is(err, kv.ErrCorrupt) {
 		if e, strong := s.strong(ctx, key); strong == nil || errors.Is(strong, kv.ErrNotFound) {
@@ -30,7 +35,11 @@ func (s *Store) List(ctx context.Context, opts kv.ListOptions) (kv.Page, error) 
 		return kv.Page{}, err
 	}
 	defer s.leave()
-	return s.copy.List(ctx, opts)
+	page, err := s.copy.List(ctx, opts)
+	if err != nil {
+		return page, err
+	}
+	return s.offline.list(opts, page)
 }
 
 // Watch implements kv.Store. Events come as the copy gets them, from any node. What

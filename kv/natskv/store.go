@@ -38,6 +38,7 @@ type Store struct {
 	state    state
 	kick     chan struct{} // ends a session
 	objects  objects
+	offline  offline
 	rules    atomic.Pointer[changelog.Rules]
 
 	seed  maphash.Seed
@@ -82,6 +83,9 @@ func open(cfg Config) (*Store, error) {
 	var err error
 	if s.cache, err = fileblob.Open(filepath.Join(cfg.Dir, "blobs")); err != nil {
 		return nil, err
+	}
+	if err := s.offline.open(s); err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	if s.id, err = s.findCopy(); err != nil {
 		return nil, err
@@ -245,7 +249,7 @@ func (s *Store) Close() error {
 		s.life.Unlock()
 		s.stop()
 		s.running.Wait()
-		s.closeErr = s.closeCopy()
+		s.closeErr = errors.Join(s.closeCopy(), s.offline.close())
 		if s.cfg.Conn == nil {
 			s.conn.Close()
 		}

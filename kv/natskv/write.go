@@ -28,7 +28,7 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, opts kv.PutOp
 	if r.entry.ExpiredAt(s.cfg.Now()) {
 		r = record{entry: kv.Entry{Key: key}, deleted: true}
 	}
-	return s.write(ctx, &writing{record: r, cond: opts.If})
+	return s.accept(ctx, &writing{record: r, cond: opts.If})
 }
 
 // Delete implements kv.Store. Its errors are as those of Put.
@@ -36,7 +36,7 @@ func (s *Store) Delete(ctx context.Context, key string, opts kv.DeleteOptions) e
 	if err := kv.CheckSize(key, nil, nil); err != nil {
 		return err
 	}
-	_, err := s.write(ctx, &writing{record: record{entry: kv.Entry{Key: key}, deleted: true}, cond: opts.If, lazy: true})
+	_, err := s.accept(ctx, &writing{record: record{entry: kv.Entry{Key: key}, deleted: true}, cond: opts.If, lazy: true})
 	if errors.Is(err, errNothing) {
 		return nil
 	}

@@ -127,7 +127,7 @@ func (r *Registry) bind(s *snapshot, f Function, v Version) (*host.Bindings, err
 
 // entries is where the entries of a namespace are.
 func (r *Registry) entries(ns Namespace) kv.Store {
-	return kv.Sub(r.cfg.Store, userEntries+ns.ID+"/")
+	return kv.Sub(r.cfg.Store, EntriesPrefix(ns.ID))
 }
 
 // checkVersion refuses settings beyond what this node allows.

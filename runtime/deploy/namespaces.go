@@ -156,6 +156,9 @@ func (r *Registry) Entries(account, id string) (kv.Store, error) {
 	return r.entries(ns), nil
 }
 
+// EntriesPrefix begins the keys, in the store, of what a namespace holds.
+func EntriesPrefix(id string) string { return userEntries + id + "/" }
+
 func (r *Registry) wakeEmpty() {
 	select {
 	case r.deleted <- struct{}{}:
@@ -185,7 +188,7 @@ func (r *Registry) empty(ctx context.Context) {
 }
 
 func (r *Registry) emptyNamespace(ctx context.Context, ns Namespace) error {
-	err := keys(ctx, r.cfg.Store, userEntries+ns.ID+"/", func(e kv.Entry) error {
+	err := keys(ctx, r.cfg.Store, EntriesPrefix(ns.ID), func(e kv.Entry) error {
 		return r.cfg.Store.Delete(ctx, e.Key, kv.DeleteOptions{})
 	})
 	if err != nil {

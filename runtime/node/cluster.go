@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv/natskv"
 	"github.com/mayfly-run/mayfly/kv/natsserver"
 	"github.com/mayfly-run/mayfly/kv/space"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/nats-io/nats.go"
 )
 
@@ -69,6 +71,7 @@ func (n *Node) shareConfig(cfg DataConfig) (_ *natskv.Config, err error) {
 	if shared.TLS, err = c.TLS.tlsConfig(); err != nil {
 		return nil, err
 	}
+	shared.Offline = c.takesOffline()
 	switch {
 	case c.User != "":
 		shared.Options = append(shared.Options, nats.UserInfo(c.User, c.Password))
@@ -76,6 +79,20 @@ func (n *Node) shareConfig(cfg DataConfig) (_ *natskv.Config, err error) {
 		shared.Options = append(shared.Options, nats.Token(c.Token))
 	}
 	return shared, nil
+}
+
+// takesOffline is nil if no namespace takes writes while the cluster is away.
+func (c *Cluster) takesOffline() func(key string) bool {
+	if len(c.OfflineWrites) == 0 {
+		return nil
+	}
+	prefixes := make([]string, len(c.OfflineWrites))
+	for i, id := range c.OfflineWrites {
+		prefixes[i] = deploy.EntriesPrefix(id)
+	}
+	return func(key string) bool {
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
+	}
 }
 
 // startServer starts the node's own NATS server.

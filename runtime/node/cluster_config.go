@@ -22,6 +22,10 @@ type Cluster struct {
 	// the servers allow.
 	Replicas int
 
+	// OfflineWrites are ids of KV namespaces to which this node takes writes while the
+	// cluster can't be reached, and sends them later.
+	OfflineWrites []string
+
 	// URL of NATS servers. Credentials is a .creds file; User and Password, or Token,
 	// are for servers that want them.
 	URL                   []string

@@ -19,6 +19,7 @@ func (c *configFile) clusterKeys(to *Cluster) fields {
 	return fields{
 		"name":           c.clusterName(to),
 		"replicas":       numberTo(c, &to.Replicas, 1, 1, 5),
+		"offline_writes": c.offlineWrites(to),
 		"url":            c.natsURLs(to),
 		"credentials":    c.pathTo(&to.Credentials),
 		"user":           c.secretTo(&to.User),
@@ -94,6 +95,19 @@ func (c *configFile) monitors(to *Cluster) func(item) {
 				continue
 			}
 			to.Monitor = append(to.Monitor, text)
+		}
+	}
+}
+
+func (c *configFile) offlineWrites(to *Cluster) func(item) {
+	return func(it item) {
+		for _, e := range c.Elements(it, "ids of KV namespaces") {
+			text, _ := e.Value.(string)
+			if text == "" || strings.Contains(text, "/") {
+				c.WantText(e, "the id of a KV namespace, as mayfly kv namespace list shows it")
+				continue
+			}
+			to.OfflineWrites = append(to.OfflineWrites, text)
 		}
 	}
 }
