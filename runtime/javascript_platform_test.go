@@ -86,8 +86,9 @@ func bound(t *testing.T) runtime.Setup {
 
 		Cache:      cache.New(cache.Config{}).Of("local"),
 		RateLimits: map[string]host.RateLimiter{"LIMITER": &fewTimes{left: 2}},
-		Queues:     map[string]host.QueueProducer{"QUEUE": new(hosttest.Queue)},
-		Fetchers:   map[string]host.Fetcher{"AUTH": hosttest.Fetcher(up.fetch)},
+		Queues: map[string]host.QueueProducer{"QUEUE": new(hosttest.Queue), "BLIND": &hosttest.Queue{Blind: host.Errorf(host.CodeUnavailable, "away")},
+			"FULL": &hosttest.Queue{Fail: kv.Full("queue", 10, 5)}},
+		Fetchers: map[string]host.Fetcher{"AUTH": hosttest.Fetcher(up.fetch)},
 	}}
 }
 

@@ -11,8 +11,9 @@ import (
 // Queue is a host.QueueProducer that keeps what it is sent. It is safe for concurrent
 // use.
 type Queue struct {
-	// Fail is what Send and Backlog return, without doing anything.
-	Fail error
+	// Fail is what Send and Backlog return, without doing anything, and Blind what
+	// Backlog alone does.
+	Fail, Blind error
 
 	mu   sync.Mutex // guards sent
 	sent []host.QueueSend
@@ -34,6 +35,9 @@ func (q *Queue) Send(_ context.Context, messages []host.QueueSend) error {
 
 // Backlog implements host.QueueProducer: nothing is ever taken out.
 func (q *Queue) Backlog(context.Context) (b host.QueueBacklog, err error) {
+	if q.Blind != nil {
+		return b, q.Blind
+	}
 	for _, m := range q.Sent() {
 		b.Messages, b.Bytes = b.Messages+1, b.Bytes+int64(len(m.Body))
 	}

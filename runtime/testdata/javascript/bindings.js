@@ -106,6 +106,9 @@ test("queue", async (_, env) => {
   await rejects(QUEUE.sendBatch(Array(101).fill({ body: 1 })), "Error", "Queue sendBatch failed: batch message count of 101 exceeds limit of 100");
   await rejects(QUEUE.sendBatch(Array(3).fill({ body: "x".repeat(100_000) })), "Error", "Queue sendBatch failed: total batch size of 300006 bytes exceeds limit of 256000");
   equal((await QUEUE.metrics()).backlogCount, 3);
+  equal((await env.BLIND.send("x")).metadata.metrics.backlogCount, 0);
+  await rejects(env.BLIND.metrics(), "Error", "away");
+  await rejects(env.FULL.send("x"), "Error", "Queue send failed: the queue has 10 bytes of messages that wait, and may have 5");
 });
 
 test("fetch", async () => {
