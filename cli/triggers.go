@@ -136,26 +136,13 @@ func (t *triggersCommand) list(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	names := []string{name}
-	if name == "" {
-		scripts, err := client.Scripts(c.Context())
-		if err != nil {
-			return err
-		}
-		names = nil
-		for _, s := range scripts {
-			names = append(names, s.ID)
-		}
+	names, err := functionNames(c.Context(), client, name)
+	if err != nil {
+		return err
 	}
-	all := []heldSchedule{}
-	for _, n := range names {
-		list, err := client.Schedules(c.Context(), n)
-		if err != nil {
-			return err
-		}
-		for _, s := range list {
-			all = append(all, heldSchedule{n, s})
-		}
+	all, err := schedulesOf(c.Context(), client, names)
+	if err != nil {
+		return err
 	}
 	watched, err := kvTriggersOf(c.Context(), client, names)
 	if err != nil {
@@ -178,6 +165,31 @@ func (t *triggersCommand) list(c *cobra.Command, name string) error {
 		return err
 	}
 	return t.listKV(watched)
+}
+
+// functionNames are that of one Function, or without a name those of all.
+func functionNames(ctx context.Context, client *api.Client, name string) (names []string, err error) {
+	if name != "" {
+		return []string{name}, nil
+	}
+	scripts, err := client.Scripts(ctx)
+	for _, s := range scripts {
+		names = append(names, s.ID)
+	}
+	return names, err
+}
+
+func schedulesOf(ctx context.Context, client *api.Client, names []string) (all []heldSchedule, err error) {
+	for _, n := range names {
+		list, err := client.Schedules(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			all = append(all, heldSchedule{n, s})
+		}
+	}
+	return all, nil
 }
 
 func (t *triggersCommand) runs(c *cobra.Command, name string) error {

@@ -40,17 +40,9 @@ func (fl *follower) deliver(begin context.Context, c *claim, l *lane, name strin
 // try delivers a change, and says when the next attempt is due; a zero time is never.
 func (fl *follower) try(begin context.Context, c *claim, name string) (next time.Time, err error) {
 	ctx := context.WithoutCancel(fl.all.base) // what was done is recorded, also at the end
-	e, err := fl.all.cfg.Store.Get(ctx, fl.prefix()+name)
-	if errors.Is(err, kv.ErrNotFound) { // it was removed, or has expired
+	e, change, err := fl.read(ctx, name)
+	if errors.Is(err, kv.ErrNotFound) {
 		return time.Time{}, nil
-	}
-	change := kv.Change{}
-	if err == nil {
-		change, err = kv.ChangeOf(e)
-	}
-	if errors.Is(err, kv.ErrCorrupt) { // it never can be delivered, and others wait for it
-		fl.all.cfg.Logger.Error("a change is damaged, and its Function is not told of it", "trigger", fl.id, "change", name, "err", err)
-		return time.Time{}, fl.all.cfg.Store.Delete(ctx, fl.prefix()+name, kv.DeleteOptions{})
 	}
 	if err != nil {
 		return time.Time{}, err
@@ -83,6 +75,23 @@ func (fl *follower) try(begin context.Context, c *claim, name string) (next time
 	}
 	change.Next = time.Now().Add(kvBackOff(change.Attempts))
 	return change.Next, fl.all.keep(ctx, change, e)
+}
+
+// read reads a record. One that is damaged never can be delivered, and others wait for
+// it: it is dropped, and kv.ErrNotFound, as one that was removed or has expired.
+func (fl *follower) read(ctx context.Context, name string) (e kv.Entry, c kv.Change, err error) {
+	key := fl.prefix() + name
+	if e, err = fl.all.cfg.Store.Get(ctx, key); err == nil {
+		c, err = kv.ChangeOf(e)
+	}
+	if !errors.Is(err, kv.ErrCorrupt) {
+		return e, c, err
+	}
+	fl.all.cfg.Logger.Error("a change is damaged, and its Function is not told of it", "trigger", fl.id, "change", name, "err", err)
+	if err := fl.all.cfg.Store.Delete(ctx, key, kv.DeleteOptions{}); err != nil {
+		return e, c, fmt.Errorf("drop damaged change: %w", err)
+	}
+	return e, c, kv.ErrNotFound
 }
 
 func eventOf(t deploy.KVTrigger, c kv.Change) host.KVChange {
