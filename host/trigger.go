@@ -45,7 +45,7 @@ type KVChange struct {
 	// Revision is that of the change, and OldRevision that of the entry which it
 	// replaced, 0 if there was none. Those of one key come in the order of Revision.
 	Revision, OldRevision uint64
-	// Value is what was written. One of more than kv.MaxLogged bytes is Omitted,
+	// Value is what was written. One of more than kv.MaxLoggedValue bytes is Omitted,
 	// and can be read through a binding, where later changes show as well.
 	Value    []byte
 	Omitted  bool
