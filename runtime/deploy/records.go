@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 
 	"github.com/mayfly-run/mayfly/kv"
 )
@@ -53,6 +54,11 @@ func write(ctx context.Context, s kv.Store, key string, record any, opts kv.PutO
 	data, err := json.Marshal(record)
 	if err != nil {
 		return 0, fmt.Errorf("write record %s: %w", key, err)
+	}
+	if before, getErr := s.Get(ctx, key); getErr == nil { // otherwise there is nothing to keep
+		if data, err = withUnknown(before.Value, data, reflect.TypeOf(record)); err != nil {
+			return 0, fmt.Errorf("write record %s: %w", key, err)
+		}
 	}
 	revision, err := s.Put(ctx, key, data, opts)
 	if err != nil {

@@ -54,7 +54,8 @@ func NewLease(ctx context.Context, store kv.Store, node string, log *slog.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	if err := store.Delete(ctx, leaseRecords+node, kv.DeleteOptions{}); err != nil {
+	err := store.Delete(ctx, leaseRecords+node, kv.DeleteOptions{})
+	if err != nil && !errors.Is(err, kv.ErrUnavailable) { // then it ends in time, or with the next one
 		return nil, fmt.Errorf("end lease of the node: %w", err)
 	}
 	return &Lease{store: store, node: node, log: log}, nil
