@@ -118,7 +118,7 @@ func (s *Store) arrive(ctx context.Context, revision uint64) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if s.progress.get() == before {
+		if s.progress.get() == before && !s.taking.Load() {
 			select {
 			case s.kick <- struct{}{}:
 			default:
@@ -226,6 +226,8 @@ func (f *session) take(ctx context.Context, m jetstream.Msg) error {
 	if f.consumed++; meta.Sequence.Consumer != f.consumed {
 		return errGap
 	}
+	f.taking.Store(true)
+	defer f.taking.Store(false)
 	if revision := meta.Sequence.Stream; revision <= f.began {
 		err = f.verify(ctx, m, revision)
 	} else {

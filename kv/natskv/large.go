@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,13 +25,13 @@ import (
 // comes i.<id>, the intent, which says what will refer to the object. So what a
 // writer left that came to its end in between can be found: see sweep.go.
 const (
-	chunkSize = 512 << 10
+	chunkSize = 256 << 10
 	// inlineMax is the longest message with its value in it. Longer ones would hold
 	// up the others.
-	inlineMax = 256 << 10
+	inlineMax = chunkSize
 	// room is what a message has beside its data: subject and headers.
 	room = 4 << 10
-	// chunksAtATime are read of one object.
+	// chunksAtATime are written or read of one object.
 	chunksAtATime = 4
 	maxChunks     = 1 << 20
 )
@@ -67,16 +68,15 @@ func (st *streams) put(ctx context.Context, owner string, data []byte, size int)
 	if err := st.putChunk(ctx, "i."+id, note); err != nil {
 		return "", err
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(chunksAtATime)
 	chunks := 0
-	for len(data) > 0 {
-		n := min(size, len(data))
-		if err := st.putChunk(ctx, fmt.Sprintf("c.%s.%d", id, chunks), data[:n]); err != nil {
-			return "", err
-		}
-		data = data[n:]
+	for chunk := range slices.Chunk(data, size) {
+		token := fmt.Sprintf("c.%s.%d", id, chunks)
+		group.Go(func() error { return st.putChunk(ctx, token, chunk) })
 		chunks++
 	}
-	return fmt.Sprintf("%s.%d", id, chunks), nil
+	return fmt.Sprintf("%s.%d", id, chunks), group.Wait()
 }
 
 // putChunk may be repeated: the same message again changes nothing.

@@ -78,8 +78,8 @@ type Config struct {
 
 const (
 	maxReplicas = 5
-	// writeTimeout is how long a write tries to be acknowledged, and how long calls
-	// wait until the copy is current.
+	// writeTimeout is how long a write tries to be acknowledged, if its value is short,
+	// and how long calls wait until the copy is current.
 	writeTimeout = 10 * time.Second
 )
 

@@ -37,6 +37,7 @@ type Store struct {
 	progress progress
 	state    state
 	kick     chan struct{} // ends a session
+	taking   atomic.Bool   // a session has a message in hand, and may be fetching its value
 	objects  objects
 	offline  offline
 	rules    atomic.Pointer[changelog.Rules]

@@ -16,7 +16,7 @@ import (
 const (
 	sweepEvery = time.Hour
 	// sweepGrace is how old an object has to be before it may be taken for one that
-	// its writer left. A write takes writeTimeout, at most, until it refers to it.
+	// its writer left: much longer than a write takes until it refers to it.
 	sweepGrace = time.Hour
 )
 

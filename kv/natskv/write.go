@@ -53,7 +53,7 @@ func (s *Store) write(ctx context.Context, w *writing) (uint64, error) {
 	}
 	defer s.leave()
 	step := fmt.Sprintf("write key %q", w.record.entry.Key)
-	limit, cancel := context.WithTimeout(ctx, writeTimeout)
+	limit, cancel := context.WithTimeout(ctx, timeFor(len(w.record.entry.Value)))
 	defer cancel()
 	st, err := s.ready(limit)
 	if err != nil {
@@ -64,7 +64,8 @@ func (s *Store) write(ctx context.Context, w *writing) (uint64, error) {
 		return 0, failure(ctx, step, err)
 	}
 	defer unlock()
-	w.Store, w.streams = s, st
+	w.Store, w.streams, w.release = s, st, func() {}
+	defer func() { w.release() }() // the copy may need the value until then
 	revision, err := w.do(limit)
 	switch {
 	case errors.Is(err, kv.ErrConflict):
@@ -78,6 +79,14 @@ func (s *Store) write(ctx context.Context, w *writing) (uint64, error) {
 		return 0, failure(ctx, fmt.Sprintf("%s: it is revision %d, which the copy does not get", step, revision), err)
 	}
 	return revision, nil
+}
+
+// slowest is the slowest network over which large values are written, in bytes a second.
+const slowest = 256 << 10
+
+// timeFor is how long a write of a value may take.
+func timeFor(size int) time.Duration {
+	return writeTimeout + time.Duration(size)*time.Second/slowest
 }
 
 // stripes is how many writes to different keys may be under way at a time.
@@ -128,6 +137,7 @@ type writing struct {
 	lazy   bool // it is a deletion, and is not written if there is nothing
 	rules  []kv.ChangeRule
 
+	release  func() // lets go of a value that is held for the copy
 	compares bool
 	expected uint64 // sequence of the last message of the key, if it compares
 	old      uint64 // revision of the live entry, if it compares
@@ -142,11 +152,9 @@ func (w *writing) do(ctx context.Context) (uint64, error) {
 	if err := w.expect(ctx); err != nil {
 		return 0, err
 	}
-	release, err := w.upload(ctx)
-	if err != nil {
+	if err := w.upload(ctx); err != nil {
 		return 0, err
 	}
-	defer release()
 	revision, err := w.send(ctx)
 	if errors.Is(err, kv.ErrConflict) {
 		w.objects.discard(w.record.object)
@@ -249,14 +257,15 @@ func (w *writing) expectLeads(ctx context.Context) error {
 }
 
 // upload stores a value that is too long for a message.
-func (w *writing) upload(ctx context.Context) (release func(), err error) {
+func (w *writing) upload(ctx context.Context) (err error) {
 	value, most := w.record.entry.Value, int(w.conn.MaxPayload())-room
 	if w.record.size() <= min(inlineMax, most) {
-		return func() {}, nil
+		return nil
 	}
 	w.record.object, err = w.put(ctx, keyToken(w.record.entry.Key), value, min(chunkSize, most))
 	if err != nil {
-		return nil, fmt.Errorf("store value: %w", err)
+		return fmt.Errorf("store value: %w", err)
 	}
-	return w.objects.hold(w.record.object, value), nil
+	w.release = w.objects.hold(w.record.object, value)
+	return nil
 }
