@@ -59,6 +59,13 @@ func (l *Limits) Open(account, namespace string, limit int64, period time.Durati
 	}
 }
 
+// Forget drops the counts of an account that is gone.
+func (l *Limits) Forget(account string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.accounts, account)
+}
+
 // Limiter is one limit. It is safe for concurrent use.
 type Limiter struct {
 	table   *table

@@ -67,7 +67,10 @@ func (r *Keyring) dataKey(ctx context.Context, account string) (Key, error) {
 	}
 	k := NewKey()
 	err := r.wrap(ctx, account, k, 0)
-	if errors.Is(err, kv.ErrConflict) { // a write that seemed to fail
+	if errors.Is(err, kv.ErrConflict) { // another node's, or a write that seemed to fail
+		if err := kv.Sync(ctx, r.cfg.Store); err != nil {
+			return Key{}, fmt.Errorf("open data key of account %s: %w", account, err)
+		}
 		if err := r.load(ctx, account); err != nil {
 			return Key{}, fmt.Errorf("open data key of account %s: %w", account, err)
 		}
@@ -89,4 +92,16 @@ func (r *Keyring) Forget(ctx context.Context, account string) error {
 	}
 	delete(r.keys, account)
 	return nil
+}
+
+// Refresh takes over what another Keyring has done to the data key of an account.
+func (r *Keyring) Refresh(ctx context.Context, account string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := r.load(ctx, account)
+	if errors.Is(err, kv.ErrNotFound) {
+		delete(r.keys, account)
+		return nil
+	}
+	return err
 }

@@ -21,7 +21,7 @@ type Config struct {
 }
 
 // Keyring seals secrets with the data keys of their accounts. It is safe for
-// concurrent use; one Keyring uses a store at a time.
+// concurrent use. Where several use a store, each is told by Refresh what others do.
 type Keyring struct {
 	cfg Config
 

@@ -37,7 +37,7 @@ func beginAssets(r *request) error {
 	if in.Manifest == nil {
 		return badRequest(`the body has no manifest: {"manifest": {"/index.html": {"hash": "...", "size": 1}}}`)
 	}
-	token, missing, err := r.api.registry.BeginAssets(r.account(), r.params["script"], in.Manifest, r.token)
+	token, missing, err := r.api.registry.BeginAssets(r.Context(), r.account(), r.params["script"], in.Manifest, r.token)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (r *request) authenticateSession(text string) bool {
 	if !strings.Contains(text, ".") { // unlike all others
 		return false
 	}
-	s, err := r.api.registry.AssetSession(text)
+	s, err := r.api.registry.AssetSession(r.Context(), text)
 	if err != nil {
 		return false
 	}
@@ -138,7 +138,7 @@ func (r *request) readAsset(part *multipart.Part, encoded bool) (hash, kind stri
 // assetsAnswer has the token that an upload of the Function needs, once all files are
 // there.
 func (r *request) assetsAnswer() error {
-	s, err := r.api.registry.AssetSession(r.session)
+	s, err := r.api.registry.AssetSession(r.Context(), r.session)
 	if err != nil {
 		return err
 	}

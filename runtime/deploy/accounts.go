@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
-	"github.com/mayfly-run/mayfly/kv"
 )
 
 // Local is the account that always exists. It may claim every host that no
@@ -42,18 +41,18 @@ func (r *Registry) CreateAccount(ctx context.Context, name string, hosts []strin
 			return Account{}, err
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := r.current.Load().clone()
-	if err := r.mayCreate(next, name); err != nil {
-		return Account{}, err
-	}
 	a := Account{Name: name, Created: r.now(), Hosts: hosts}
-	if _, err := write(ctx, r.cfg.Store, accountRecords+name, a, kv.PutOptions{If: kv.IfRevision(0)}); err != nil {
+	err := r.exclusively(ctx, func(ctx context.Context) error {
+		next := r.current.Load().clone()
+		if err := r.mayCreate(next, name); err != nil {
+			return err
+		}
+		next.accounts[name] = a
+		return r.putRecord(ctx, next, accountRecords+name, a, false)
+	})
+	if err != nil {
 		return Account{}, err
 	}
-	next.accounts[name] = a
-	r.publish(next)
 	return a, nil
 }
 
@@ -90,15 +89,17 @@ func (r *Registry) Account(name string) (Account, error) { return r.current.Load
 // DeleteAccount removes an account, its tokens and its data key. Functions, namespaces
 // and queues are removed first, by their owner.
 func (r *Registry) DeleteAccount(ctx context.Context, name string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := r.current.Load().clone()
-	if err := mayDelete(next, name); err != nil {
+	return r.exclusively(ctx, func(ctx context.Context) error { return r.deleteAccount(ctx, name) })
+}
+
+// deleteAccount needs r.mu.
+func (r *Registry) deleteAccount(ctx context.Context, name string) error {
+	s := r.current.Load()
+	if err := mayDelete(s, name); err != nil {
 		return err
 	}
-	defer r.publish(next)                   // what was revoked is, also if the rest fails
-	for _, t := range next.tokensOf(name) { // first, so that none is left of an account made anew
-		if err := r.revoke(ctx, next, t); err != nil {
+	for _, t := range s.tokensOf(name) { // first, so that none is left of an account made anew
+		if err := r.revoke(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -107,11 +108,24 @@ func (r *Registry) DeleteAccount(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if err := r.cfg.Store.Delete(ctx, accountRecords+name, kv.DeleteOptions{}); err != nil {
+	if err := r.endSessions(ctx, name); err != nil {
+		return err
+	}
+	next := r.current.Load().clone()
+	if err := r.deleteRecord(ctx, next, accountRecords+name); err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
 	delete(next.accounts, name)
+	r.publish(next)
+	r.forget(name)
 	return nil
+}
+
+// forget drops what the node has in memory of an account that is gone.
+func (r *Registry) forget(account string) {
+	r.limits.Forget(account)
+	r.shares.forget(account)
+	r.files.unsweep(account)
 }
 
 func mayDelete(s *snapshot, name string) error {

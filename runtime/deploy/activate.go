@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -41,13 +42,20 @@ func (r *Registry) activate(s *snapshot, f Function, v Version, secrets secretVa
 	return a.with(secrets), nil
 }
 
-// activateStored is activate for a Version that is stored already.
-func (r *Registry) activateStored(ctx context.Context, s *snapshot, f Function, id string) (*Active, error) {
+// activateStored is activate for a Version that is stored already. One that differs
+// from others of the Function in secrets alone shares what is loaded of them.
+func (r *Registry) activateStored(ctx context.Context, s *snapshot, f Function, id string, others ...*Active) (*Active, error) {
 	v, _, err := read[Version](ctx, r.cfg.Store, versionRecord(f.id(), id))
 	if err != nil {
 		return nil, err
 	}
-	a, err := r.activate(s, f, v, r.openSecrets(ctx, f.id(), v))
+	secrets := r.openSecrets(ctx, f.id(), v)
+	for _, a := range others {
+		if v.Trigger == TriggerSecret && a.Version.Digest == v.Digest && reflect.DeepEqual(a.Version.Settings, v.Settings) {
+			return a.as(v, secrets), nil
+		}
+	}
+	a, err := r.activate(s, f, v, secrets)
 	if err != nil {
 		return nil, fmt.Errorf("activate version %s of %s/%s: %w", id, f.Account, f.Name, err)
 	}
@@ -64,18 +72,21 @@ func (r *Registry) serve(ctx context.Context, s *snapshot, f Function, old *depl
 	d := &deployed{Function: f, host: own, serving: &Serving{function: f.Name}}
 	if old != nil {
 		d.revision, d.previews = old.revision, old.previews
-		more = append(more, old.serving.actives()...)
+		more = append(more, old.actives()...)
 	} else {
 		d.previews = newPreviews()
 	}
 	for _, share := range f.Deployments[0].Versions {
 		a := find(more, share.Version)
 		if a == nil {
-			if a, err = r.activateStored(ctx, s, f, share.Version); err != nil {
+			if a, err = r.activateStored(ctx, s, f, share.Version, more...); err != nil {
 				return nil, err
 			}
 		}
 		d.serving.versions = append(d.serving.versions, servingVersion{a, share.Percentage})
+	}
+	if d.live = d.serving; r.cluster != nil && old != nil && !d.serving.ready(old) {
+		d.live = old.live // until what is new is loaded
 	}
 	return d, nil
 }

@@ -13,7 +13,7 @@ import (
 
 // PutAsset stores a file of a session. data may be written to afterwards.
 func (r *Registry) PutAsset(ctx context.Context, token, hash string, data []byte, contentType string) error {
-	s, err := r.AssetSession(token)
+	s, err := r.knownSession(token)
 	if err != nil {
 		return err
 	}
@@ -87,14 +87,17 @@ func (r *Registry) storeAsset(ctx context.Context, id assetID, data []byte, cont
 }
 
 // takeSession makes the manifest of a session whose files have all arrived. If it
-// succeeds, assetStore.finish follows.
+// succeeds, finishAssets follows.
 func (r *Registry) takeSession(ctx context.Context, account, function, token string, a *Assets) error {
+	if err := r.findSession(ctx, token); err != nil {
+		return err
+	}
 	m, err := r.manifestOf(account, function, token)
 	if err != nil {
 		return err
 	}
 	if err := r.storeManifest(ctx, account, token, m, a); err != nil {
-		r.files.finish(&UploadAssets{Session: token}, false)
+		r.finishAssets(ctx, &UploadAssets{Session: token}, false)
 		return err
 	}
 	return nil
@@ -133,7 +136,7 @@ func (r *Registry) keepForSession(token string, manifest kv.Digest) error {
 }
 
 // manifestOf makes the list of a session's files, and keeps the session until
-// assetStore.finish.
+// finishAssets.
 func (r *Registry) manifestOf(account, function, token string) (assets.Manifest, error) {
 	r.files.mu.Lock()
 	defer r.files.mu.Unlock()

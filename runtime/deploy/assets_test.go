@@ -22,7 +22,7 @@ func deployFiles(ctx context.Context, r *deploy.Registry, account, name string, 
 		hash := kv.DigestOf([]byte(files[i+1])).String()[:32]
 		m[files[i]], texts[hash] = deploy.AssetFile{Hash: hash, Size: int64(len(files[i+1]))}, files[i+1]
 	}
-	token, missing, err := r.BeginAssets(account, name, m, deploy.Token{})
+	token, missing, err := r.BeginAssets(ctx, account, name, m, deploy.Token{})
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func TestAssetsAfterRestart(t *testing.T) {
 	r := n.open(t)
 	mustDeployFiles(t, r, deploy.Local, "site", "/a.txt", "a", "/long.txt", long)
 	kept := n.blobCount(t)
-	if _, missing, err := r.BeginAssets(deploy.Local, "other", map[string]deploy.AssetFile{"/b": {Hash: strings.Repeat("0", 32), Size: 1}}, deploy.Token{}); err != nil || len(missing) != 1 {
+	if _, missing, err := r.BeginAssets(t.Context(), deploy.Local, "other", map[string]deploy.AssetFile{"/b": {Hash: strings.Repeat("0", 32), Size: 1}}, deploy.Token{}); err != nil || len(missing) != 1 {
 		t.Fatalf("got %q, %v", missing, err)
 	}
 	r.Close()
@@ -262,4 +262,28 @@ func TestAssetsTogether(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestAssetsOfDeletedAccount: an upload ends with its account, also for one that is
+// made anew under the name.
+func TestAssetsOfDeletedAccount(t *testing.T) {
+	n := newNode(t)
+	r := n.open(t)
+	mustAccount(t, r, "acme")
+	hash := kv.DigestOf([]byte("a")).String()[:32]
+	token, _, err := r.BeginAssets(t.Context(), "acme", "site", map[string]deploy.AssetFile{"/a": {Hash: hash, Size: 1}}, deploy.Token{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.PutAsset(t.Context(), token, hash, []byte("a"), "text/plain"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.DeleteAccount(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	mustAccount(t, r, "acme")
+	if s, err := r.AssetSession(t.Context(), token); err == nil {
+		t.Errorf("got %+v, want that it is over", s)
+	}
+	n.settles(t, 0)
 }

@@ -1,6 +1,8 @@
 package deploy
 
 import (
+	"cmp"
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -54,15 +56,20 @@ type assetSession struct {
 	pending           int64                // bytes that were missing at the beginning
 	manifests         []kv.Digest          // that were made of it
 	using             int                  // deploys under way, during which it does not end
-	number            int                  // sessions are numbered as they begin
+	began             time.Time
+	number            int // sessions are numbered as they become known
 }
 
 // BeginAssets begins to upload the files of a Function, given by their path. It
 // returns the token of the session, and the hashes of those files that the account
-// does not have, in groups that fit into a request each. A session lasts an hour,
-// and not beyond a restart of the node.
-func (r *Registry) BeginAssets(account, function string, files map[string]AssetFile, by Token) (token string, missing [][]string, err error) {
-	if _, err := r.current.Load().account(account); err != nil {
+// does not have, in groups that fit into a request each. A session lasts an hour. In a
+// cluster any node goes on with it; otherwise it does not outlast the node's process.
+func (r *Registry) BeginAssets(ctx context.Context, account, function string, files map[string]AssetFile, by Token) (token string, missing [][]string, err error) {
+	err = r.checkUpToDate(ctx, func(_ context.Context, s *snapshot) error {
+		_, err := s.account(account)
+		return err
+	})
+	if err != nil {
 		return "", nil, err
 	}
 	if err := CheckName(function); err != nil {
@@ -72,17 +79,20 @@ func (r *Registry) BeginAssets(account, function string, files map[string]AssetF
 	if err != nil {
 		return "", nil, err
 	}
-	r.mu.Lock() // what is there now is not removed before the session has it
-	defer r.mu.Unlock()
 	s := &assetSession{account: account, function: function, token: by, files: files, sizes: sizes, missing: map[string]int64{}}
-	if err := r.miss(s, sizes); err != nil {
-		return "", nil, err
-	}
-	if err := r.cfg.Room(2 * s.pending); err != nil {
-		return "", nil, err
-	}
-	missing = r.buckets(s.missing)
-	return r.openSession(s), missing, nil
+	// What is there now is not removed before the session has it.
+	err = r.exclusively(ctx, func(ctx context.Context) error {
+		if err := r.miss(s, sizes); err != nil {
+			return err
+		}
+		if err := r.cfg.Room(2 * s.pending); err != nil {
+			return err
+		}
+		missing = r.buckets(s.missing)
+		token, err = r.openSession(ctx, s)
+		return err
+	})
+	return token, missing, err
 }
 
 // checkFiles checks what a client announces, and returns the size by hash.
@@ -145,27 +155,52 @@ func (r *Registry) buckets(missing map[string]int64) [][]string {
 }
 
 // openSession makes the token of a session, and ends older ones of the account that
-// would be too many or too large together.
-func (r *Registry) openSession(s *assetSession) string {
-	s.expires = r.cfg.Now().Add(sessionTime)
-	token := newSessionToken(s)
-	st := r.files
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.begun++
-	s.number = st.begun
-	pending, count := s.pending, 1
-	for _, key := range slices.SortedFunc(maps.Keys(st.sessions), func(a, b sessionKey) int { return st.sessions[b].number - st.sessions[a].number }) {
-		other := st.sessions[key]
-		if other.account != s.account || other.using > 0 {
+// would be too many or too large together. It needs r.mu.
+func (r *Registry) openSession(ctx context.Context, s *assetSession) (token string, err error) {
+	s.began = r.cfg.Now()
+	s.expires = s.began.Add(sessionTime)
+	token = newSessionToken(s)
+	key := sessionKey(sha256.Sum256([]byte(token)))
+	if err := r.storeSession(ctx, key, s); err != nil {
+		return "", err
+	}
+	for _, old := range r.files.open(key, s, r.cfg.AssetLimits.Pending) {
+		r.removeSession(ctx, old)
+	}
+	return token, nil
+}
+
+// open keeps a session, and returns the keys of those that it has ended.
+func (s *assetStore) open(key sessionKey, session *assetSession, mostPending int64) (ended []sessionKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pending, count := session.pending, 1
+	for _, other := range slices.SortedFunc(maps.Keys(s.sessions), func(a, b sessionKey) int { return s.sessions[b].compare(s.sessions[a]) }) {
+		o := s.sessions[other]
+		if o.account != session.account || o.using > 0 || other == key {
 			continue
 		}
-		if pending, count = pending+other.pending, count+1; pending > r.cfg.AssetLimits.Pending || count > maxSessions {
-			st.end(key)
+		if pending, count = pending+o.pending, count+1; pending > mostPending || count > maxSessions {
+			s.end(other)
+			ended = append(ended, other)
 		}
 	}
-	st.sessions[sha256.Sum256([]byte(token))] = s
-	return token
+	s.add(key, session)
+	return ended
+}
+
+// add needs s.mu.
+func (s *assetStore) add(key sessionKey, session *assetSession) {
+	s.begun++
+	session.number = s.begun
+	s.sessions[key] = session
+	s.known[session.account] = true
+	s.generation++
+}
+
+// compare orders sessions by when they began.
+func (s *assetSession) compare(other *assetSession) int {
+	return cmp.Or(s.began.Compare(other.began), cmp.Compare(s.number, other.number))
 }
 
 // end needs s.mu.
@@ -202,7 +237,7 @@ func noSession() error {
 	return host.Errorf(host.CodeInvalid, "this upload of static files is not known: it is over an hour old, or the node was started again since, or too many others were begun; begin it again")
 }
 
-// session finds one by its token.
+// session finds one by its token. It needs files.mu.
 func (r *Registry) session(token string) (*assetSession, error) {
 	s := r.files.sessions[sha256.Sum256([]byte(token))]
 	if s == nil || r.cfg.Now().After(s.expires) {
@@ -211,8 +246,16 @@ func (r *Registry) session(token string) (*assetSession, error) {
 	return s, nil
 }
 
-// AssetSession returns what is known of a session.
-func (r *Registry) AssetSession(token string) (AssetSession, error) {
+// AssetSession returns what is known of a session, on any node.
+func (r *Registry) AssetSession(ctx context.Context, token string) (AssetSession, error) {
+	if err := r.findSession(ctx, token); err != nil {
+		return AssetSession{}, err
+	}
+	return r.knownSession(token)
+}
+
+// knownSession asks no other node.
+func (r *Registry) knownSession(token string) (AssetSession, error) {
 	r.files.mu.Lock()
 	defer r.files.mu.Unlock()
 	s, err := r.session(token)
@@ -239,20 +282,29 @@ func sizeText(n int64) string {
 // AssetBytes is how much of static files is in memory.
 func (r *Registry) AssetBytes() int64 { return r.cfg.Assets.Memory() }
 
-// finish ends what takeSession began. A session that was deployed is over: its files
-// are the Version's now.
-func (s *assetStore) finish(up *UploadAssets, deployed bool) {
+// finishAssets ends what takeSession began. A session that was deployed is over: its
+// files are the Version's now.
+func (r *Registry) finishAssets(ctx context.Context, up *UploadAssets, deployed bool) {
 	if up == nil || up.Session == "" {
 		return
 	}
+	key := sessionKey(sha256.Sum256([]byte(up.Session)))
+	if r.files.finish(key, deployed) {
+		r.removeSession(context.WithoutCancel(ctx), key)
+	}
+}
+
+// finish reports whether the session has ended.
+func (s *assetStore) finish(key sessionKey, deployed bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := sha256.Sum256([]byte(up.Session))
 	session := s.sessions[key]
 	if session == nil {
-		return
+		return false
 	}
-	if session.using--; deployed && session.using <= 0 {
-		s.end(key)
+	if session.using--; !deployed || session.using > 0 {
+		return false
 	}
+	s.end(key)
+	return true
 }

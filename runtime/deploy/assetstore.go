@@ -35,12 +35,13 @@ type assetStore struct {
 	begun     int             // sessions
 	// generation changes with all that may have become used.
 	generation int
+	shared     bool // with other nodes
 
 	wake chan struct{} // capacity 1: something is unswept
 }
 
-func newAssetStore() *assetStore {
-	return &assetStore{files: map[assetID]assets.File{}, manifests: map[assetID]assets.File{}, sessions: map[sessionKey]*assetSession{},
+func newAssetStore(shared bool) *assetStore {
+	return &assetStore{shared: shared, files: map[assetID]assets.File{}, manifests: map[assetID]assets.File{}, sessions: map[sessionKey]*assetSession{},
 		known: map[string]bool{}, unswept: map[string]bool{}, wake: make(chan struct{}, 1)}
 }
 
@@ -80,7 +81,7 @@ func (r *Registry) loadAssets(ctx context.Context) error {
 			r.files.of(records)[assetID{account, name}] = f
 			r.files.known[account], r.files.unswept[account] = true, true
 			for _, d := range blobsOf(f) {
-				r.uses[d.String()]++
+				r.hold(d.String())
 			}
 			return nil
 		})
@@ -120,7 +121,7 @@ func (r *Registry) storeFile(ctx context.Context, records string, id assetID, f 
 		return fmt.Errorf("encode asset: %w", err)
 	}
 	digests := blobsOf(f)
-	r.hold(digests)
+	r.holdAll(digests)
 	for _, data := range blobs {
 		if _, err := r.cfg.Blobs.Put(ctx, data); err != nil {
 			return errors.Join(fmt.Errorf("store asset: %w", err), r.releaseAll(ctx, digests))
@@ -128,14 +129,13 @@ func (r *Registry) storeFile(ctx context.Context, records string, id assetID, f 
 	}
 	_, err = r.cfg.Store.Put(ctx, records+id.key(), nil, kv.PutOptions{Metadata: metadata, If: kv.IfRevision(0)})
 	if errors.Is(err, kv.ErrConflict) { // it is there already
-		return r.releaseAll(ctx, digests)
+		return errors.Join(r.releaseAll(ctx, digests), r.findFile(ctx, records+id.key()))
 	}
 	if err != nil { // it may have been written all the same
-		err = fmt.Errorf("store asset: %w", err)
-		if gone := r.cfg.Store.Delete(context.WithoutCancel(ctx), records+id.key(), kv.DeleteOptions{}); gone != nil {
-			return errors.Join(err, gone)
-		}
-		return errors.Join(err, r.releaseAll(ctx, digests))
+		return errors.Join(fmt.Errorf("store asset: %w", err), r.unstoreFile(ctx, records+id.key(), digests))
+	}
+	if err := r.rescue(ctx, false, blobs...); err != nil {
+		return err
 	}
 	r.files.mu.Lock()
 	defer r.files.mu.Unlock()
@@ -144,24 +144,14 @@ func (r *Registry) storeFile(ctx context.Context, records string, id assetID, f 
 	return nil
 }
 
-func (r *Registry) hold(digests []kv.Digest) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, d := range digests {
-		r.uses[d.String()]++
+// unstoreFile takes back a record that was perhaps written. Where it may be another
+// node's, it stays until it is found that nobody uses it.
+func (r *Registry) unstoreFile(ctx context.Context, key string, digests []kv.Digest) error {
+	if r.cluster != nil {
+		return nil
 	}
-}
-
-func (r *Registry) releaseAll(ctx context.Context, digests []kv.Digest) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.releaseEach(context.WithoutCancel(ctx), digests)
-}
-
-// releaseEach needs r.mu.
-func (r *Registry) releaseEach(ctx context.Context, digests []kv.Digest) (err error) {
-	for _, d := range digests {
-		err = errors.Join(err, r.release(ctx, d.String()))
+	if err := r.cfg.Store.Delete(context.WithoutCancel(ctx), key, kv.DeleteOptions{}); err != nil {
+		return err
 	}
-	return err
+	return r.releaseAll(ctx, digests)
 }

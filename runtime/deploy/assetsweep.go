@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,7 +31,7 @@ func (r *Registry) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {
-		for _, account := range r.files.due(r.cfg.Now()) {
+		for _, account := range r.dueAccounts() {
 			if err := r.sweepAssets(ctx, account); err != nil && ctx.Err() == nil {
 				r.cfg.Logger.Error("remove old static files", "account", account, "err", err)
 				r.files.again(account)
@@ -52,8 +53,18 @@ func (s *assetStore) again(account string) {
 	s.unswept[account] = true
 }
 
-// due ends sessions that are over, and returns the accounts to be swept.
-func (s *assetStore) due(now time.Time) []string {
+// dueAccounts ends sessions that are over, and returns the accounts that this node is
+// to sweep.
+func (r *Registry) dueAccounts() []string {
+	r.files.endOver(r.cfg.Now())
+	if !r.leads() {
+		return nil
+	}
+	return r.files.due()
+}
+
+// endOver ends sessions that are over. Their records expire.
+func (s *assetStore) endOver(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, session := range s.sessions {
@@ -61,6 +72,12 @@ func (s *assetStore) due(now time.Time) []string {
 			s.end(key)
 		}
 	}
+}
+
+// due are the accounts to be swept.
+func (s *assetStore) due() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	accounts := slices.Sorted(maps.Keys(s.unswept))
 	clear(s.unswept)
 	return accounts
@@ -90,10 +107,10 @@ type unusedAsset struct {
 	id      assetID
 }
 
-// unusedAssets looks for what can be removed.
+// unusedAssets looks for what can be removed, while others go on: what they begin to
+// use meanwhile is of another generation.
 func (r *Registry) unusedAssets(ctx context.Context, account string) (*unused, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	generation := r.files.now()
 	manifests, err := r.usedManifests(ctx, account)
 	if err != nil {
 		return nil, err
@@ -111,9 +128,9 @@ func (r *Registry) unusedAssets(ctx context.Context, account string) (*unused, e
 	st := r.files
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	found := &unused{generation: st.generation}
+	found := &unused{generation: generation}
 	for id, f := range st.manifests {
-		if id.account == account && !manifests[f.Digest] {
+		if id.account == account && !manifests[f.Digest] && !st.kept(account, f.Digest) {
 			found.ids = append(found.ids, unusedAsset{manifestRecords, id})
 		}
 	}
@@ -125,13 +142,23 @@ func (r *Registry) unusedAssets(ctx context.Context, account string) (*unused, e
 	return found, nil
 }
 
+// now is the generation.
+func (s *assetStore) now() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.generation
+}
+
 // removeBatch removes some of what was found. A Version may have been deployed since
 // with files that were unused then; all is looked at again in that case.
 func (r *Registry) removeBatch(ctx context.Context, found *unused) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	batch := found.ids[:min(sweepBatch, len(found.ids))]
 	found.ids = found.ids[len(batch):]
+	return r.exclusively(ctx, func(ctx context.Context) error { return r.removeUnused(ctx, found, batch) })
+}
+
+// removeUnused needs r.mu.
+func (r *Registry) removeUnused(ctx context.Context, found *unused, batch []unusedAsset) error {
 	for _, u := range batch {
 		f, remove := r.files.stillUnused(found.generation, u)
 		if !remove {
@@ -150,6 +177,7 @@ func (s *assetStore) stillUnused(generation int, u unusedAsset) (f assets.File, 
 	defer s.mu.Unlock()
 	if s.generation != generation {
 		s.unswept[u.id.account] = true
+		s.wakeUp()
 		return f, false
 	}
 	f, ok = s.of(u.records)[u.id]
@@ -159,34 +187,27 @@ func (s *assetStore) stillUnused(generation int, u unusedAsset) (f assets.File, 
 	return f, ok && !s.announced(u.id)
 }
 
-// usedManifests are those of Versions and of sessions. It needs r.mu.
+// usedManifests are those of the Versions that Functions have, or serve still.
 func (r *Registry) usedManifests(ctx context.Context, account string) (map[kv.Digest]bool, error) {
 	used := map[kv.Digest]bool{}
-	s := r.current.Load()
-	err := records(ctx, r.cfg.Store, versionRecords+account+"/", func(v Version, _ uint64) error {
+	use := func(v Version) {
 		if v.Settings.Assets != nil {
 			used[v.Settings.Assets.Manifest] = true
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	for id, f := range s.functions {
-		for _, a := range f.serving.actives() {
-			if id.account == account && a.Version.Settings.Assets != nil {
-				used[a.Version.Settings.Assets.Manifest] = true
-			}
-		}
-	}
-	r.files.mu.Lock()
-	defer r.files.mu.Unlock()
-	for _, session := range r.files.sessions {
-		if session.account != account {
+	for id, d := range r.current.Load().functions {
+		if id.account != account {
 			continue
 		}
-		for _, d := range session.manifests {
-			used[d] = true
+		for _, a := range d.actives() {
+			use(a.Version)
+		}
+		for _, version := range d.Versions {
+			v, err := r.version(ctx, d, version)
+			if err != nil && !errors.Is(err, kv.ErrNotFound) { // it was removed since
+				return nil, err
+			}
+			use(v)
 		}
 	}
 	return used, nil
@@ -202,10 +223,11 @@ func (s *assetStore) announced(id assetID) bool {
 	return false
 }
 
-// kept says whether a session has a manifest. It needs s.mu.
+// kept says whether a session has a manifest, or may have it on another node. It needs
+// s.mu.
 func (s *assetStore) kept(account string, manifest kv.Digest) bool {
 	for _, session := range s.sessions {
-		if session.account == account && slices.Contains(session.manifests, manifest) {
+		if session.account == account && (s.shared || slices.Contains(session.manifests, manifest)) {
 			return true
 		}
 	}

@@ -2,9 +2,11 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/backup"
@@ -26,6 +28,9 @@ func (r *Registry) Backup(ctx context.Context, to io.Writer, software string) (b
 // freeze returns the store as of one moment at which nothing is being deployed, and
 // keeps all blobs until thaw is called.
 func (r *Registry) freeze(ctx context.Context) (view kv.View, thaw func(), err error) {
+	if r.cluster != nil {
+		return r.freezeCluster(ctx)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if view, err = kv.ViewOf(ctx, r.cfg.Store); err != nil {
@@ -37,6 +42,30 @@ func (r *Registry) freeze(ctx context.Context) (view kv.View, thaw func(), err e
 		frozen = append(frozen, digest)
 	}
 	return view, func() { r.thaw(view, frozen) }, nil
+}
+
+// freezeTime is how long a backup may take in a cluster.
+const freezeTime = 24 * time.Hour
+
+// freezeCluster tells the other nodes to keep all blobs.
+func (r *Registry) freezeCluster(ctx context.Context) (view kv.View, thaw func(), err error) {
+	key := freezeRecords + newUUID()
+	err = r.exclusively(ctx, func(ctx context.Context) error {
+		_, err := r.cfg.Store.Put(ctx, key, []byte(r.cluster.Node), kv.PutOptions{Expires: r.cfg.Now().Add(freezeTime), Frees: true})
+		if err == nil {
+			view, err = kv.ViewOf(ctx, r.cfg.Store)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return view, func() {
+		err := errors.Join(view.Close(), r.cfg.Store.Delete(context.WithoutCancel(ctx), key, kv.DeleteOptions{}))
+		if err != nil { // the record expires
+			r.cfg.Logger.Error("end backup", "err", err)
+		}
+	}, nil
 }
 
 func (r *Registry) thaw(view kv.View, frozen []string) {
@@ -62,12 +91,14 @@ func WriteBackup(ctx context.Context, to io.Writer, store kv.Store, blobs kv.Blo
 	return backup.Write(ctx, to, backupSource(view, blobs, software))
 }
 
-// backupSource is everything but Snapshots: they are of the code that one node has
-// compiled, and are taken again.
+// backupSource is everything but Snapshots, which are of the code that one node has
+// compiled, and are taken again, and what nodes tell each other.
 func backupSource(view kv.View, blobs kv.Blobs, software string) backup.Source {
 	return backup.Source{View: view, Blobs: blobs, Software: software, Select: func(e kv.Entry) (bool, []kv.Digest) {
-		if strings.HasPrefix(e.Key, snapshotRecords) {
-			return false, nil
+		for _, own := range []string{snapshotRecords, sessionRecords, arrivalRecords, garbageRecords, freezeRecords, outcomeRecords, lockRecords} {
+			if strings.HasPrefix(e.Key, own) {
+				return false, nil
+			}
 		}
 		if strings.HasPrefix(e.Key, assetRecords) || strings.HasPrefix(e.Key, manifestRecords) {
 			f, err := parseAsset(e.Metadata)

@@ -16,7 +16,7 @@ func (r *Registry) collect(ctx context.Context, s *snapshot) error {
 	for _, prefix := range []string{versionRecords, snapshotRecords} {
 		err := keys(ctx, r.cfg.Store, prefix, func(e kv.Entry) error {
 			if s.hasVersion(strings.TrimPrefix(e.Key, prefix)) {
-				r.uses[string(e.Metadata)]++
+				r.hold(string(e.Metadata))
 				return nil
 			}
 			r.cfg.Logger.Info("remove leftover record", "key", e.Key)
@@ -72,17 +72,22 @@ func (r *Registry) prune(ctx context.Context, id functionID, before, after *depl
 		if slices.Contains(now.Versions, version) {
 			continue
 		}
-		r.files.unsweep(id.account)
 		err := errors.Join(r.removeRecord(ctx, versionRecord(id, version)), r.removeRecord(ctx, snapshotRecord(id, version)))
 		if err != nil {
 			r.cfg.Logger.Error("remove old version", "account", id.account, "function", id.name, "version", version, "err", err)
 		}
 	}
 	r.pruneSecrets(ctx, id, before.values(), now.values())
+	r.noteVersions(before, after)
 }
 
-// removeRecord removes a record whose metadata is the digest of its blob.
+// removeRecord removes a record whose metadata, if it has any, is the digest of its
+// blob.
 func (r *Registry) removeRecord(ctx context.Context, key string) error {
+	return r.removeRecordAt(ctx, key, kv.AnyRevision)
+}
+
+func (r *Registry) removeRecordAt(ctx context.Context, key string, cond kv.Condition) error {
 	e, err := r.cfg.Store.Get(ctx, key)
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil
@@ -90,21 +95,8 @@ func (r *Registry) removeRecord(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.cfg.Store.Delete(ctx, key, kv.DeleteOptions{}); err != nil {
+	if err := r.cfg.Store.Delete(ctx, key, kv.DeleteOptions{If: cond}); err != nil || e.Metadata == nil {
 		return err
 	}
 	return r.release(ctx, string(e.Metadata))
-}
-
-// release ends a use of a blob. It needs r.mu.
-func (r *Registry) release(ctx context.Context, digest string) error {
-	if r.uses[digest]--; r.uses[digest] > 0 {
-		return nil
-	}
-	delete(r.uses, digest)
-	d, err := kv.ParseDigest(digest)
-	if err != nil {
-		return err
-	}
-	return r.cfg.Blobs.Delete(ctx, d)
 }

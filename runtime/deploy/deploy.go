@@ -51,7 +51,7 @@ func (r *Registry) Deploy(ctx context.Context, account, name string, up Upload) 
 		return Version{}, err
 	}
 	v, err := r.deploy(ctx, account, name, up)
-	r.files.finish(up.Assets, err == nil)
+	r.finishAssets(ctx, up.Assets, err == nil)
 	return v, err
 }
 
@@ -69,13 +69,20 @@ func (r *Registry) deploy(ctx context.Context, account, name string, up Upload) 
 		return Version{}, err
 	}
 	d := &draft{upload: up, version: &v, secrets: secrets}
-	s := r.current.Load()
-	f, err := r.plan(ctx, s, id, d)
-	if err == nil {
-		err = r.checkVersion(s, f, v)
-	}
+	var s *snapshot
+	var f Function
+	err = r.checkUpToDate(ctx, func(ctx context.Context, now *snapshot) (err error) {
+		s = now
+		if f, err = r.plan(ctx, s, id, d); err != nil {
+			return err
+		}
+		return r.checkVersion(s, f, v)
+	})
 	if err != nil {
 		return Version{}, err // before the work of compiling
+	}
+	if err := r.announce(ctx, up.Module); err != nil {
+		return Version{}, err
 	}
 	if err := r.prepare(ctx, s, f, d); err != nil {
 		return Version{}, err
@@ -165,12 +172,11 @@ func (r *Registry) plan(ctx context.Context, s *snapshot, id functionID, d *draf
 // snapshot, publishes that, and removes what the Function no longer has. A change
 // that has begun is not interrupted when ctx ends.
 func (r *Registry) change(ctx context.Context, id functionID, do func(context.Context, *snapshot) error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	ctx = context.WithoutCancel(ctx)
+	return r.exclusively(ctx, func(ctx context.Context) error { return r.attempt(ctx, id, do) })
+}
+
+// attempt needs r.mu.
+func (r *Registry) attempt(ctx context.Context, id functionID, do func(context.Context, *snapshot) error) error {
 	for range attempts {
 		last := r.current.Load()
 		next := last.clone()
@@ -185,7 +191,7 @@ func (r *Registry) change(ctx context.Context, id functionID, do func(context.Co
 		}
 		// The record is not what the snapshot says, or may have been written
 		// although the store returned an error.
-		if fresh := r.refresh(ctx, id); fresh != nil {
+		if fresh := r.refresh(ctx, functionRecord(id)); fresh != nil {
 			return errors.Join(err, fresh)
 		}
 		if !errors.Is(err, kv.ErrConflict) {
@@ -205,40 +211,46 @@ func (r *Registry) publish(next *snapshot) {
 		if now == d {
 			continue
 		}
-		for _, a := range d.serving.actives() {
-			if now == nil || !now.serving.has(a.residence) {
+		for _, a := range d.actives() {
+			if now == nil || !now.has(a.residence) {
 				a.retire()
 			}
 		}
 		if now == nil {
 			d.previews.retire(nil)
+			r.noteLive(d.id(), now)
 			continue
 		}
 		d.previews.retire(func(a *Active) bool {
 			return slices.Contains(now.Versions, a.VersionID) && !now.serves(a.VersionID)
 		})
+		r.noteLive(d.id(), now)
+	}
+	if len(next.disputed) > len(last.disputed) {
+		r.cfg.Logger.Warn("two Functions have the same route, and the one that was changed longer ago is served; take it from one of them", "patterns", next.disputed)
 	}
 }
 
-// refresh takes the record of a Function into the snapshot. It needs r.mu.
-func (r *Registry) refresh(ctx context.Context, id functionID) error {
-	next := r.current.Load().clone()
-	f, revision, err := read[Function](ctx, r.cfg.Store, functionRecord(id))
+// noteLive has a Function loaded if something else than its newest Deployment serves.
+func (r *Registry) noteLive(id functionID, d *deployed) {
 	switch {
-	case errors.Is(err, kv.ErrNotFound):
-		delete(next.functions, id)
-	case err != nil:
-		return err
+	case r.cluster == nil:
+	case d == nil || d.live == d.serving:
+		r.cluster.behind.forget(id)
 	default:
-		if next.functions[id], err = r.loadFunction(ctx, next, f, revision); err != nil {
-			return err
-		}
+		r.bringUp(d)
 	}
-	if err := next.buildTable(); err != nil {
-		return err
+}
+
+// refresh takes records into the snapshot, after a write that failed or seemed to. It
+// needs r.mu.
+func (r *Registry) refresh(ctx context.Context, keys ...string) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := kv.Sync(ctx, r.cfg.Store); err != nil {
+		r.cfg.Logger.Warn("what has become of a change is not known yet", "records", keys, "err", err)
 	}
-	r.publish(next)
-	return nil
+	_, err := r.apply(ctx, keys)
+	return err
 }
 
 // commit writes a Version and the Function that has it. The order makes the
@@ -269,6 +281,9 @@ func (r *Registry) commit(ctx context.Context, s *snapshot, id functionID, d *dr
 	}
 	if err := r.store(ctx, id, d); err != nil {
 		return err
+	}
+	if !d.upload.Idle {
+		next.live = next.serving // its code is here already
 	}
 	if err := r.put(ctx, s, next); err != nil {
 		return err
@@ -304,9 +319,12 @@ func (r *Registry) store(ctx context.Context, id functionID, d *draft) error {
 		if err := r.storeSecrets(ctx, id, d.secrets); err != nil {
 			return err
 		}
-		r.uses[v.Digest]++
+		r.hold(v.Digest)
 		d.stored = true
 	}
 	_, err := write(ctx, r.cfg.Store, versionRecord(id, v.ID), *v, kv.PutOptions{Metadata: []byte(v.Digest)})
-	return err
+	if err != nil {
+		return err
+	}
+	return r.rescue(ctx, true, d.upload.Module, d.encoded)
 }

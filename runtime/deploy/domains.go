@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 )
@@ -61,58 +62,81 @@ func (r *Registry) RemoveRoute(ctx context.Context, account, name, id string) (F
 }
 
 // SetDomains replaces the custom domains of a Function. With move, those that other
-// Functions of the account have are taken from them first.
+// Functions of the account have are taken from them, in the same change.
 func (r *Registry) SetDomains(ctx context.Context, account, name string, domains []Route, move bool) (Function, error) {
-	set := func(_ *snapshot, f *Function) error {
-		f.Routes = append(f.plain(), domains...)
-		return nil
-	}
 	if !move {
-		return r.update(ctx, account, name, set)
+		return r.update(ctx, account, name, func(_ *snapshot, f *Function) error {
+			f.Routes = append(f.plain(), domains...)
+			return nil
+		})
 	}
-	taken, err := r.takeDomains(ctx, account, name, domains)
+	var changed Function
+	err := r.change(ctx, functionID{account, name}, func(ctx context.Context, s *snapshot) (err error) {
+		changed, err = r.moveDomains(ctx, s, functionID{account, name}, domains)
+		return err
+	})
+	return changed, err
+}
+
+// moveDomains writes the record of the Function that gets the domains first. Until those
+// of the others are written, and if that fails, they still have them as well: the
+// records that are older count, and nothing is without an answer.
+func (r *Registry) moveDomains(ctx context.Context, s *snapshot, to functionID, domains []Route) (Function, error) {
+	old, err := s.function(to.account, to.name)
 	if err != nil {
 		return Function{}, err
 	}
-	f, err := r.update(ctx, account, name, set)
-	if err != nil {
-		return f, errors.Join(err, r.giveBack(ctx, account, taken))
+	losers := s.losers(to, domains, r.now())
+	for _, d := range losers { // so that the check finds no conflict
+		s.functions[d.id()] = d
+	}
+	f := old.Function
+	f.Modified, f.Routes = r.now(), append(f.plain(), domains...)
+	if err := r.checkRoutes(s, f); err != nil {
+		return f, err
+	}
+	for _, d := range append([]*deployed{old.changedTo(f)}, losers...) {
+		if err := r.put(ctx, s, d); err != nil {
+			return f, errors.Join(err, r.refresh(ctx, r.recordsOf(losers)...))
+		}
 	}
 	return f, nil
 }
 
-// takeDomains takes custom domains from all Functions of an account but one, and
-// returns what each had.
-func (r *Registry) takeDomains(ctx context.Context, account, but string, domains []Route) (map[string][]Route, error) {
-	held, err := r.Routes(account)
-	if err != nil {
-		return nil, err
-	}
-	taken := map[string][]Route{}
-	for _, h := range held {
-		wanted := slices.ContainsFunc(domains, func(d Route) bool { return d.Pattern == h.Pattern })
-		if wanted && h.CustomDomain && h.Function != but {
-			taken[h.Function] = append(taken[h.Function], h.Route)
+// losers are those of the other Functions of the account that have custom domains, as
+// they are without them.
+func (s *snapshot) losers(to functionID, domains []Route, now time.Time) (list []*deployed) {
+	for id, d := range s.functions {
+		if id.account != to.account || id == to {
+			continue
+		}
+		var taken []Route
+		for _, held := range d.domains() {
+			if slices.ContainsFunc(domains, func(want Route) bool { return want.Pattern == held.Pattern }) {
+				taken = append(taken, held)
+			}
+		}
+		if len(taken) > 0 {
+			f := d.Function
+			f.Routes, f.Modified = f.without(taken), now
+			list = append(list, d.changedTo(f))
 		}
 	}
-	for name, routes := range taken {
-		_, err := r.update(ctx, account, name, func(_ *snapshot, f *Function) error {
-			f.Routes = f.without(routes)
-			return nil
-		})
-		if err != nil {
-			return taken, errors.Join(err, r.giveBack(ctx, account, taken))
-		}
-	}
-	return taken, nil
+	return list
 }
 
-func (r *Registry) giveBack(ctx context.Context, account string, taken map[string][]Route) (err error) {
-	for name, routes := range taken {
-		_, failed := r.AddRoutes(ctx, account, name, routes)
-		err = errors.Join(err, failed)
+// changedTo is d with another record of the same Versions.
+func (d *deployed) changedTo(f Function) *deployed {
+	next := *d
+	next.Function = f
+	return &next
+}
+
+func (r *Registry) recordsOf(list []*deployed) (keys []string) {
+	for _, d := range list {
+		keys = append(keys, functionRecord(d.id()))
 	}
-	return err
+	return keys
 }
 
 // domains are the Routes that are custom domains; the slice is the caller's.

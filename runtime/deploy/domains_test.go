@@ -185,3 +185,38 @@ func TestDomainsAtTheSameTime(t *testing.T) {
 		t.Errorf("got %v, %v, want one Function to have the domain", held, err)
 	}
 }
+
+// TestMoveOfDomainCrash ends the process at each write of a move: somebody has the
+// domain at all times.
+func TestMoveOfDomainCrash(t *testing.T) {
+	for left := 0; ; left++ {
+		n := newNode(t)
+		r := n.open(t)
+		mustDeploy(t, r, "local", "shop", deploy.Upload{Routes: []deploy.Route{domain(t, "www.example.com")}})
+		blog := mustDeploy(t, r, "local", "blog", deploy.Upload{})
+		r.Close()
+		c := &crash{left: left}
+		dying := node{c.store(n.store), n.blobs}.open(t)
+		_, err := dying.SetDomains(t.Context(), "local", "blog", []deploy.Route{domain(t, "www.example.com")}, true)
+		if lookup(dying, "www.example.com", "/") == "" {
+			t.Errorf("after %d writes nothing serves the domain", left)
+		}
+		dying.Close()
+		r = n.open(t)
+		got := lookup(r, "www.example.com", "/")
+		if got == "" {
+			t.Errorf("after %d writes and a start nothing serves the domain", left)
+		}
+		if err == nil {
+			if got != blog.ID {
+				t.Errorf("version %s serves the domain, want that of blog", got)
+			}
+			return
+		}
+		if _, err := r.SetDomains(t.Context(), "local", "blog", []deploy.Route{domain(t, "www.example.com")}, true); err != nil {
+			t.Errorf("again: %v", err)
+		}
+		wantPatterns(t, r, "local", "shop")
+		wantPatterns(t, r, "local", "blog", "domain www.example.com")
+	}
+}

@@ -77,18 +77,18 @@ func (r *Registry) DeleteNamespace(ctx context.Context, account, id string) erro
 
 // putNamespace writes the record that edit returns.
 func (r *Registry) putNamespace(ctx context.Context, edit func(*snapshot) (Namespace, error)) (Namespace, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := r.current.Load().clone()
-	ns, err := edit(next)
+	var ns Namespace
+	err := r.exclusively(ctx, func(ctx context.Context) (err error) {
+		next := r.current.Load().clone()
+		if ns, err = edit(next); err != nil {
+			return err
+		}
+		next.namespaces[ns.ID] = ns
+		return r.putRecord(ctx, next, namespaceRecords+ns.ID, ns, ns.Deleted)
+	})
 	if err != nil {
 		return Namespace{}, err
 	}
-	if _, err := write(ctx, r.cfg.Store, namespaceRecords+ns.ID, ns, kv.PutOptions{Frees: ns.Deleted}); err != nil {
-		return Namespace{}, err
-	}
-	next.namespaces[ns.ID] = ns
-	r.publish(next)
 	return ns, nil
 }
 
@@ -109,7 +109,7 @@ func (s *snapshot) checkUnbound(ns Namespace) error {
 		return err
 	}
 	for _, f := range s.functions {
-		for _, a := range f.serving.actives() {
+		for _, a := range f.actives() {
 			for _, b := range a.Version.Settings.KVNamespaces {
 				if b.ID == ns.ID {
 					return host.Errorf(host.CodeConflict, "KV namespace %q is bound to Function %s as %s; deploy it without, or delete it, first", ns.Title, f.Name, b.Binding)
@@ -171,7 +171,7 @@ func (r *Registry) wakeEmpty() {
 func (r *Registry) empty(ctx context.Context) {
 	for {
 		for _, ns := range r.current.Load().namespaces {
-			if !ns.Deleted {
+			if !ns.Deleted || !r.leads() {
 				continue
 			}
 			if err := r.emptyNamespace(ctx, ns); err != nil && ctx.Err() == nil {
@@ -194,13 +194,13 @@ func (r *Registry) emptyNamespace(ctx context.Context, ns Namespace) error {
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.cfg.Store.Delete(ctx, namespaceRecords+ns.ID, kv.DeleteOptions{}); err != nil {
-		return fmt.Errorf("delete record: %w", err)
-	}
-	next := r.current.Load().clone()
-	delete(next.namespaces, ns.ID)
-	r.publish(next)
-	return nil
+	return r.exclusively(ctx, func(ctx context.Context) error {
+		next := r.current.Load().clone()
+		if err := r.deleteRecord(ctx, next, namespaceRecords+ns.ID); err != nil {
+			return fmt.Errorf("delete record: %w", err)
+		}
+		delete(next.namespaces, ns.ID)
+		r.publish(next)
+		return nil
+	})
 }

@@ -43,7 +43,7 @@ func (s *snapshot) producersOf(q Queue) (list []string) {
 		sends := func(a *Active) bool {
 			return slices.ContainsFunc(a.Version.Settings.Queues, func(p QueueProducer) bool { return p.Queue == q.Name })
 		}
-		if id.account == q.Account && slices.ContainsFunc(f.serving.actives(), sends) {
+		if id.account == q.Account && slices.ContainsFunc(f.actives(), sends) {
 			list = append(list, f.Name)
 		}
 	}

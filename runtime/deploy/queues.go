@@ -135,18 +135,18 @@ func (r *Registry) changeQueue(ctx context.Context, account, id string, edit fun
 
 // putQueue writes the record that edit returns.
 func (r *Registry) putQueue(ctx context.Context, edit func(*snapshot) (Queue, error)) (Queue, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := r.current.Load().clone()
-	q, err := edit(next)
+	var q Queue
+	err := r.exclusively(ctx, func(ctx context.Context) (err error) {
+		next := r.current.Load().clone()
+		if q, err = edit(next); err != nil {
+			return err
+		}
+		next.queues[q.ID] = q
+		return r.putRecord(ctx, next, queueRecords+q.ID, q, q.Deleted)
+	})
 	if err != nil {
 		return Queue{}, err
 	}
-	if _, err := write(ctx, r.cfg.Store, queueRecords+q.ID, q, kv.PutOptions{Frees: q.Deleted}); err != nil {
-		return Queue{}, err
-	}
-	next.queues[q.ID] = q
-	r.publish(next)
 	return q, nil
 }
 
@@ -218,7 +218,7 @@ func (r *Registry) PurgeQueue(ctx context.Context, account, id string) (Queue, e
 // emptyQueues removes the messages of deleted queues, then their records.
 func (r *Registry) emptyQueues(ctx context.Context) {
 	for _, q := range r.current.Load().queues {
-		if !q.Deleted || r.cfg.Queues == nil {
+		if !q.Deleted || r.cfg.Queues == nil || !r.leads() {
 			continue
 		}
 		if err := r.emptyQueue(ctx, q); err != nil && ctx.Err() == nil {
@@ -231,13 +231,13 @@ func (r *Registry) emptyQueue(ctx context.Context, q Queue) error {
 	if err := r.cfg.Queues.Delete(ctx, q.Key()); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.cfg.Store.Delete(ctx, queueRecords+q.ID, kv.DeleteOptions{}); err != nil {
-		return fmt.Errorf("delete record: %w", err)
-	}
-	next := r.current.Load().clone()
-	delete(next.queues, q.ID)
-	r.publish(next)
-	return nil
+	return r.exclusively(ctx, func(ctx context.Context) error {
+		next := r.current.Load().clone()
+		if err := r.deleteRecord(ctx, next, queueRecords+q.ID); err != nil {
+			return fmt.Errorf("delete record: %w", err)
+		}
+		delete(next.queues, q.ID)
+		r.publish(next)
+		return nil
+	})
 }

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -21,6 +22,13 @@ const (
 	accountRecords   = "node/accounts/"   // <name>: Account
 	tokenRecords     = "node/tokens/"     // <id>: Token
 	secretRecords    = "node/secrets/"    // <account>/<function>/<name>/<id>: sealed
+	// Those of a cluster:
+	sessionRecords = "node/asset-sessions/" // <SHA-256 of its token>: sessionRecord
+	arrivalRecords = "node/arrivals/"       // <digest of a module>: the node that deploys it
+	garbageRecords = "node/garbage/"        // <digest of a blob>: garbage
+	freezeRecords  = "node/freezes/"        // <id>: none; blobs stay while there is one
+	outcomeRecords = "node/outcomes/"       // <id of a Deployment>/<node>: measured
+	lockRecords    = "node/locks/"          // <what for>: see package lease
 	// KeyRecords is where the data keys of accounts are, for the Keyring.
 	KeyRecords  = "node/keys/" // <account>: sealed
 	userEntries = "kv/"        // <namespace>/<key>
@@ -97,4 +105,27 @@ func records[T any](ctx context.Context, s kv.Store, prefix string, do func(reco
 		}
 		return do(record, revision)
 	})
+}
+
+// putRecord writes a record over the one that the snapshot has, and then publishes it
+// with next, where the record's own map has it already. It needs r.mu.
+func (r *Registry) putRecord(ctx context.Context, next *snapshot, key string, record any, frees bool) error {
+	revision, err := write(ctx, r.cfg.Store, key, record, kv.PutOptions{If: kv.IfRevision(next.revisions[key]), Frees: frees})
+	if err != nil { // it may have been written all the same
+		return errors.Join(err, r.refresh(ctx, key))
+	}
+	next.revisions[key] = revision
+	r.publish(next)
+	return nil
+}
+
+// deleteRecord removes a record that the snapshot has, also from its revisions; the
+// record's own map is the caller's. It needs r.mu.
+func (r *Registry) deleteRecord(ctx context.Context, next *snapshot, key string) error {
+	err := r.cfg.Store.Delete(ctx, key, kv.DeleteOptions{If: kv.IfRevision(next.revisions[key])})
+	if err != nil {
+		return errors.Join(err, r.refresh(ctx, key))
+	}
+	delete(next.revisions, key)
+	return nil
 }

@@ -65,8 +65,10 @@ type Config struct {
 	Cache *cache.Cache
 	// Schedules is how many an account may have; default DefaultSchedules.
 	Schedules int
-	Now       func() time.Time // default: time.Now
-	Logger    *slog.Logger     // default: discard
+	// Cluster is needed where other nodes use the same Store; nil: there are none.
+	Cluster *Cluster
+	Now     func() time.Time // default: time.Now
+	Logger  *slog.Logger     // default: discard
 }
 
 // DefaultCodeMemory is Config.CodeMemory where nothing is said.
@@ -74,7 +76,8 @@ const DefaultCodeMemory = 1 << 30
 
 // Registry knows what is deployed, for whom, and who may change it. Its records
 // are in the store; a snapshot of them in memory answers all lookups. It is
-// safe for concurrent use. One Registry uses a store at a time.
+// safe for concurrent use. One Registry uses a store at a time, unless all that do have
+// a Config.Cluster.
 //
 // Errors for users are *host.Error; all others are internal.
 type Registry struct {
@@ -84,12 +87,15 @@ type Registry struct {
 
 	current atomic.Pointer[snapshot]
 
+	cluster *cluster // nil: there are no other nodes
+
 	mu sync.Mutex // held by every change, from the check to the new snapshot
-	// uses counts the records of each blob by its digest. Guarded by mu.
+	// uses counts the records of each blob by its digest; not in a cluster. Guarded by mu.
 	uses  map[string]int
 	files *assetStore // static files
 
 	stop     context.CancelFunc // of work
+	ended    <-chan struct{}    // closed by Close
 	work     sync.WaitGroup     // warm, empty, keepRoom and watchRollouts
 	retiring sync.WaitGroup     // Actives
 	deleted  chan struct{}      // capacity 1: some namespace is marked as deleted
@@ -109,27 +115,41 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	if err := setDefaults(&cfg); err != nil {
 		return nil, err
 	}
-	r := &Registry{cfg: cfg, shares: newShares(cfg), files: newAssetStore(), limits: ratelimit.New(), uses: map[string]int{}, deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1), rollouts: make(chan struct{}, 1), retriggered: make(chan struct{}, 1)}
-	s, err := r.load(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("load registry: %w", err)
-	}
-	if err := r.collect(ctx, s); err != nil {
-		return nil, fmt.Errorf("collect leftovers: %w", err)
-	}
-	if err := r.beginLog(ctx, s); err != nil {
-		return nil, fmt.Errorf("log changes: %w", err)
-	}
-	r.current.Store(s)
+	r := &Registry{cfg: cfg, cluster: newCluster(cfg), shares: newShares(cfg), files: newAssetStore(cfg.Cluster != nil), limits: ratelimit.New(), uses: map[string]int{},
+		deleted: make(chan struct{}, 1), crowded: make(chan struct{}, 1), rollouts: make(chan struct{}, 1), retriggered: make(chan struct{}, 1)}
 	cfg.Runtime.Within(cfg.CodeMemory, r.wantRoom)
 	work, stop := context.WithCancel(context.Background())
-	r.stop = stop
+	r.stop, r.ended = stop, work.Done()
+	if err := r.open(ctx, work); err != nil {
+		stop()
+		r.work.Wait()
+		return nil, err
+	}
 	r.work.Go(func() { r.warm(work) })
 	r.work.Go(func() { r.empty(work) })
 	r.work.Go(func() { r.sweep(work) })
 	r.work.Go(func() { r.keepRoom(work) })
 	r.work.Go(func() { r.watchRollouts(work) })
 	return r, nil
+}
+
+// open makes the first snapshot, and begins to follow what others change.
+func (r *Registry) open(ctx, work context.Context) error {
+	if r.cluster != nil {
+		return r.join(ctx, work)
+	}
+	s, err := r.load(ctx)
+	if err != nil {
+		return fmt.Errorf("load registry: %w", err)
+	}
+	if err := r.collect(ctx, s); err != nil {
+		return fmt.Errorf("collect leftovers: %w", err)
+	}
+	if err := r.beginLog(ctx, s); err != nil {
+		return fmt.Errorf("log changes: %w", err)
+	}
+	r.current.Store(s)
+	return nil
 }
 
 func setDefaults(cfg *Config) error {
@@ -176,7 +196,7 @@ func (r *Registry) Close() error {
 	r.stop()
 	r.work.Wait()
 	for _, f := range r.current.Load().functions {
-		for _, a := range f.serving.actives() {
+		for _, a := range f.actives() {
 			a.retire()
 		}
 		f.previews.retire(nil)
@@ -204,10 +224,15 @@ func (r *Registry) load(ctx context.Context) (*snapshot, error) {
 	}
 	err := records(ctx, r.cfg.Store, functionRecords, func(f Function, revision uint64) error {
 		d, err := r.loadFunction(ctx, s, f, revision)
-		if err != nil {
+		if err == nil {
+			s.functions[f.id()] = d
+			return nil
+		}
+		if r.cluster == nil {
 			return err
 		}
-		s.functions[f.id()] = d
+		r.cfg.Logger.Error("load Function, which is tried again", "account", f.Account, "function", f.Name, "err", err)
+		r.cluster.again([]string{functionRecord(f.id())})
 		return nil
 	})
 	if err != nil {
@@ -217,29 +242,29 @@ func (r *Registry) load(ctx context.Context) (*snapshot, error) {
 }
 
 func (r *Registry) loadAccounts(ctx context.Context, s *snapshot) error {
-	err := records(ctx, r.cfg.Store, accountRecords, func(a Account, _ uint64) error {
-		s.accounts[a.Name] = a
+	err := records(ctx, r.cfg.Store, accountRecords, func(a Account, revision uint64) error {
+		s.accounts[a.Name], s.revisions[accountRecords+a.Name] = a, revision
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	err = records(ctx, r.cfg.Store, namespaceRecords, func(ns Namespace, _ uint64) error {
-		s.namespaces[ns.ID] = ns
+	err = records(ctx, r.cfg.Store, namespaceRecords, func(ns Namespace, revision uint64) error {
+		s.namespaces[ns.ID], s.revisions[namespaceRecords+ns.ID] = ns, revision
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	err = records(ctx, r.cfg.Store, queueRecords, func(q Queue, _ uint64) error {
-		s.queues[q.ID] = q
+	err = records(ctx, r.cfg.Store, queueRecords, func(q Queue, revision uint64) error {
+		s.queues[q.ID], s.revisions[queueRecords+q.ID] = q, revision
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return records(ctx, r.cfg.Store, tokenRecords, func(t Token, _ uint64) error {
-		s.tokens[t.ID] = t
+	return records(ctx, r.cfg.Store, tokenRecords, func(t Token, revision uint64) error {
+		s.tokens[t.ID], s.revisions[tokenRecords+t.ID] = t, revision
 		return nil
 	})
 }

@@ -4,18 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
 // Rollout is how a Deployment of two Versions goes on by itself: the newer one gets
 // all requests after a while, or none as soon as it does worse than allowed. Counts
-// are of this node since the Deployment began, or since the node started.
+// are of all nodes since the Deployment began, or since each was started.
 type Rollout struct {
 	Version string `json:"version"` // id of the one that is tried
 	// PromoteAfter is how long the Deployment lasts, in nanoseconds, if all goes well.
@@ -141,6 +143,18 @@ func (r *Rollout) judge(lasted time.Duration, tried, other telemetry.Counts) (v 
 	return undecided, ""
 }
 
+// replaced is the Rollout with one Version in the place of another. It begins anew.
+func (r *Rollout) replaced(old, now string) *Rollout {
+	if r == nil {
+		return nil
+	}
+	next := *r
+	if next.Version == old {
+		next.Version = now
+	}
+	return &next
+}
+
 // wake has watchRollouts look for new ones. It does not wait.
 func (r *Registry) wake() {
 	select {
@@ -157,8 +171,9 @@ const rolloutInterval = time.Second
 func (r *Registry) watchRollouts(ctx context.Context) {
 	tick := time.NewTicker(rolloutInterval)
 	defer tick.Stop()
+	was := map[functionID]told{}
 	for {
-		if r.judgeRollouts(ctx) > 0 {
+		if r.judgeRollouts(ctx, was) > 0 {
 			tick.Reset(rolloutInterval)
 		} else {
 			tick.Stop()
@@ -172,25 +187,32 @@ func (r *Registry) watchRollouts(ctx context.Context) {
 	}
 }
 
-// judgeRollouts judges each Rollout once, and returns how many there are.
-func (r *Registry) judgeRollouts(ctx context.Context) (n int) {
-	for _, d := range r.current.Load().functions {
+// judgeRollouts judges each Rollout once, and returns how many there are. In a cluster
+// one node judges, by what all have counted; was is what this one has told of it.
+func (r *Registry) judgeRollouts(ctx context.Context, was map[functionID]told) (n int) {
+	s := r.current.Load()
+	for id, d := range s.functions {
 		if d.Deployments[0].Rollout == nil {
 			continue
 		}
 		n++
-		if err := r.judgeRollout(ctx, d); err != nil && ctx.Err() == nil {
+		all, now, err := r.measure(ctx, d, was[id])
+		was[id] = now
+		if err == nil && r.leads() && all != nil {
+			err = r.judgeRollout(ctx, d, all)
+		}
+		if err != nil && ctx.Err() == nil && !errors.Is(err, kv.ErrUnavailable) {
 			r.cfg.Logger.Error("roll out", "account", d.Account, "function", d.Name, "err", err)
 		}
 	}
+	maps.DeleteFunc(was, func(id functionID, _ told) bool { return s.functions[id] == nil })
 	return n
 }
 
-func (r *Registry) judgeRollout(ctx context.Context, d *deployed) error {
+func (r *Registry) judgeRollout(ctx context.Context, d *deployed, all measured) error {
 	now := d.Deployments[0]
 	other := otherVersion(now)
-	tried, rest := d.serving.find(now.Rollout.Version), d.serving.find(other)
-	v, why := now.Rollout.judge(r.now().Sub(now.Created), tried.watched().Counts(), rest.watched().Counts())
+	v, why := now.Rollout.judge(r.now().Sub(now.Created), all[now.Rollout.Version].Counts(), all[other].Counts())
 	if v == undecided {
 		return nil
 	}
@@ -219,6 +241,13 @@ func otherVersion(d Deployment) string {
 
 // errSuperseded: somebody else has made another Deployment.
 var errSuperseded = &host.Error{Code: host.CodeConflict, Msg: "another deployment was made meanwhile"}
+
+// watch has all Versions counted anew, or no more.
+func (s *Serving) watch(on bool) {
+	for _, v := range s.versions {
+		v.active.watch(on)
+	}
+}
 
 // watch begins to count anew, or ends.
 func (a *Active) watch(on bool) {

@@ -96,7 +96,7 @@ func (r *Registry) collectGarbage() {
 // loaded are the Actives that have a Snapshot in memory.
 func (r *Registry) loaded() (list []*Active) {
 	for _, d := range r.current.Load().functions {
-		for _, a := range append(d.serving.actives(), d.previews.all()...) {
+		for _, a := range append(d.actives(), d.previews.all()...) {
 			if a.ready.Load() != nil {
 				list = append(list, a)
 			}

@@ -96,5 +96,5 @@ func (r *Registry) Pick(account, name string) (*Active, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.serving.Pick(nil, nil), nil
+	return d.live.Pick(nil, nil), nil
 }

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -52,6 +53,7 @@ func (r *Registry) setSecrets(ctx context.Context, account, name, author string,
 		return Version{}, err
 	}
 	v := Version{}
+	c.version = newUUID()
 	err = r.change(ctx, functionID{account, name}, func(ctx context.Context, s *snapshot) error {
 		old, err := s.function(account, name)
 		if err != nil {
@@ -63,7 +65,7 @@ func (r *Registry) setSecrets(ctx context.Context, account, name, author string,
 		if err := v.has(c); err != nil {
 			return err
 		}
-		v.ID, v.Created, v.Author, v.Trigger, v.Note = newUUID(), r.now(), author, TriggerSecret, Note{}
+		v.ID, v.Created, v.Author, v.Trigger, v.Note = c.version, r.now(), author, TriggerSecret, Note{}
 		v.Secrets = c.appliedTo(v.Secrets)
 		if err := v.checkSecrets(name); err != nil {
 			return err
@@ -79,8 +81,9 @@ var ErrNotServing = &host.Error{Code: host.CodeConflict, Msg: "the newest versio
 // commitSecrets writes the values, the Version, which has the module and the
 // Snapshot of its base, and then the Function's record: the moment of the switch.
 func (r *Registry) commitSecrets(ctx context.Context, s *snapshot, old *deployed, base *Active, v *Version, c secretChange) error {
-	f := old.with(v)
-	f = f.deployedAs(Deployment{ID: newUUID(), Created: v.Created, Author: v.Author, Message: "other secrets", Versions: replaced(f.Deployments[0].Versions, base.VersionID, v.ID)})
+	f, before := old.with(v), old.Deployments[0]
+	f = f.deployedAs(Deployment{ID: newUUID(), Created: v.Created, Author: v.Author, Message: "other secrets",
+		Versions: replaced(before.Versions, base.VersionID, v.ID), Rollout: before.Rollout.replaced(base.VersionID, v.ID)})
 	f = f.keeping(r.cfg.KeepVersions)
 	next, err := r.serve(ctx, s, f, old, base.as(*v, base.secrets.with(c)))
 	if err != nil {
@@ -89,7 +92,11 @@ func (r *Registry) commitSecrets(ctx context.Context, s *snapshot, old *deployed
 	if err := r.storeSecretVersion(ctx, old.id(), base.VersionID, v, c); err != nil {
 		return err
 	}
-	return r.put(ctx, s, next)
+	if err := r.put(ctx, s, next); err != nil {
+		return err
+	}
+	next.serving.watch(before.Rollout != nil)
+	return nil
 }
 
 // storeSecretVersion writes values, and a Version that has them and all else of
@@ -126,16 +133,26 @@ func (a *Active) as(v Version, secrets secretValues) *Active {
 func (r *Registry) copyVersion(ctx context.Context, id functionID, from string, v *Version) error {
 	entry, _, err := read[snapshotEntry](ctx, r.cfg.Store, snapshotRecord(id, from))
 	if err == nil {
-		_, err = write(ctx, r.cfg.Store, snapshotRecord(id, v.ID), entry, kv.PutOptions{Metadata: []byte(entry.Digest)})
-		if err != nil {
+		if err := r.putCounted(ctx, snapshotRecord(id, v.ID), entry, entry.Digest); err != nil {
 			return err
 		}
-		r.uses[entry.Digest]++
 	}
-	if _, err := write(ctx, r.cfg.Store, versionRecord(id, v.ID), *v, kv.PutOptions{Metadata: []byte(v.Digest)}); err != nil {
+	return r.putCounted(ctx, versionRecord(id, v.ID), *v, v.Digest)
+}
+
+// putCounted writes a record of a blob that is there, and counts it unless an attempt
+// before has written it already.
+func (r *Registry) putCounted(ctx context.Context, key string, record any, digest string) error {
+	e, err := r.cfg.Store.Get(ctx, key)
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
-	r.uses[v.Digest]++
+	if _, err := write(ctx, r.cfg.Store, key, record, kv.PutOptions{Metadata: []byte(digest)}); err != nil {
+		return err
+	}
+	if string(e.Metadata) != digest {
+		r.hold(digest)
+	}
 	return nil
 }
 
@@ -163,6 +180,8 @@ func bothError(function, name, what string) error {
 type secretChange struct {
 	texts map[string]*string // nil deletes
 	ids   map[string]string  // of the new values
+	// version is the id of a Version that is made for the change; the same in each attempt.
+	version string
 }
 
 // appliedTo are the ids of the values after the change.
@@ -198,7 +217,7 @@ func (r *Registry) newSecrets(ctx context.Context, id functionID, v Version, c s
 }
 
 func (r *Registry) newSecretChange(texts map[string]*string) (secretChange, error) {
-	c := secretChange{texts, map[string]string{}}
+	c := secretChange{texts: texts, ids: map[string]string{}}
 	if len(texts) > 0 && r.cfg.Secrets == nil {
 		return c, host.Errorf(host.CodeUnsupported, "this node keeps no secrets")
 	}

@@ -405,3 +405,22 @@ func TestSecretsOfAccounts(t *testing.T) {
 		t.Errorf("got %v, %v; want no data key", page.Entries, err)
 	}
 }
+
+// TestBlobsOfRetriedChange: a change of secrets that was made again, because another
+// was faster, holds no more blobs than one that was not.
+func TestBlobsOfRetriedChange(t *testing.T) {
+	n, key := newNode(t), secret.NewKey()
+	stale := n.openWith(t, key)
+	mustDeploy(t, stale, deploy.Local, "hello", deploy.Upload{})
+	if _, err := n.openWith(t, key).SetRoutes(t.Context(), deploy.Local, "hello", nil); err != nil {
+		t.Fatal(err)
+	}
+	text := "x"
+	mustSet(t, stale, "hello", map[string]*string{"KEY": &text})
+	if err := stale.Delete(t.Context(), deploy.Local, "hello", false); err != nil {
+		t.Fatal(err)
+	}
+	if blobs, err := n.blobs.List(t.Context()); err != nil || len(blobs) != 0 {
+		t.Errorf("got %d blobs, %v, want none", len(blobs), err)
+	}
+}

@@ -38,7 +38,7 @@ func (s *service) find(req *host.FetchRequest) (*Active, error) {
 	}
 	key, _ := req.Headers.Get("cloudflare-workers-version-key")
 	overrides, _ := req.Headers.Get("cloudflare-workers-version-overrides")
-	return d.serving.Pick(key, overrides), nil
+	return d.live.Pick(key, overrides), nil
 }
 
 // fetchers are what Services are bound to.

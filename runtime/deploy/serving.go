@@ -113,6 +113,17 @@ func (s *Serving) actives() (list []*Active) {
 	return list
 }
 
+// ready says whether requests would find the code of all Versions in memory, or as it
+// was before.
+func (s *Serving) ready(before *deployed) bool {
+	for _, v := range s.versions {
+		if v.active.ready.Load() == nil && !before.live.has(v.active.residence) {
+			return false
+		}
+	}
+	return true
+}
+
 // has says whether one of the Versions runs there.
 func (s *Serving) has(r *residence) bool {
 	for _, v := range s.versions {

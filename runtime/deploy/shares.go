@@ -63,6 +63,13 @@ func (s *shares) account(name string) *accountShare {
 	return a
 }
 
+// forget drops what an account that is gone had.
+func (s *shares) forget(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.accounts, name)
+}
+
 // function are the places of a Function.
 func (s *shares) function(id functionID, most int) *places {
 	s.mu.Lock()

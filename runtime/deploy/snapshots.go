@@ -38,7 +38,8 @@ func (r *Registry) restore(ctx context.Context, a *Active) (*runtime.Snapshot, e
 
 func (a *Active) id() functionID { return functionID{a.Account, a.Function} }
 
-// take takes the Snapshot of a Version from its module, and stores it.
+// take takes the Snapshot of a Version from its module, and stores it. If the code alone
+// was missing, as it is on a node that others deploy to, what they have stored will do.
 func (r *Registry) take(ctx context.Context, a *Active) (*runtime.Snapshot, error) {
 	data, err := r.cfg.Blobs.Get(ctx, a.digest)
 	if err != nil {
@@ -49,6 +50,9 @@ func (r *Registry) take(ctx context.Context, a *Active) (*runtime.Snapshot, erro
 		return nil, fmt.Errorf("load module: %w", err)
 	}
 	defer m.Close()
+	if s, err := r.restore(ctx, a); err == nil {
+		return s, nil
+	}
 	s, err := m.Prepare(ctx, a.setup)
 	if err != nil {
 		return nil, fmt.Errorf("take snapshot: %w", err)
@@ -68,24 +72,33 @@ func (r *Registry) keep(ctx context.Context, a *Active, s *runtime.Snapshot) err
 	if err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx)
+	if kept, err := r.replaceSnapshot(ctx, a, data); err != nil || !kept {
+		return err
+	}
+	return r.rescue(ctx, false, data)
+}
+
+// replaceSnapshot writes a Snapshot over the one that there was. It reports false if
+// nobody needs it any more.
+func (r *Registry) replaceSnapshot(ctx context.Context, a *Active, data []byte) (kept bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if a.retired.Load() {
-		return nil
+		return false, nil
 	}
-	ctx = context.WithoutCancel(ctx)
 	key := snapshotRecord(a.id(), a.VersionID)
 	old, _, err := read[snapshotEntry](ctx, r.cfg.Store, key)
 	if err != nil {
 		old = snapshotEntry{} // there is none, or it is damaged, and is written over
 	}
 	if err := r.storeSnapshot(ctx, key, data); err != nil {
-		return err
+		return false, err
 	}
 	if old.Digest == "" {
-		return nil
+		return true, nil
 	}
-	return r.release(ctx, old.Digest)
+	return true, r.release(ctx, old.Digest)
 }
 
 // storeSnapshot stores the blob and its record, and counts the use. It needs r.mu.
@@ -101,6 +114,6 @@ func (r *Registry) storeSnapshot(ctx context.Context, key string, data []byte) e
 	if _, err := write(ctx, r.cfg.Store, key, entry, kv.PutOptions{Metadata: []byte(entry.Digest)}); err != nil {
 		return err
 	}
-	r.uses[entry.Digest]++
+	r.hold(entry.Digest)
 	return nil
 }

@@ -24,24 +24,28 @@ func (r *Registry) EnsureAdminToken(ctx context.Context, path string) error {
 	if err == nil {
 		r.cfg.Logger.Warn("the admin token in the file is not known to this node; making a new one", "file", path)
 	}
-	text, t, err := r.createToken(ctx, Token{Name: "admin token file", File: true})
+	node := ""
+	if r.cluster != nil {
+		node = r.cluster.Node
+	}
+	text, t, err := r.createToken(ctx, Token{Name: "admin token file", File: true, Node: node})
 	if err != nil {
 		return fmt.Errorf("make admin token: %w", err)
 	}
 	if err := writeFile(path, text+"\n"); err != nil {
 		return fmt.Errorf("write admin token: %w", err)
 	}
-	return r.revokeFileTokens(ctx, t.ID)
+	return r.revokeFileTokens(ctx, t)
 }
 
-// revokeFileTokens revokes the tokens of the file but one.
-func (r *Registry) revokeFileTokens(ctx context.Context, keep string) error {
+// revokeFileTokens revokes the tokens of the file but one. Those of other nodes stay.
+func (r *Registry) revokeFileTokens(ctx context.Context, keep Token) error {
 	tokens, err := r.Tokens("")
 	if err != nil {
 		return err
 	}
 	for _, t := range tokens {
-		if !t.File || t.ID == keep {
+		if !t.File || t.ID == keep.ID || t.Node != "" && t.Node != keep.Node {
 			continue
 		}
 		if err := r.RevokeToken(ctx, "", t.ID); err != nil {

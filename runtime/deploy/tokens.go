@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
-	"github.com/mayfly-run/mayfly/kv"
 )
 
 // What a token is good for.
@@ -52,6 +51,8 @@ type Token struct {
 	Hash string `json:"hash"`
 	// File: EnsureAdminToken made it and wrote it to a file.
 	File bool `json:"file,omitempty"`
+	// Node is the one of a cluster whose file it is.
+	Node string `json:"node,omitempty"`
 }
 
 const (
@@ -159,25 +160,22 @@ func (s *snapshot) token(account, id string) (Token, error) {
 
 // RevokeToken removes a token of an account, or with "" one for administrators.
 func (r *Registry) RevokeToken(ctx context.Context, account, id string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := r.current.Load().clone()
-	t, err := next.token(account, id)
-	if err != nil {
-		return err
-	}
-	if err := r.revoke(ctx, next, t); err != nil {
-		return err
-	}
-	r.publish(next)
-	return nil
+	return r.exclusively(ctx, func(ctx context.Context) error {
+		t, err := r.current.Load().token(account, id)
+		if err != nil {
+			return err
+		}
+		return r.revoke(ctx, t)
+	})
 }
 
 // revoke needs r.mu.
-func (r *Registry) revoke(ctx context.Context, next *snapshot, t Token) error {
-	if err := r.cfg.Store.Delete(ctx, tokenRecords+t.ID, kv.DeleteOptions{}); err != nil {
+func (r *Registry) revoke(ctx context.Context, t Token) error {
+	next := r.current.Load().clone()
+	if err := r.deleteRecord(ctx, next, tokenRecords+t.ID); err != nil {
 		return fmt.Errorf("revoke token: %w", err)
 	}
 	delete(next.tokens, t.ID)
+	r.publish(next)
 	return nil
 }

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -86,55 +87,58 @@ func (r *Registry) CreateToken(ctx context.Context, q TokenRequest) (text string
 
 // createToken completes t.
 func (r *Registry) createToken(ctx context.Context, t Token) (text string, _ Token, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := r.current.Load().clone()
 	t.Kind = KindAdmin
 	if t.Account != "" {
 		t.Kind = KindAccount
-		if _, err := next.account(t.Account); err != nil {
-			return "", Token{}, err
-		}
-	}
-	if n := len(next.tokensOf(t.Account)); n >= maxTokens {
-		return "", Token{}, host.Errorf(host.CodeLimit, "there are %d tokens, which is the limit; revoke some", n)
 	}
 	text = newToken(t.Kind)
 	t.Created, t.Hash = r.now(), hashToken(text)
 	t.ID = t.Hash[:tokenIDLength]
-	if _, err := write(ctx, r.cfg.Store, tokenRecords+t.ID, t, kv.PutOptions{If: kv.IfRevision(0)}); err != nil {
+	err = r.exclusively(ctx, func(ctx context.Context) error {
+		next := r.current.Load().clone()
+		if t.Account != "" {
+			if _, err := next.account(t.Account); err != nil {
+				return err
+			}
+		}
+		if n := len(next.tokensOf(t.Account)); n >= maxTokens {
+			return host.Errorf(host.CodeLimit, "there are %d tokens, which is the limit; revoke some", n)
+		}
+		next.tokens[t.ID] = t
+		return r.putRecord(ctx, next, tokenRecords+t.ID, t, false)
+	})
+	if err != nil {
 		return "", Token{}, err
 	}
-	next.tokens[t.ID] = t
-	r.publish(next)
 	return text, t, nil
 }
 
 // ChangeToken lets change say what a token of an account, or with "" one for
 // administrators, is to be from now on. The account stays.
 func (r *Registry) ChangeToken(ctx context.Context, account, id string, change func(*TokenRequest)) (Token, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := r.current.Load().clone()
-	t, err := next.token(account, id)
+	var t Token
+	err := r.exclusively(ctx, func(ctx context.Context) (err error) {
+		next := r.current.Load().clone()
+		if t, err = next.token(account, id); err != nil {
+			return err
+		}
+		q := TokenRequest{t.Account, t.Name, t.Scopes, t.Expires, t.Disabled}
+		change(&q)
+		if err := q.apply(&t, r.now()); err != nil {
+			return err
+		}
+		next.tokens[id] = t
+		return r.putRecord(ctx, next, tokenRecords+id, t, false)
+	})
 	if err != nil {
 		return Token{}, err
 	}
-	q := TokenRequest{t.Account, t.Name, t.Scopes, t.Expires, t.Disabled}
-	change(&q)
-	if err := q.apply(&t, r.now()); err != nil {
-		return Token{}, err
-	}
-	if _, err := write(ctx, r.cfg.Store, tokenRecords+id, t, kv.PutOptions{}); err != nil {
-		return Token{}, err
-	}
-	next.tokens[id] = t
-	r.publish(next)
 	return t, nil
 }
 
 // NoteUse keeps that a token was used, at most once an hour. Nobody waits for a
-// change that is under way: a later use will do.
+// change that is under way: a later use will do. It is no change that others have to
+// wait for either: nothing but the record itself is compared.
 func (r *Registry) NoteUse(ctx context.Context, t Token) {
 	now := r.now()
 	if now.Sub(t.LastUsed) < useInterval || !r.mu.TryLock() {
@@ -147,8 +151,21 @@ func (r *Registry) NoteUse(ctx context.Context, t Token) {
 		return
 	}
 	t.LastUsed = now
-	if _, err := write(context.WithoutCancel(ctx), r.cfg.Store, tokenRecords+t.ID, t, kv.PutOptions{}); err != nil {
+	key := tokenRecords + t.ID
+	revision, err := write(context.WithoutCancel(ctx), r.cfg.Store, key, t, kv.PutOptions{If: kv.IfRevision(next.revisions[key])})
+	switch {
+	case err == nil:
+		next.revisions[key] = revision
+	case errors.Is(err, kv.ErrConflict) && r.cluster != nil: // another node has changed it
+		return
+	default:
 		r.cfg.Logger.Warn("the time at which a token was used is not kept", "token", t.ID, "err", err)
+		if r.refresh(ctx, key) == nil {
+			next = r.current.Load().clone() // it may have been written all the same
+		}
+		if _, there := next.tokens[t.ID]; !there {
+			return
+		}
 	}
 	next.tokens[t.ID] = t // also if it could not be written, so as to try again in an hour
 	r.publish(next)

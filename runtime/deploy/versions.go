@@ -100,10 +100,8 @@ func (r *Registry) redeploy(ctx context.Context, account, name string, d Deploym
 		if after != "" && old.Deployments[0].ID != after {
 			return errSuperseded
 		}
-		for _, share := range d.Versions {
-			if !slices.Contains(old.Versions, share.Version) {
-				return errNoVersion(name, share.Version)
-			}
+		if err := old.hasAll(d.Versions); err != nil {
+			return err
 		}
 		next, err := r.serve(ctx, s, old.deployedAs(d), old, more...)
 		if err != nil {
@@ -118,30 +116,43 @@ func (r *Registry) redeploy(ctx context.Context, account, name string, d Deploym
 			}
 		}
 		changed = next.Function
+		next.live = next.serving // all is loaded
 		if err := r.put(ctx, s, next); err != nil {
 			return err
 		}
-		for _, a := range next.serving.actives() {
-			a.watch(d.Rollout != nil)
-		}
+		next.serving.watch(d.Rollout != nil)
 		return nil
 	})
 	return changed, err
 }
 
+// hasAll refuses Versions that are not kept.
+func (f Function) hasAll(shares []Share) error {
+	for _, share := range shares {
+		if !slices.Contains(f.Versions, share.Version) {
+			return errNoVersion(f.Name, share.Version)
+		}
+	}
+	return nil
+}
+
 // loadVersions loads those that don't serve yet.
 func (r *Registry) loadVersions(ctx context.Context, id functionID, shares []Share) (fresh []*Active, err error) {
-	s := r.current.Load()
-	d, err := s.function(id.account, id.name)
+	var s *snapshot
+	var d *deployed
+	err = r.checkUpToDate(ctx, func(_ context.Context, now *snapshot) (err error) {
+		s = now
+		if d, err = s.function(id.account, id.name); err != nil {
+			return err
+		}
+		return d.hasAll(shares)
+	})
 	if err != nil {
 		return nil, err
 	}
 	for _, share := range shares {
-		if d.serving.find(share.Version) != nil {
+		if a := d.serving.find(share.Version); a != nil && (d.live == d.serving || d.live.find(share.Version) != nil) {
 			continue
-		}
-		if !slices.Contains(d.Versions, share.Version) {
-			return fresh, errNoVersion(id.name, share.Version)
 		}
 		a, err := r.activateStored(ctx, s, d.Function, share.Version)
 		if err != nil {

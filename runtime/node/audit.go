@@ -2,8 +2,10 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/audit"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
@@ -28,7 +30,12 @@ func (n *Node) ensureAdminToken(ctx context.Context, log *audit.Log) error {
 	if err != nil {
 		return err
 	}
-	if err := n.registry.EnsureAdminToken(ctx, n.dir().AdminToken()); err != nil {
+	err = n.registry.EnsureAdminToken(ctx, n.dir().AdminToken())
+	if errors.Is(err, kv.ErrUnavailable) { // it serves all the same
+		n.cfg.Logger.Warn("the cluster can't be reached, and so there is no new admin token: start the node again once it can", "err", err)
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("write admin token: %w", err)
 	}
 	after, err := n.registry.Tokens("")

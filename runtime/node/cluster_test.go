@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv/natsserver"
 	"github.com/mayfly-run/mayfly/runtime/cluster"
 	"github.com/mayfly-run/mayfly/runtime/control"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/node"
 )
 
@@ -179,4 +181,44 @@ func TestOtherKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustStart(t, second)
+}
+
+// TestClusterDeploys: what is deployed at one node is served by all, and what a node
+// that was away has missed as well.
+func TestClusterDeploys(t *testing.T) {
+	setKeys(t)
+	tr := mustTrio(t)
+	eventually(t, "all nodes see all", func() bool { return tr.ready(t) })
+	served := func(nodes []*node.Node, want string) {
+		t.Helper()
+		for i, n := range nodes {
+			eventually(t, fmt.Sprintf("node %d answers %s", i, want), func() bool {
+				_, body, err := get(n, "hello.localhost")
+				return err == nil && body == want
+			})
+		}
+	}
+	mustDeploy(t, tr.nodes[0], "hello", hello("one"))
+	served(tr.nodes, "one")
+	mustDeploy(t, tr.nodes[1], "hello", hello("two"))
+	served(tr.nodes, "two")
+	if err := tr.nodes[2].Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustDeploy(t, tr.nodes[0], "hello", hello("three"))
+	served(tr.nodes[:2], "three")
+	tr.start(t, 2)
+	served(tr.nodes, "three")
+	if status := tr.ask(t, 0, 2, "GET", "/client/v4/accounts/local/workers/scripts", nil); status != 200 {
+		t.Errorf("the token of one node at another: got %d", status)
+	}
+	if err := tr.nodes[2].Registry().Delete(t.Context(), deploy.Local, "hello", false); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range tr.nodes {
+		eventually(t, fmt.Sprintf("node %d has it no more", i), func() bool {
+			status, _, err := get(n, "hello.localhost")
+			return err == nil && status == 404
+		})
+	}
 }

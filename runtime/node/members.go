@@ -11,6 +11,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/cluster"
 	"github.com/mayfly-run/mayfly/runtime/control"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
 // openMembers tells other nodes of this one, and learns whether it is drained.
@@ -52,6 +53,14 @@ func (l *loadMeter) read() cluster.Load {
 	return cluster.Load{Requests: l.rate, Concurrency: l.node.registry.Running(), Memory: l.node.registry.CodeBytes() + l.node.registry.RunningBytes()}
 }
 
+// others is for a registry that other nodes change as well.
+func (n *Node) others() *deploy.Cluster {
+	if n.cfg.Cluster == nil {
+		return nil
+	}
+	return &deploy.Cluster{Node: n.id}
+}
+
 // ID is the name by which the node knows itself again.
 func (n *Node) ID() string { return n.id }
 
@@ -80,7 +89,7 @@ func (n *Node) health() control.Health {
 		return h
 	}
 	s := n.shared.Status()
-	h.Cluster = &control.ClusterHealth{Connected: s.Connected, Since: s.Since.UTC(), Revision: s.Revision, Problem: s.Problem}
+	h.Cluster = &control.ClusterHealth{Connected: s.Connected, Since: s.Since.UTC(), Revision: s.Revision, Problem: s.Problem, Behind: len(n.registry.Behind())}
 	if silent := n.members.Silent(); s.Connected && !silent.IsZero() {
 		h.Cluster.Connected, h.Cluster.Since = false, silent.UTC()
 		h.Cluster.Problem = "the NATS servers take no writes: more than half of them have to be there, and reach each other"

@@ -189,6 +189,7 @@ func (n *Node) open(ctx context.Context) error {
 		Memory: n.cfg.Memory, AccountMemory: n.cfg.AccountMemory, AccountConcurrency: n.cfg.AccountConcurrency,
 		Schedules: n.cfg.AccountSchedules,
 		Queues:    queues,
+		Cluster:   n.others(),
 		Secrets:   keyring, Call: n.runner.Call, Logger: n.cfg.Logger})
 	if err != nil {
 		return fmt.Errorf("load what is deployed: %w", err)

@@ -50,6 +50,7 @@ func (n *Node) openMetrics() http.Handler {
 		{"running_memory_bytes", "Memory of running guests, and what is held for them.", func() float64 { return float64(n.registry.RunningBytes()) }},
 		{"asset_memory_bytes", "Memory of static files and their lists.", func() float64 { return float64(n.registry.AssetBytes()) }},
 		{"functions", "Functions that are deployed.", func() float64 { return float64(n.functions()) }},
+		{"functions_behind", "Functions that other nodes have deployed and this one has not loaded yet.", func() float64 { return float64(len(n.registry.Behind())) }},
 		{"tails", "Tails that were begun and have not ended.", func() float64 { return float64(n.observer.OpenTails()) }},
 		{"disk_free_bytes", "What is free on the volume of the data directory.", func() float64 { return float64(n.guard.Free()) }},
 	} {

@@ -48,16 +48,45 @@ type Counts struct {
 }
 
 // Counts reads the counters. What ends meanwhile may be in some of them only.
-func (o *Outcomes) Counts() Counts {
-	c := Counts{Failed: o.failed.Load()}
-	var in [bucketCount]int64
+func (o *Outcomes) Counts() Counts { return o.Sample().Counts() }
+
+// Sample is Outcomes at one moment, as nodes tell each other.
+type Sample struct {
+	Failed  int64         `json:"failed,omitempty"`
+	Buckets map[int]int64 `json:"buckets,omitempty"` // those that are not empty, by their number
+}
+
+// Sample reads the counters, as Counts does.
+func (o *Outcomes) Sample() Sample {
+	s := Sample{Failed: o.failed.Load(), Buckets: map[int]int64{}}
 	for i := range o.buckets {
-		in[i] = o.buckets[i].Load()
-		c.Requests += in[i]
+		if n := o.buckets[i].Load(); n != 0 {
+			s.Buckets[i] = n
+		}
+	}
+	return s
+}
+
+// Add adds what was counted elsewhere.
+func (s *Sample) Add(other Sample) {
+	s.Failed += other.Failed
+	for i, n := range other.Buckets {
+		if s.Buckets == nil {
+			s.Buckets = map[int]int64{}
+		}
+		s.Buckets[i] += n
+	}
+}
+
+// Counts sums up.
+func (s Sample) Counts() Counts {
+	c := Counts{Failed: s.Failed}
+	for _, n := range s.Buckets {
+		c.Requests += n
 	}
 	beyond := c.Requests / 100 // so many took longer
 	for i := bucketCount - 1; i >= 0 && c.Requests > 0; i-- {
-		if beyond -= in[i]; beyond < 0 {
+		if beyond -= s.Buckets[i]; beyond < 0 {
 			c.P99 = floor(i)
 			break
 		}

@@ -28,7 +28,7 @@ func (s *server) deployFiles(name string, module []byte, a deploy.Assets, files 
 		m[files[i]] = deploy.AssetFile{Hash: hash, Size: int64(len(files[i+1]))}
 		texts[hash] = files[i+1]
 	}
-	token, _, err := s.registry.BeginAssets("local", name, m, deploy.Token{})
+	token, _, err := s.registry.BeginAssets(s.t.Context(), "local", name, m, deploy.Token{})
 	if err != nil {
 		s.t.Fatal(err)
 	}

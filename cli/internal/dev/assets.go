@@ -36,7 +36,7 @@ func addAssets(ctx context.Context, r *deploy.Registry, p *build.Project, up *de
 	if err != nil {
 		return err
 	}
-	token, missing, err := r.BeginAssets(deploy.Local, p.Manifest.Name, folder.Manifest(), deploy.Token{})
+	token, missing, err := r.BeginAssets(ctx, deploy.Local, p.Manifest.Name, folder.Manifest(), deploy.Token{})
 	if err != nil {
 		return err
 	}
