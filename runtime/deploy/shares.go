@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mayfly-run/mayfly/runtime/gate"
 	"github.com/mayfly-run/mayfly/runtime/memory"
@@ -97,11 +98,35 @@ func (a *Active) Leave() {
 // EnterCalled is Enter for an Invocation that another one waits for, or began. It
 // takes no place of the account: who has one could not give it back while it waits,
 // and if all of them waited for callees, none of these would ever get one. How many
-// there are is bounded by host.MaxCalls. LeaveCalled ends it.
-func (a *Active) EnterCalled(ctx context.Context) error { return a.places.all.Enter(ctx) }
+// there are is bounded by host.MaxCalls. Leave of the Called ends it.
+func (a *Active) EnterCalled(ctx context.Context) (*Called, error) {
+	if err := a.places.all.Enter(ctx); err != nil {
+		return nil, err
+	}
+	return &Called{active: a}, nil
+}
 
-// LeaveCalled ends what EnterCalled began.
-func (a *Active) LeaveCalled() { a.places.all.Leave() }
+// Called is the place of an Invocation that was called. It is safe for concurrent use.
+type Called struct {
+	active  *Active
+	counted atomic.Bool
+}
+
+// GoesOn counts the Invocation for the account, since nobody waits for it any more: its
+// caller, whose place was enough for both, may end before it.
+func (c *Called) GoesOn() {
+	if c.counted.CompareAndSwap(false, true) {
+		c.active.share.places.all.Add()
+	}
+}
+
+// Leave ends what EnterCalled began. Nothing else is called afterwards.
+func (c *Called) Leave() {
+	if c.counted.Load() {
+		c.active.share.places.all.Leave()
+	}
+	c.active.places.all.Leave()
+}
 
 // EnterSlow comes before Enter where the client has not sent its request's body yet,
 // and would keep the guest waiting. Arrived ends it.

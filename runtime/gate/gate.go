@@ -138,6 +138,10 @@ func (g *Gate) GiveUp(who string, t Turn) bool {
 	return true
 }
 
+// Add counts somebody who is in already, by another way, even beyond as many as may
+// be: then nobody else is let in until enough have left. Leave ends it.
+func (g *Gate) Add() { g.running.Add(1) }
+
 // Leave makes room for the next.
 func (g *Gate) Leave() { g.LeaveAfter("", 0) }
 

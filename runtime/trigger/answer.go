@@ -16,6 +16,8 @@ type answer struct {
 	call     *host.Call
 	// unwatch lets the Invocation go on whatever becomes of who waits for it.
 	unwatch func() bool
+	// goesOn is told that the guest may go on behind a whole answer; nil for nobody.
+	goesOn func()
 
 	// given is closed once the two below it are set for good.
 	given    chan struct{}
@@ -66,11 +68,19 @@ func (a *answer) Respond(status int, headers host.Headers, body []byte) error {
 // Detach implements host.Responder.
 func (a *answer) Detach() error {
 	if !a.handed {
-		a.unwatch()
-		a.shutBody()
+		a.whole()
 		a.hand()
 	}
 	return nil
+}
+
+// whole has nobody wait for the guest any more.
+func (a *answer) whole() {
+	a.unwatch()
+	a.shutBody()
+	if a.goesOn != nil {
+		a.goesOn()
+	}
 }
 
 // Stream implements host.Responder.

@@ -52,8 +52,7 @@ type pipedWriter struct {
 
 func (w *pipedWriter) CloseWithError(err error) error {
 	w.stop()
-	w.answer.unwatch()
-	w.answer.shutBody()
+	w.answer.whole()
 	return w.PipeWriter.CloseWithError(err)
 }
 

@@ -44,12 +44,14 @@ func (r *Runner) Call(ctx context.Context, req *host.FetchRequest, find func() (
 }
 
 func (r *Runner) invoke(ctx context.Context, active *deploy.Active, snapshot *runtime.Snapshot, t called, req *host.FetchRequest) (*host.FetchResponse, error) {
-	if err := r.admit(ctx, active, req); err != nil {
+	place, err := r.admit(ctx, active, req)
+	if err != nil {
 		snapshot.Done()
 		return nil, err
 	}
 	e := &event{request: t.request(req), caller: req.Caller, answer: newAnswer(active.Function, req.Method),
-		trigger: host.TriggerService, limits: active.Limits, leave: active.LeaveCalled}
+		trigger: host.TriggerService, limits: active.Limits, leave: place.Leave}
+	e.answer.goesOn = place.GoesOn
 	if req.Body != nil && req.BodySize != 0 {
 		e.body = &givenBody{source: req.Body, left: active.Limits.RequestBody}
 	}
@@ -57,25 +59,25 @@ func (r *Runner) invoke(ctx context.Context, active *deploy.Active, snapshot *ru
 	return e.answer.wait()
 }
 
-// admit lets a call begin, which Active.LeaveCalled ends.
-func (r *Runner) admit(ctx context.Context, active *deploy.Active, req *host.FetchRequest) error {
+// admit lets a call begin, until it leaves its place.
+func (r *Runner) admit(ctx context.Context, active *deploy.Active, req *host.FetchRequest) (*deploy.Called, error) {
 	own := &active.Version.Settings.Limits
 	switch {
 	case exceedsKB([]byte(req.URL), own.URLKB):
-		return host.Errorf(host.CodeTooLarge, "Function %s takes URLs of at most %d KiB", active.Function, own.URLKB)
+		return nil, host.Errorf(host.CodeTooLarge, "Function %s takes URLs of at most %d KiB", active.Function, own.URLKB)
 	case exceedsKB(req.Headers, own.HeadersKB):
-		return host.Errorf(host.CodeTooLarge, "Function %s takes headers of at most %d KiB", active.Function, own.HeadersKB)
+		return nil, host.Errorf(host.CodeTooLarge, "Function %s takes headers of at most %d KiB", active.Function, own.HeadersKB)
 	case req.BodySize > active.Limits.RequestBody:
-		return host.Errorf(host.CodeTooLarge, "Function %s takes bodies of at most %d bytes; raise its limits.request_body_mb", active.Function, active.Limits.RequestBody)
+		return nil, host.Errorf(host.CodeTooLarge, "Function %s takes bodies of at most %d bytes; raise its limits.request_body_mb", active.Function, active.Limits.RequestBody)
 	}
 	if err := req.Caller.Enter(active.Function); err != nil {
-		return err
+		return nil, err
 	}
-	err := active.EnterCalled(ctx)
+	place, err := active.EnterCalled(ctx)
 	if errors.Is(err, gate.ErrFull) {
-		return host.Errorf(host.CodeUnavailable, "Function %s has too many requests at the same time; try again in a moment", active.Function)
+		return nil, host.Errorf(host.CodeUnavailable, "Function %s has too many requests at the same time; try again in a moment", active.Function)
 	}
-	return err
+	return place, err
 }
 
 // called is the address of a call, after calledTarget.

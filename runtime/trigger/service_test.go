@@ -363,6 +363,28 @@ func TestServiceWithoutBody(t *testing.T) {
 	}
 }
 
+// A callee that goes on after its answer counts for the account, although its caller
+// may have ended.
+func TestServiceGoesOn(t *testing.T) {
+	release := make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer upstream.Close()
+	s := startWith(t, deploy.Config{AccountConcurrency: 1}, map[string][]byte{"later": laterGuest(upstream.URL), "hello": helloGuest("hello")})
+	c := s.caller("later")
+	if status, body, err := ask(t, c, host.FetchRequest{Method: "GET", URL: "http://a/"}, ""); status != 200 || body != "first" || err != nil {
+		t.Fatalf("%d %q, %v", status, body, err)
+	}
+	c.End(nil)
+	if status, _ := s.get("hello", "/"); status != 429 {
+		t.Errorf("while it goes on: status %d, want 429", status)
+	}
+	close(release)
+	s.waitFor(func() bool {
+		status, _ := s.get("hello", "/")
+		return status == 200
+	}, "a place in the account")
+}
+
 // Whoever observes is told of calls between Functions as of others.
 func TestServiceCallIsObserved(t *testing.T) {
 	s := start(t, host.Limits{}, map[string][]byte{"traps": guest("", func(map[string]uint32) [][]byte { return [][]byte{hosttest.Unreachable} })})
