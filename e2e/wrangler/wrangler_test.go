@@ -30,6 +30,7 @@ type step struct {
 	stdin string
 	want  string // regular expression for what it prints
 	fails bool
+	long  bool // only in make torture
 	// answer is what the Function answers after it; empty if that does not matter.
 	answer string
 }
