@@ -100,12 +100,12 @@ func (q *queue) take(ctx context.Context, opts kv.ReceiveOptions, began time.Tim
 // due counts the messages that are due, and says whether they are as many as there may
 // be. It needs q.mu.
 func (q *queue) due(now time.Time, most int) (n int, full bool) {
-	bytes := int64(0)
+	bytes, by := int64(0), keyOf(now, "")
 	for _, it := range q.window {
 		if n >= most || bytes >= kv.MaxBatchBytes {
 			return n, true
 		}
-		if !dueOf(it.key).After(now) {
+		if it.key[:dueDigits] <= by {
 			n++
 			bytes += it.size
 		}
@@ -115,13 +115,16 @@ func (q *queue) due(now time.Time, most int) (n int, full bool) {
 
 // next is when the next message becomes due, of those in the window. It needs q.mu.
 func (q *queue) next(now time.Time) time.Time {
-	first := now.Add(kv.MaxDelay)
+	by, first := keyOf(now, ""), ""
 	for _, it := range q.window {
-		if at := dueOf(it.key); at.After(now) && at.Before(first) {
-			first = at
+		if due := it.key[:dueDigits]; due > by && (first == "" || due < first) {
+			first = due
 		}
 	}
-	return first
+	if first == "" {
+		return now.Add(kv.MaxDelay)
+	}
+	return dueOf(first)
 }
 
 // pop takes the first n messages of the window, or as many as one Receive may have. It
