@@ -53,6 +53,7 @@ type found struct {
 	versions   map[string]Version
 	snapshots  map[string]string // digest
 	namespaces map[string]Namespace
+	queues     map[string]Queue
 	accounts   map[string]bool // by name
 	tokens     map[string]Token
 	secrets    map[string]bool
@@ -61,7 +62,7 @@ type found struct {
 }
 
 func newFound() found {
-	return found{map[string]Function{}, map[string]Version{}, map[string]string{}, map[string]Namespace{},
+	return found{map[string]Function{}, map[string]Version{}, map[string]string{}, map[string]Namespace{}, map[string]Queue{},
 		map[string]bool{Local: true}, map[string]Token{}, map[string]bool{}, map[string]assets.File{}, map[string]bool{}}
 }
 
@@ -82,6 +83,8 @@ func (c *check) read(e kv.Entry) error {
 		c.found.snapshots[e.Key] = s[e.Key].Digest
 	case namespaceRecords:
 		parse(c, e, c.found.namespaces, func(ns Namespace) bool { return namespaceRecords+ns.ID == e.Key })
+	case queueRecords:
+		parse(c, e, c.found.queues, func(q Queue) bool { return queueRecords+q.ID == e.Key })
 	case accountRecords:
 		a := map[string]Account{}
 		parse(c, e, a, func(a Account) bool { return accountRecords+a.Name == e.Key })
@@ -99,7 +102,7 @@ func (c *check) read(e kv.Entry) error {
 
 // areaOf is the prefix of a record; empty for users' entries.
 func areaOf(key string) string {
-	for _, area := range []string{functionRecords, versionRecords, snapshotRecords, namespaceRecords, accountRecords, tokenRecords, secretRecords, assetRecords, manifestRecords, ChangeRecords} {
+	for _, area := range []string{functionRecords, versionRecords, snapshotRecords, namespaceRecords, queueRecords, accountRecords, tokenRecords, secretRecords, assetRecords, manifestRecords, ChangeRecords} {
 		if strings.HasPrefix(key, area) {
 			return area
 		}
@@ -130,7 +133,7 @@ func meaningOf(key string) string {
 		return "the node can't start as long as it is like that: it does not know what to serve"
 	case snapshotRecords:
 		return "the Function is initialised again before its next request"
-	case namespaceRecords, accountRecords, tokenRecords:
+	case namespaceRecords, queueRecords, accountRecords, tokenRecords:
 		return "the node can't start as long as it is like that: it does not know what belongs to whom"
 	case secretRecords:
 		return "the Function runs without that secret"
@@ -179,6 +182,9 @@ func (c *check) connect(ctx context.Context) error {
 	}
 	for _, ns := range c.found.namespaces {
 		c.owner(namespaceRecords+ns.ID, ns.Account)
+	}
+	for _, q := range c.found.queues {
+		c.owner(queueRecords+q.ID, q.Account)
 	}
 	for _, t := range c.found.tokens {
 		if t.Account != "" {
