@@ -319,9 +319,11 @@ func TestKVTriggerOfNodes(t *testing.T) {
 		full.on.Store(true)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(w.got) != 3 || !strings.HasPrefix(w.got[2], "job 1 k long +10m") || w.most != 1 {
-			t.Errorf("got %q, %d at the same time", w.got, w.most)
+		w.mu.Lock()
+		if len(w.got) != 3 || !strings.HasPrefix(w.got[2], "job 1 k long +10m") || w.under["jobk"] != 1 {
+			t.Errorf("got %q, and %d of key k at the same time", w.got, w.under["jobk"])
 		}
+		w.mu.Unlock()
 		full.on.Store(false)
 		for _, end := range []func(){dead, b, c} {
 			end()
