@@ -1,15 +1,18 @@
 package host
 
-import (
-	goruntime "runtime"
-	"time"
-)
+import "time"
 
-// ThreadClock tells how much processor time a thread has used, which the time that
-// passes is not on a machine that is busy with something else.
+// ThreadClock tells how much processor time was used, which the time that passes is
+// not on a machine that is busy with something else.
 type ThreadClock interface {
-	// Read gives the processor time of the thread that asks, if it can be told.
-	Read() (used time.Duration, ok bool)
+	// Read reads the clocks, if they can be told.
+	Read() (c Clocks, ok bool)
+}
+
+// Clocks are of the thread that asks, and of its process as a whole.
+type Clocks struct {
+	ID              int // of the thread
+	Thread, Process time.Duration
 }
 
 const (
@@ -23,17 +26,17 @@ const (
 	stretch = 2 * time.Millisecond
 )
 
-// stretched is a time in which the guest runs, by both clocks. The guest's goroutine
-// stays on its thread meanwhile, since Go moves those that a busy machine kept waiting.
+// stretched is a time in which the guest runs, by all clocks.
 type stretched struct {
 	on     bool
 	began  time.Time
 	before time.Duration // Usage.CPU at the beginning
-	used   time.Duration // by the thread, at the beginning
+	clocks Clocks        // at the beginning
 }
 
 // ran counts the time since the guest began to run or was last looked at: the time
-// that passed, unless its thread used less. Neither is less than what the guest used.
+// that passed, unless its process used less, or its thread if the guest stayed on one.
+// None is less than what the guest used.
 func (c *Call) ran(now time.Time) {
 	if c.running.IsZero() {
 		return
@@ -55,22 +58,22 @@ func (c *Call) beginStretch(now time.Time) {
 	if c.stretch.on || !c.clocked() {
 		return
 	}
-	goruntime.LockOSThread()
-	used, ok := c.Threads.Read()
-	if !ok {
-		goruntime.UnlockOSThread()
-		return
+	if clocks, ok := c.Threads.Read(); ok {
+		c.stretch = stretched{true, now, c.Usage.CPU, clocks}
 	}
-	c.stretch = stretched{true, now, c.Usage.CPU, used}
 }
 
 func (c *Call) endStretch() {
 	if !c.stretch.on {
 		return
 	}
-	if used, ok := c.Threads.Read(); ok {
-		c.Usage.CPU = min(c.Usage.CPU, c.stretch.before+used-c.stretch.used)
+	if now, ok := c.Threads.Read(); ok {
+		then := c.stretch.clocks
+		used := now.Process - then.Process
+		if now.ID == then.ID {
+			used = min(used, now.Thread-then.Thread)
+		}
+		c.Usage.CPU = min(c.Usage.CPU, c.stretch.before+used)
 	}
-	goruntime.UnlockOSThread()
 	c.stretch.on = false
 }

@@ -9,16 +9,18 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 )
 
-// thread is a clock of a thread that a test moves.
+// thread is clocks that a test moves. The process uses what its thread does, and more.
 type thread struct {
+	id     int
 	used   time.Duration
+	others time.Duration
 	broken bool
 	reads  int
 }
 
-func (t *thread) Read() (time.Duration, bool) {
+func (t *thread) Read() (host.Clocks, bool) {
 	t.reads++
-	return t.used, !t.broken
+	return host.Clocks{ID: t.id, Thread: t.used, Process: t.used + t.others}, !t.broken
 }
 
 // A guest has its CPU time, however little of the machine it gets, and no more than
@@ -32,6 +34,16 @@ func TestCPUTime(t *testing.T) {
 	}{
 		{"alone on its processor", func(_ int, c *thread) { c.used += look }, limit, limit + look},
 		{"a tenth of a processor", func(_ int, c *thread) { c.used += look / 10 }, 9 * limit, 10 * limit},
+		{"another thread each time, and others are busy", func(n int, c *thread) {
+			c.id = n
+			c.used += look / 10
+			c.others += 5 * look
+		}, limit, limit + look},
+		{"another thread each time, and nobody else is busy", func(n int, c *thread) {
+			c.id = n
+			c.used += look / 10
+			c.others += look / 10
+		}, 4 * limit, 5 * limit},
 		{"others use its thread as well", func(_ int, c *thread) { c.used += 5 * look }, limit, limit + look},
 		{"a thread that stands still for half of the time", func(n int, c *thread) {
 			if c.used += look; n/1000%2 == 0 {

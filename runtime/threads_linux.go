@@ -7,13 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// threadClock reads CLOCK_THREAD_CPUTIME_ID: https://man7.org/linux/man-pages/man2/clock_gettime.2.html
+// threadClock reads CLOCK_THREAD_CPUTIME_ID and CLOCK_PROCESS_CPUTIME_ID: https://man7.org/linux/man-pages/man2/clock_gettime.2.html
 type threadClock struct{}
 
-func (threadClock) Read() (used time.Duration, ok bool) {
-	var t unix.Timespec
-	err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
-	return time.Duration(t.Nano()), err == nil
+func (threadClock) Read() (c host.Clocks, ok bool) {
+	var thread, process unix.Timespec
+	before := unix.Gettid()
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &thread) != nil || unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &process) != nil {
+		return c, false
+	}
+	c = host.Clocks{ID: unix.Gettid(), Thread: time.Duration(thread.Nano()), Process: time.Duration(process.Nano())}
+	return c, c.ID == before
 }
 
 // newThreadClock gives the clock where it is exact. A kernel that counts by ticks has
@@ -22,11 +26,11 @@ func newThreadClock() host.ThreadClock {
 	const reads = 64
 	steps, last := 0, time.Duration(-1)
 	for range reads {
-		used, _ := threadClock{}.Read()
-		if used > last {
+		c, _ := threadClock{}.Read()
+		if c.Thread > last {
 			steps++
 		}
-		last = used
+		last = c.Thread
 	}
 	if steps < reads/2 {
 		return nil
