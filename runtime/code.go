@@ -28,7 +28,7 @@ type code struct {
 // rewriteVersion tells Snapshots that were taken of modules rewritten otherwise.
 // Raise it when rewriting, or what initialisation does, changes: what nodes have
 // kept is then made again.
-const rewriteVersion = 4
+const rewriteVersion = 5
 
 // rewriting is what every module undergoes before it is compiled.
 var rewriting = wasm.Options{

@@ -13,7 +13,10 @@ func glue() wasm.Extension {
 		{Name: "runtime", Type: wasm.I32},
 		{Name: "context", Type: wasm.I32},
 		{Name: "scratch", Type: wasm.I32},
-		{Name: "handler", Type: wasm.I64}, // a function of the platform; see platform/worker.js
+		{Name: "pools", Type: wasm.I32},     // see heap.go
+		{Name: "bump", Type: wasm.I32},      // the next block of the chunk
+		{Name: "chunk end", Type: wasm.I32}, // behind the chunk
+		{Name: "handler", Type: wasm.I64},   // a function of the platform; see platform/worker.js
 	}}
 	for _, f := range js.Module().Funcs {
 		x.Imports = append(x.Imports, wasm.AddedImport{Module: js.Name, Name: f.Name, Type: wasm.FuncType{Params: valTypes(f.Params), Results: valTypes(f.Results)}})
@@ -39,6 +42,7 @@ func glue() wasm.Extension {
 		{Name: "lre_compile", Type: lreCompile, Wraps: true, Locals: types(wasm.I32), Body: body(anchorRegexp)},
 		{Name: "release", Type: release, Pointer: true, Body: body(releaseBuffer)},
 	}
+	x.Funcs = append(x.Funcs, heapFuncs()...)
 	return x
 }
 
@@ -91,7 +95,9 @@ func makeContext(c code) {
 	c.I32(scratchSize)
 	c.Call("calloc")
 	c.GlobalSet("scratch")
-	c.Call("JS_NewRuntime")
+	makeHeap(c)
+	c.I32(0)
+	c.Call("JS_NewRuntime2")
 	c.GlobalSet("runtime")
 	c.GlobalGet("runtime")
 	c.StackGet()

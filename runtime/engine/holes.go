@@ -12,6 +12,7 @@ const (
 // it, or, of a Worker's own objects, those that differ from the base's.
 func fillHoles(c code) {
 	const p, end, size = 0, 1, 2
+	forgetFree(c)
 	c.memorySize()
 	c.LocalSet(size)
 	c.Loop(func() { // until the heap is full, so that the end is new

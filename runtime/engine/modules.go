@@ -139,7 +139,7 @@ func rejected(c code) {
 	c.I64(js.EventRejected)
 	c.I64(js.EventHandled)
 	c.Local(handled)
-	c.Op(opI32Eqz, 0x1b) // select
+	c.Op(opI32Eqz, opSelect)
 	c.Op(store64...)
 	for i, l := range []uint32{promise, reason} {
 		c.scratch(atRejection + int32(i+1)*valueSize)

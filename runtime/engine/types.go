@@ -51,6 +51,7 @@ const (
 	opUnreachable = 0x00
 	opReturn      = 0x0f
 	opDrop        = 0x1a
+	opSelect      = 0x1b
 	opLoad16      = 0x2f // unsigned, as an i32
 	opMemorySize  = 0x3f
 	opI32Eqz      = 0x45
@@ -58,15 +59,22 @@ const (
 	opI32Ne       = 0x47
 	opI32LtS      = 0x48
 	opI32LtU      = 0x49
+	opI32GtU      = 0x4b
+	opI32LeU      = 0x4d
 	opI32GeS      = 0x4e
 	opI64Eqz      = 0x50
 	opI64Eq       = 0x51
 	opI64LtS      = 0x53
+	opI64GtU      = 0x56
 	opI32Add      = 0x6a
 	opI32Sub      = 0x6b
+	opI32Mul      = 0x6c
 	opI32And      = 0x71
+	opI32Shl      = 0x74
 	opI32ShrU     = 0x76
+	opI64Mul      = 0x7e
 	opI64ShrS     = 0x87
+	opI64FromU32  = 0xad
 	opF64Mul      = 0xa2
 	opI32WrapI64  = 0xa7
 	opF64FromU64  = 0xba
@@ -79,6 +87,9 @@ var (
 	store32 = []byte{0x36, 2, 0}
 	store64 = []byte{0x37, 3, 0}
 	store8  = []byte{0x3a, 0, 0}
+
+	memoryCopy = []byte{0xfc, 10, 0, 0}
+	memoryFill = []byte{0xfc, 11, 0}
 
 	// storeStackLimit sets JSRuntime.stack_limit, below which the engine throws. In
 	// builds for WASI nothing else sets it. A test has an infinite recursion.
