@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv/natsserver"
 	"github.com/mayfly-run/mayfly/runtime/cluster"
@@ -57,16 +58,22 @@ type trio struct {
 	peers []string
 	dirs  []string
 	nodes []*node.Node
+	log   host.LogSink // of Functions; nil for that of the node
 }
 
 func (tr *trio) config(i int) node.Config {
 	return node.Config{Data: tr.dirs[i], Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Version: "1.2.3",
-		Cluster: &node.Cluster{Embedded: true, ClusterListen: tr.peers[i], Peers: tr.peers}}
+		GuestLog: tr.log, Cluster: &node.Cluster{Embedded: true, ClusterListen: tr.peers[i], Peers: tr.peers}}
 }
 
 func mustTrio(t *testing.T) *trio {
 	t.Helper()
-	tr := &trio{peers: addresses(t, 3), dirs: []string{t.TempDir(), t.TempDir(), t.TempDir()}, nodes: make([]*node.Node, 3)}
+	return mustTrioLogging(t, nil)
+}
+
+func mustTrioLogging(t *testing.T, log host.LogSink) *trio {
+	t.Helper()
+	tr := &trio{log: log, peers: addresses(t, 3), dirs: []string{t.TempDir(), t.TempDir(), t.TempDir()}, nodes: make([]*node.Node, 3)}
 	var all sync.WaitGroup
 	for i := range tr.nodes {
 		all.Go(func() { tr.start(t, i) })
