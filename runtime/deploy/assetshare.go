@@ -86,8 +86,10 @@ func (r *Registry) findSession(ctx context.Context, token string) error {
 	if known && len(missing) == 0 {
 		return nil
 	}
-	if err := kv.Sync(ctx, r.cfg.Store); err != nil && !known {
-		return err
+	if known || r.cluster.asks.Allow() { // who has no token may ask, too, but not for ever
+		if err := kv.Sync(ctx, r.cfg.Store); err != nil && !known {
+			return err
+		}
 	}
 	if err := r.applySession(ctx, key.record()); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv/lease"
+	"golang.org/x/time/rate"
 )
 
 // Cluster says that other nodes change the same Store. Each of them needs one, too.
@@ -47,7 +48,8 @@ type cluster struct {
 	Cluster
 	changes *lease.Lock
 	duties  *lease.Lock
-	leads   atomic.Bool // this node has the duties
+	leads   atomic.Bool   // this node has the duties
+	asks    *rate.Limiter // of other nodes for what this one does not know
 	follower
 	behind behind
 }
@@ -56,7 +58,7 @@ func newCluster(cfg Config) *cluster {
 	if cfg.Cluster == nil {
 		return nil
 	}
-	c := &cluster{Cluster: cfg.Cluster.withDefaults(), follower: newFollower(), behind: newBehind()}
+	c := &cluster{Cluster: cfg.Cluster.withDefaults(), follower: newFollower(), behind: newBehind(), asks: rate.NewLimiter(asksPerSecond, asksPerSecond)}
 	of := func(key string) *lease.Lock {
 		return lease.New(lease.Config{Store: cfg.Store, Key: key, Owner: c.Node, TTL: c.Lease})
 	}
@@ -91,6 +93,9 @@ func (r *Registry) join(ctx, work context.Context) error {
 	}
 	return nil
 }
+
+// asksPerSecond bounds how often the cluster is asked for a session that is not known.
+const asksPerSecond = 50
 
 // errCutOff: a change was under way when others could no longer wait for it.
 var errCutOff = &host.Error{Code: host.CodeUnavailable, Msg: "this node was cut off from its cluster during the change, which may have been made; look, and try again"}

@@ -46,11 +46,12 @@ func classOf(key string) int {
 func (f *follower) note(e kv.Entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if followed(e.Key) {
-		f.dirty[e.Key] = true
-	}
 	f.seen = max(f.seen, e.Revision)
 	f.move()
+	if followed(e.Key) {
+		f.dirty[e.Key] = true
+		f.poke()
+	}
 }
 
 // noteAll keeps that anything may have changed.
@@ -59,6 +60,7 @@ func (f *follower) noteAll() {
 	defer f.mu.Unlock()
 	f.all = true
 	f.move()
+	f.poke()
 }
 
 // again keeps keys for the next time.
@@ -74,7 +76,6 @@ func (f *follower) again(keys []string) {
 func (f *follower) move() {
 	close(f.moved)
 	f.moved = make(chan struct{})
-	f.poke()
 }
 
 func (f *follower) poke() {
