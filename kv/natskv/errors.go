@@ -32,6 +32,14 @@ const (
 // errDisconnected: there is no connection to a server.
 var errDisconnected = errors.New("not connected to a server")
 
+// disconnected says why there is none, if a server said so.
+func (s *Store) disconnected() error {
+	if err := s.conn.LastError(); err != nil {
+		return fmt.Errorf("%w: %w", errDisconnected, err)
+	}
+	return errDisconnected
+}
+
 // errStalled: what the stream has does not come.
 var errStalled = errors.New("the server stopped sending")
 

@@ -186,7 +186,7 @@ func (f *session) next(ctx context.Context, messages jetstream.MessagesContext) 
 		return nil, errStalled
 	}
 	if ctx.Err() != nil {
-		return nil, errDisconnected
+		return nil, f.disconnected()
 	}
 	if wait.Err() != nil {
 		f.target, err = f.last(ctx)

@@ -49,7 +49,7 @@ func (s *Store) chunksName() string  { return "MAYFLY_" + s.cfg.Bucket + "_chunk
 // node has never seen them; else they have to be those that have this id.
 func (s *Store) attach(ctx context.Context, known string) (*streams, error) {
 	if !s.conn.IsConnected() {
-		return nil, errDisconnected
+		return nil, s.disconnected()
 	}
 	st := &streams{js: s.js, id: known, api: "$JS.API."}
 	if s.cfg.Domain != "" {

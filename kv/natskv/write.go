@@ -114,7 +114,7 @@ func (s *Store) ready(ctx context.Context) (*streams, error) {
 		_, changed := s.state.get()
 		cause := s.state.cause()
 		if !s.conn.IsConnected() {
-			cause = errDisconnected
+			cause = s.disconnected()
 		}
 		if errors.Is(cause, errDisconnected) && !s.conn.IsConnected() || diverged(cause) {
 			return nil, fmt.Errorf("%w: %w", kv.ErrUnavailable, cause)
