@@ -116,3 +116,33 @@ func TestLeaseOfARestart(t *testing.T) {
 		again.Close(t.Context())
 	})
 }
+
+// unreachable is the store of a node that is cut off from its cluster.
+type unreachable struct{ kv.Store }
+
+func (unreachable) Put(context.Context, string, []byte, kv.PutOptions) (uint64, error) {
+	return 0, kv.ErrUnavailable
+}
+
+func (unreachable) Delete(context.Context, string, kv.DeleteOptions) error { return kv.ErrUnavailable }
+
+// A node starts while it can't reach its cluster, and begins nothing meanwhile.
+func TestStartsUnreachable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, w := newMailbox(t), newTower(t)
+		first := p.start()
+		p.accept(first, "once")
+		synctest.Wait()
+		over(first)
+		p.got = nil
+		w.watch("job", "1", "", 2)
+		w.put("k", "fine")
+		i := p.startWith(trigger.InvocationsConfig{Store: unreachable{p.store}})
+		_, end := w.start("a", unreachable{w.store})
+		time.Sleep(10 * time.Minute)
+		p.want(1)
+		w.want(1)
+		over(i)
+		end()
+	})
+}
