@@ -131,9 +131,8 @@ func (st *stream) parse(text string, now time.Time) (reply string, ok bool) {
 	if err != nil || len(b) < timeSize+tagSize {
 		return "", false
 	}
-	signed, tag := b[:len(b)-tagSize], b[len(b)-tagSize:]
-	until := time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
-	return string(signed[timeSize:]), hmac.Equal(tag, st.tag(signed)) && until.After(now)
+	reply, until := string(b[timeSize:len(b)-tagSize]), time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
+	return reply, hmac.Equal([]byte(st.token(reply, until)), []byte(text)) && until.After(now)
 }
 
 // ackSubject has the sequence of the message in its stream, of the old form and of the

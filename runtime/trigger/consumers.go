@@ -164,12 +164,12 @@ func (c *Consumers) read(u *consumed) {
 // reader takes one batch after the other. It ends when there are others and nothing to
 // do, or too many.
 func (c *Consumers) reader(u *consumed) {
-	defer u.readers.Add(-1)
 	pause := time.Duration(0)
 	for u.over.Err() == nil {
 		n, err := c.turn(u)
 		switch {
 		case errors.Is(err, kv.ErrNoQueue), errors.Is(err, kv.ErrClosed):
+			u.readers.Add(-1)
 			return
 		case err != nil && u.over.Err() == nil:
 			q := u.now.Load()
@@ -179,14 +179,30 @@ func (c *Consumers) reader(u *consumed) {
 			continue
 		}
 		pause = 0
-		if n == 0 && u.spare() {
+		enough := int64(u.now.Load().Consumer.Settings.MaxConcurrency())
+		if n == 0 {
+			enough = 1
+		}
+		if u.leave(enough) {
 			return
 		}
 	}
+	u.readers.Add(-1)
 }
 
-// spare says that there are other readers.
-func (u *consumed) spare() bool { return u.readers.Load() > 1 }
+// leave lets a reader go if there are enough without it. Of several at the same time, as
+// many stay.
+func (u *consumed) leave(enough int64) bool {
+	for {
+		n := u.readers.Load()
+		if n <= enough {
+			return false
+		}
+		if u.readers.CompareAndSwap(n, n-1) {
+			return true
+		}
+	}
+}
 
 func pauseFor(ctx context.Context, d time.Duration) {
 	select {

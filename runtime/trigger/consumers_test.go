@@ -443,3 +443,36 @@ func TestConsumersSlots(t *testing.T) {
 		}
 	})
 }
+
+// Readers that find nothing at the same time do not all go.
+func TestConsumersKeepReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMill(t, deploy.ConsumerSettings{BatchSize: number(1), BatchTimeout: number(0), Concurrency: number(20)}, "")
+		m.handle = func(context.Context, *host.QueueBatch) (trigger.Ran, error) {
+			time.Sleep(time.Second)
+			return trigger.Ran{}, nil
+		}
+		c := m.start()
+		defer m.end(c)
+		for range 5 {
+			var texts []string
+			for i := range 40 {
+				texts = append(texts, fmt.Sprint(i))
+			}
+			m.send(texts...)
+			time.Sleep(time.Minute)
+			m.wantWaiting("q", 0)
+			if n := c.Readers("q"); n != 1 {
+				t.Errorf("%d readers wait where nothing happens, want 1", n)
+			}
+		}
+		m.edit(func(q *deploy.Queue) { q.Consumer.Settings.Concurrency = number(2) })
+		time.Sleep(2 * time.Second)
+		m.most = 0
+		m.send("1", "2", "3", "4", "5", "6")
+		time.Sleep(time.Minute)
+		if m.most != 2 {
+			t.Errorf("%d batches ran at the same time, want as many as the queue has been given", m.most)
+		}
+	})
+}
