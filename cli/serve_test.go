@@ -65,7 +65,8 @@ func mustServeIn(t *testing.T, data string, config ...string) *server {
 	}
 	s.out, s.log = bufio.NewReader(out), bufio.NewScanner(log)
 	if _, err := fmt.Fscanf(s.out, "ready http=%s admin=%s\n", &s.web, &s.admin); err != nil {
-		t.Fatalf("read the line that says ready: %v", err)
+		said, _ := io.ReadAll(log) // until it has ended
+		t.Fatalf("read the line that says ready: %v; the node said:\n%s", err, said)
 	}
 	return s
 }
