@@ -55,7 +55,7 @@ func NewLease(ctx context.Context, store kv.Store, node string, log *slog.Logger
 		log = slog.New(slog.DiscardHandler)
 	}
 	err := store.Delete(ctx, leaseRecords+node, kv.DeleteOptions{})
-	if err != nil && !errors.Is(err, kv.ErrUnavailable) { // then it ends in time, or with the next one
+	if err != nil && !errors.Is(err, kv.ErrUnavailable) && !errors.Is(err, kv.ErrNoSpace) { // then it ends in time, or with the next one
 		return nil, fmt.Errorf("end lease of the node: %w", err)
 	}
 	return &Lease{store: store, node: node, log: log}, nil

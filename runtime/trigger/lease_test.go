@@ -146,3 +146,18 @@ func TestStartsUnreachable(t *testing.T) {
 		end()
 	})
 }
+
+// refusing is a store that deletes nothing.
+type refusing struct {
+	kv.Store
+	err error
+}
+
+func (r refusing) Delete(context.Context, string, kv.DeleteOptions) error { return r.err }
+
+// A node starts although it can't end the lease that it had.
+func TestLeaseThatCannotBeEnded(t *testing.T) {
+	for _, err := range []error{kv.ErrNoSpace, kv.ErrUnavailable} {
+		mustLease(t, refusing{memkv.New(memkv.Config{}), err}, "a")
+	}
+}
