@@ -25,6 +25,7 @@ var hostFuncs = map[string]hostFunc{
 	"request_body": requestBody,
 	"body_read":    bodyRead,
 	"respond":      respond,
+	"handles":      func(*call, []byte, []wasmtime.Val) int32 { return 0 }, // events of other kinds there are none
 	"wait":         func(*call, []byte, []wasmtime.Val) int32 { return 0 }, // a body in memory is always ready
 	"close":        func(*call, []byte, []wasmtime.Val) int32 { return 0 },
 }
