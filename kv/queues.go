@@ -99,8 +99,8 @@ type Settlement struct {
 	Lease string
 	Retry bool          // the message is to be delivered again
 	Delay time.Duration // with Retry, until it is due: 0 to MaxDelay
-	// Unseen says, with Retry, that nobody has looked at the message: an
-	// implementation that can does not count the delivery among the attempts.
+	// Unseen says, with Retry, that nobody has looked at the message: the delivery is
+	// not counted among the attempts.
 	Unseen bool
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/mayfly-run/mayfly/kv"
 )
@@ -181,8 +182,8 @@ func (s *Queues) Settle(ctx context.Context, q kv.Queue, list []kv.Settlement) (
 func (s *Queues) settle(ctx context.Context, q kv.Queue, st *stream, reply string, what kv.Settlement) error {
 	say := ack
 	switch {
-	case what.Retry && what.Delay > 0:
-		if err := s.postpone(ctx, q, st, reply, what.Delay); err != nil {
+	case what.Retry && (what.Delay > 0 || what.Unseen):
+		if err := s.again(ctx, q, st, reply, what); err != nil {
 			return err
 		}
 	case what.Retry:
@@ -200,14 +201,15 @@ func (s *Queues) settle(ctx context.Context, q kv.Queue, st *stream, reply strin
 	return nil
 }
 
-// postpone publishes a message again, for later. The one that is there is acknowledged
-// then; if the node dies in between, both are delivered.
-func (s *Queues) postpone(ctx context.Context, q kv.Queue, st *stream, reply string, delay time.Duration) error {
+// again publishes a message again: for later, or because NATS has counted a delivery that
+// is not to count. The one that is there is acknowledged then; if the node dies in
+// between, both are delivered.
+func (s *Queues) again(ctx context.Context, q kv.Queue, st *stream, reply string, what kv.Settlement) error {
 	found := ackSubject.FindStringSubmatch(reply)
 	if found == nil {
 		return errGone
 	}
-	delivered, _ := strconv.Atoi(found[1])
+	attempts, _ := strconv.Atoi(found[1])
 	sequence, _ := strconv.ParseUint(found[2], 10, 64)
 	old, err := st.js.GetMsg(ctx, sequence)
 	if err != nil {
@@ -221,6 +223,10 @@ func (s *Queues) postpone(ctx context.Context, q kv.Queue, st *stream, reply str
 		m.Header.Set(name, old.Header.Get(name))
 	}
 	before, _ := strconv.Atoi(old.Header.Get(attemptsHeader))
-	m.Header.Set(attemptsHeader, strconv.Itoa(before+delivered))
-	return s.publish(ctx, q, m, delay)
+	if attempts += before; what.Unseen {
+		attempts = max(0, attempts-1)
+	}
+	m.Header.Set(attemptsHeader, strconv.Itoa(attempts))
+	m.Header.Set(jetstream.MsgIDHeader, m.Header.Get(idHeader)+"."+found[2]) // once for each that it replaces
+	return s.publish(ctx, q, m, what.Delay)
 }

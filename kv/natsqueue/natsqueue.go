@@ -5,7 +5,7 @@
 // NATS delivers a message again when it hears nothing of it for a while. So the node
 // that leases a message tells that it is at work, until the lease is over or settled:
 // if the node dies, its messages come again within ackWait. Deliveries are counted by
-// NATS, and can't be taken back.
+// NATS: one that is not to count is taken back by publishing the message again.
 package natsqueue
 
 import (

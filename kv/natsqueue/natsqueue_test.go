@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/natsqueue"
@@ -121,6 +122,29 @@ func TestNodes(t *testing.T) {
 	if later := mustReceive(t, nodes[2], 1)[0]; later.ID != kept.ID || later.Attempts != 2 {
 		t.Errorf("got %s, attempt %d; want the one that was to be tried again", later.Body, later.Attempts)
 	}
+}
+
+// Servers that choose a leader have nobody who gives out messages. The queue is not taken
+// for deleted then, and goes on later.
+func TestNobodyGivesOut(t *testing.T) {
+	t.Parallel()
+	conn := mustConnect(t, mustServer(t, t.TempDir()))
+	q := mustNew(t, natsqueue.Config{Conn: conn})
+	defer q.Close()
+	if _, err := q.Send(t.Context(), queue, []kv.Message{{ContentType: kv.ContentText, Body: []byte("a")}}, kv.SendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteConsumer(t.Context(), "MAYFLY_mayfly_queue_local_q", "consumers"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.Receive(t.Context(), queue, kv.ReceiveOptions{Max: 1, Lease: time.Hour}); !errors.Is(err, kv.ErrUnavailable) || errors.Is(err, kv.ErrNoQueue) {
+		t.Errorf("Receive: %v, want ErrUnavailable", err)
+	}
+	mustReceive(t, q, 1)
 }
 
 // Without servers, calls say so, and go on when they are back.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -39,19 +40,29 @@ func (s *Queues) Receive(ctx context.Context, q kv.Queue, opts kv.ReceiveOptions
 	}
 	list, err := s.batch(ctx, st, opts)
 	if err != nil && len(list) == 0 {
-		if errors.Is(err, errGone) || ctx.Err() == nil && s.gone(ctx, q) {
-			s.forget(q)
-			err = kv.ErrNoQueue
-		}
-		return nil, failure(ctx, "receive from queue", err)
+		return nil, failure(ctx, "receive from queue", s.unreceived(ctx, q, err))
 	}
 	return s.lease(st, list, opts.Lease), nil
 }
 
-// gone says whether the stream of a queue was deleted, which not every request hears of.
-func (s *Queues) gone(ctx context.Context, q kv.Queue) bool {
-	_, err := s.js.Stream(ctx, s.streamName(q))
-	return errors.Is(err, jetstream.ErrStreamNotFound)
+// unreceived is why nothing could be received: kv.ErrNoQueue if the stream of the queue was
+// deleted, which not every request hears of. A stream that is there may be without what
+// gives out its messages for a while, where servers choose a leader; that is made anew if
+// it is gone.
+func (s *Queues) unreceived(ctx context.Context, q kv.Queue, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	_, looked := s.js.Stream(ctx, s.streamName(q))
+	switch {
+	case errors.Is(looked, jetstream.ErrStreamNotFound):
+		s.forget(q)
+		return kv.ErrNoQueue
+	case errors.Is(err, errGone), errors.Is(err, nats.ErrNoResponders):
+		s.forget(q)
+		return fmt.Errorf("no server gives out its messages: %w", kv.ErrUnavailable)
+	}
+	return err
 }
 
 func (s *Queues) batch(ctx context.Context, st *stream, opts kv.ReceiveOptions) ([]*nats.Msg, error) {

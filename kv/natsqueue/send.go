@@ -60,6 +60,7 @@ func (s *Queues) Send(ctx context.Context, q kv.Queue, list []kv.Message, opts k
 		ids[i] = newID()
 		m := &nats.Msg{Data: list[i].Body, Header: nats.Header{}}
 		m.Header.Set(idHeader, ids[i])
+		m.Header.Set(jetstream.MsgIDHeader, ids[i])
 		m.Header.Set(sentHeader, millis(now))
 		m.Header.Set(typeHeader, string(list[i].ContentType))
 		m.Header.Set(expiresHeader, millis(now.Add(opts.Retention)))
@@ -103,7 +104,6 @@ func address(m *nats.Msg, prefix string, delay time.Duration) {
 	if ms, err := strconv.ParseInt(m.Header.Get(expiresHeader), 10, 64); err == nil {
 		left = fmt.Sprintf("%ds", max(1, int64(time.Until(time.UnixMilli(ms)).Seconds())))
 	}
-	m.Header.Set(jetstream.MsgIDHeader, id+"."+m.Header.Get(attemptsHeader))
 	if delay <= 0 {
 		m.Subject = prefix + due
 		m.Header.Set(jetstream.MsgTTLHeader, left)

@@ -2,12 +2,12 @@ package natsqueue
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"github.com/mayfly-run/mayfly/kv"
 )
@@ -84,7 +84,7 @@ func (s *Queues) make(ctx context.Context, q kv.Queue) (jetstream.Stream, error)
 		Name: s.streamName(q), Description: "Mayfly: the messages of a queue", Subjects: []string{s.prefix(q) + ">"},
 		Storage: jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardOld,
 		AllowMsgTTL: true, AllowMsgSchedules: true, AllowRollup: true, MaxAge: kv.MaxRetention + kv.MaxDelay, Duplicates: 2 * time.Minute,
-		Replicas: s.cfg.Replicas, Metadata: map[string]string{idKey: nuid.Next()},
+		Replicas: s.cfg.Replicas, Metadata: map[string]string{idKey: rand.Text()},
 	}
 	if cfg.Replicas == 0 {
 		cfg.Replicas = wantedReplicas

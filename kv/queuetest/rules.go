@@ -145,9 +145,17 @@ func testRetryDelay(t *testing.T, f *fixture) {
 func testUnseen(t *testing.T, f *fixture) {
 	f.mustSend(t, queue, text("a"))
 	d := f.mustReceive(t, queue, 1, long)[0]
-	f.mustSettle(t, queue, kv.Settlement{Lease: d.Lease, Retry: true, Unseen: true})
-	if again := f.mustReceive(t, queue, 1, long)[0]; again.ID != d.ID || again.Attempts > 2 {
-		t.Errorf("got %+v", again)
+	for _, delay := range []time.Duration{0, 0, time.Second, 0} {
+		f.mustSettle(t, queue, kv.Settlement{Lease: d.Lease, Retry: true, Unseen: true, Delay: delay})
+		again := f.mustReceive(t, queue, 1, long)[0]
+		if again.ID != d.ID || again.Attempts != 1 || string(again.Body) != "a" {
+			t.Fatalf("got %+v, want the first attempt", again)
+		}
+		d = again
+	}
+	f.mustSettle(t, queue, kv.Settlement{Lease: d.Lease, Retry: true})
+	if again := f.mustReceive(t, queue, 1, long)[0]; again.ID != d.ID || again.Attempts != 2 {
+		t.Errorf("got %+v, want the second attempt", again)
 	}
 }
 

@@ -139,10 +139,11 @@ func (c *Consumers) follow(ctx context.Context) {
 			u = &consumed{}
 			u.over, u.stop = context.WithCancel(ctx)
 			c.queues[q.ID] = u
-			u.now.Store(&q)
-			c.read(u)
 		}
 		u.now.Store(&q)
+		if u.readers.Load() == 0 { // as in the beginning, or where the queue seemed to be gone
+			c.read(u)
+		}
 	}
 	for id, u := range c.queues {
 		if !seen[id] {

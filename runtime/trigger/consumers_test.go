@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -479,5 +480,37 @@ func TestConsumersKeepReading(t *testing.T) {
 		m.send("1", "2", "3", "4", "5", "6")
 		time.Sleep(time.Minute)
 		m.wantMost(2)
+	})
+}
+
+// lossy are queues one of which seems to be deleted once.
+type lossy struct {
+	kv.Queues
+	lost atomic.Bool
+}
+
+func (l *lossy) Receive(ctx context.Context, q kv.Queue, opts kv.ReceiveOptions) ([]kv.Delivery, error) {
+	if l.lost.CompareAndSwap(false, true) {
+		return nil, kv.ErrNoQueue
+	}
+	return l.Queues.Receive(ctx, q, opts)
+}
+
+// A queue that is there is consumed, also after it seemed to be gone.
+func TestConsumersOfQueueThatComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMill(t, deploy.ConsumerSettings{}, "")
+		m.queues = &lossy{Queues: m.queues}
+		c := m.start()
+		defer m.end(c)
+		if _, err := m.queues.Send(t.Context(), kv.Queue{Account: "local", ID: "q"}, []kv.Message{{ContentType: kv.ContentText, Body: []byte("a")}}, kv.SendOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if got, want := strings.Join(m.batches, ","), "worker a.1"; got != want {
+			t.Errorf("batches %q, want %q", got, want)
+		}
 	})
 }
