@@ -29,6 +29,14 @@ Functions send to a queue that mayfly.toml binds in [[queues.producers]], and ge
 batches of those in [[queues.consumers]], which 'mayfly deploy' sets up.`,
 	})
 	q.node.register(parent.PersistentFlags())
+	parent.AddCommand(q.newManage()...)
+	parent.AddCommand(q.newDelivery()...)
+	parent.AddCommand(q.newSend(), q.newPull(), q.newAck(), newQueuesConsumer(q))
+	return parent
+}
+
+// newManage are the commands about queues themselves.
+func (q *queuesCommand) newManage() []*cobra.Command {
 	create := &cobra.Command{
 		Use: "create NAME", Short: "Make a queue, and print what binds it", Args: exactly("NAME"),
 		Example: "  mayfly queues create jobs\n  mayfly queues create jobs --delivery-delay-secs 60",
@@ -62,10 +70,7 @@ batches of those in [[queues.consumers]], which 'mayfly deploy' sets up.`,
 		c.Flags().BoolVar(&q.json, "json", false, "print JSON")
 	}
 	remove.Flags().BoolVarP(&q.force, "force", "f", false, "do not ask")
-	parent.AddCommand(create, list, info, update, remove)
-	parent.AddCommand(q.newDelivery()...)
-	parent.AddCommand(q.newSend(), q.newPull(), q.newAck(), newQueuesConsumer(q))
-	return parent
+	return []*cobra.Command{create, list, info, update, remove}
 }
 
 // settings are those of the flags that were given.

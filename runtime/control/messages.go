@@ -190,15 +190,33 @@ func pullMessages(r *request) error {
 	return r.ok(map[string]any{"messages": messages, "message_backlog_count": backlog.Messages})
 }
 
+// ackJSON are leases that are to end.
+type ackJSON struct {
+	Acks    []leaseJSON `json:"acks"`
+	Retries []leaseJSON `json:"retries"`
+}
+
+type leaseJSON struct {
+	LeaseID      string           `json:"lease_id"`
+	DelaySeconds *json.RawMessage `json:"delay_seconds"`
+}
+
+func (in *ackJSON) settlements() (list []kv.Settlement, err error) {
+	for _, l := range in.Acks {
+		list = append(list, kv.Settlement{Lease: l.LeaseID})
+	}
+	for _, l := range in.Retries {
+		delay, err := delayOf(l.DelaySeconds)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, kv.Settlement{Lease: l.LeaseID, Retry: true, Delay: delay})
+	}
+	return list, nil
+}
+
 func ackMessages(r *request) error {
-	type leaseJSON struct {
-		LeaseID      string           `json:"lease_id"`
-		DelaySeconds *json.RawMessage `json:"delay_seconds"`
-	}
-	var in struct {
-		Acks    []leaseJSON `json:"acks"`
-		Retries []leaseJSON `json:"retries"`
-	}
+	var in ackJSON
 	if err := r.readJSON(maxJSON, &in); err != nil {
 		return err
 	}
@@ -206,27 +224,21 @@ func ackMessages(r *request) error {
 	if err != nil {
 		return err
 	}
-	var list []kv.Settlement
-	acked := map[string]bool{}
-	for _, l := range in.Acks {
-		acked[l.LeaseID] = true
-		list = append(list, kv.Settlement{Lease: l.LeaseID})
-	}
-	for _, l := range in.Retries {
-		delay, err := delayOf(l.DelaySeconds)
-		if err != nil {
-			return err
-		}
-		list = append(list, kv.Settlement{Lease: l.LeaseID, Retry: true, Delay: delay})
+	list, err := in.settlements()
+	if err != nil {
+		return err
 	}
 	stale, err := pulls.Settle(r.Context(), q, list)
 	if err != nil {
 		return err
 	}
-	acks, retries, warnings := len(in.Acks), len(in.Retries), map[string]string{}
+	acks, retries, warnings, isAck := len(in.Acks), len(in.Retries), map[string]string{}, map[string]bool{}
+	for _, l := range in.Acks {
+		isAck[l.LeaseID] = true
+	}
 	for _, lease := range stale {
 		warnings[lease] = "the lease is over: the message may have been delivered again"
-		if acked[lease] {
+		if isAck[lease] {
 			acks--
 		} else {
 			retries--
