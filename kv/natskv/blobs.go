@@ -65,7 +65,9 @@ func (b blobs) call(ctx context.Context, step string, do func(context.Context, *
 
 // reach does something in the cluster.
 func (b blobs) reach(ctx context.Context, step string, do func(context.Context, *streams) error) error {
-	st, err := b.store.ready(ctx)
+	limit, cancel := context.WithTimeout(ctx, writeTimeout) // to be ready; what is long takes its time
+	defer cancel()
+	st, err := b.store.ready(limit)
 	if err == nil {
 		err = do(ctx, st)
 	}

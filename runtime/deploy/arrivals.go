@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -17,6 +18,9 @@ const arrivalTime = 10 * time.Minute
 func (r *Registry) announce(ctx context.Context, module []byte) error {
 	if r.cluster == nil {
 		return nil
+	}
+	if err := kv.Sync(ctx, r.cfg.Store); err != nil { // a module takes longer to fail
+		return fmt.Errorf("reach the cluster: %w", err)
 	}
 	digest, err := r.cfg.Blobs.Put(ctx, module)
 	if err != nil {
