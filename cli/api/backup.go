@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/mayfly-run/mayfly/kv/backup"
 )
 
 // Backup begins to download a backup of the whole node. It has to be verified: a
@@ -29,4 +31,11 @@ func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
 	}
 	_, err = open(resp.StatusCode, reply, nil)
 	return nil, err
+}
+
+// Restore brings a backup into a running cluster that has not been used, which takes
+// as long as it takes.
+func (c *Client) Restore(ctx context.Context, file io.Reader) (sum backup.Summary, err error) {
+	_, err = c.envelope(ctx, http.MethodPut, path("mayfly", "backup"), "application/octet-stream", file, &sum)
+	return sum, err
 }

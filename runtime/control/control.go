@@ -46,6 +46,8 @@ type Config struct {
 	// Ready is asked by /readyz; an error says why the node takes no requests.
 	// Default: always ready.
 	Ready func() error
+	// Temp is where backups wait that are uploaded. Default: os.TempDir.
+	Temp string
 	// Health is what /healthz tells. Default: nothing but Version.
 	Health func() Health
 	// Nodes are those of the cluster; nil: there is none.

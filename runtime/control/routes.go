@@ -74,6 +74,7 @@ func (a *api) table() []route {
 		{"DELETE", "user/tokens/{token}", areaAccounts, revokeToken, accessNode},
 
 		{"GET", backupPath, areaAccounts, downloadBackup, accessNode},
+		{"PUT", backupPath, areaAccounts, uploadBackup, accessNode},
 		{"GET", nodesPath, areaAccounts, listNodes, accessNode},
 		{"POST", nodesPath + "/{node}/drain", areaAccounts, drainNode, accessNode},
 		{"POST", nodesPath + "/{node}/resume", areaAccounts, resumeNode, accessNode},

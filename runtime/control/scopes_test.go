@@ -18,7 +18,7 @@ func wants(method, path string) string {
 		return "node"
 	case strings.HasSuffix(path, "tokens/verify"), strings.HasSuffix(path, "tokens/permission_groups"):
 		return "any"
-	case strings.HasPrefix(path, "user/tokens"), strings.HasPrefix(path, "mayfly/nodes"):
+	case strings.HasPrefix(path, "user/tokens"), strings.HasPrefix(path, "mayfly/"):
 		return "node"
 	case strings.HasPrefix(path, "zones"):
 		return "read"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,14 +92,22 @@ func WriteBackup(ctx context.Context, to io.Writer, store kv.Store, blobs kv.Blo
 	return backup.Write(ctx, to, backupSource(view, blobs, software))
 }
 
-// backupSource is everything but Snapshots, which are of the code that one node has
-// compiled, and are taken again, and what nodes tell each other.
+// nodesOwn is where entries are that mean nothing elsewhere: what nodes tell each
+// other, and Snapshots of the code that one of them has compiled.
+func nodesOwn() []string {
+	return []string{snapshotRecords, sessionRecords, arrivalRecords, garbageRecords, freezeRecords, outcomeRecords, lockRecords, restoring,
+		"node/nodes/", "node/drains/", "node/leases/", "node/cluster"}
+}
+
+func hasPrefix(key string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
+}
+
+// backupSource is everything but nodesOwn.
 func backupSource(view kv.View, blobs kv.Blobs, software string) backup.Source {
 	return backup.Source{View: view, Blobs: blobs, Software: software, Select: func(e kv.Entry) (bool, []kv.Digest) {
-		for _, own := range []string{snapshotRecords, sessionRecords, arrivalRecords, garbageRecords, freezeRecords, outcomeRecords, lockRecords} {
-			if strings.HasPrefix(e.Key, own) {
-				return false, nil
-			}
+		if hasPrefix(e.Key, nodesOwn()) {
+			return false, nil
 		}
 		if strings.HasPrefix(e.Key, assetRecords) || strings.HasPrefix(e.Key, manifestRecords) {
 			f, err := parseAsset(e.Metadata)

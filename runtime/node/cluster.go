@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/backup"
 	"github.com/mayfly-run/mayfly/kv/natskv"
 	"github.com/mayfly-run/mayfly/kv/natsserver"
 	"github.com/mayfly-run/mayfly/kv/space"
@@ -67,7 +68,8 @@ func (n *Node) openShared(ctx context.Context, d *Data, cfg DataConfig, id strin
 // shareConfig is how the store is reached.
 func (n *Node) shareConfig(cfg DataConfig) (_ *natskv.Config, err error) {
 	c := n.cfg.Cluster
-	shared := &natskv.Config{URL: strings.Join(c.URL, ","), Credentials: c.Credentials, Bucket: c.name(), Replicas: c.Replicas, Dir: cfg.Dir.Copy(), Logger: cfg.Logger}
+	shared := &natskv.Config{URL: strings.Join(c.URL, ","), Credentials: c.Credentials, Bucket: c.name(), Replicas: c.Replicas, Dir: cfg.Dir.Copy(), Logger: cfg.Logger,
+		After: backup.Header{}.After(time.Now())} // so that nothing has a revision that it had elsewhere
 	if shared.TLS, err = c.TLS.tlsConfig(); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/secret"
+	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/natsserver"
 	"github.com/mayfly-run/mayfly/runtime/cluster"
 	"github.com/mayfly-run/mayfly/runtime/control"
@@ -227,5 +229,44 @@ func TestClusterDeploys(t *testing.T) {
 			status, _, err := get(n, "hello.localhost")
 			return err == nil && status == 404
 		})
+	}
+}
+
+// TestStartWithoutCluster has a node start that can't reach its cluster: it serves what
+// it knows, and takes no changes.
+func TestStartWithoutCluster(t *testing.T) {
+	setKeys(t)
+	key, err := secret.ParseKey([]byte(os.Getenv("MAYFLY_CLUSTER_SECRET")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen := addresses(t, 1)[0]
+	first := mustStart(t, node.Config{Cluster: &node.Cluster{Embedded: true, Listen: listen}})
+	cfg := node.Config{Data: t.TempDir(), Cluster: &node.Cluster{URL: []string{"nats://" + listen}, User: natsserver.User, Password: key.MAC("mayfly cluster")}}
+	second := mustStart(t, cfg)
+	f := mustFill(t, first)
+	f.wantFilled(t, second)
+	if err := second.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	second = mustStart(t, cfg)
+	if status, body, err := get(second, "tells.localhost"); status != 200 || body != "a secret" {
+		t.Errorf("got %d, %q, %v", status, body, err)
+	}
+	store, err := second.Registry().Entries(deploy.Local, f.namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := store.Get(t.Context(), "k"); err != nil || len(e.Value) != 3<<20 {
+		t.Errorf("got %d bytes, %v", len(e.Value), err)
+	}
+	if _, err := store.Put(t.Context(), "k", nil, kv.PutOptions{}); !errors.Is(err, kv.ErrUnavailable) {
+		t.Errorf("a write: got %v, want kv.ErrUnavailable", err)
+	}
+	if _, err := second.Registry().Deploy(t.Context(), deploy.Local, "new", deploy.Upload{Module: hello("hi")}); !errors.Is(err, kv.ErrUnavailable) && host.CodeOf(err) != host.CodeUnavailable {
+		t.Errorf("a deploy: got %v, want kv.ErrUnavailable", err)
 	}
 }

@@ -1,0 +1,136 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/secret"
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime/datadir"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/node"
+)
+
+// filled is what a node has before it is backed up.
+type filled struct {
+	namespace string
+	revision  uint64 // of its key
+	expires   time.Time
+}
+
+func mustFill(t *testing.T, n *node.Node) (f filled) {
+	t.Helper()
+	mustDeploy(t, n, "tells", tells())
+	text := "a secret"
+	if _, err := n.Registry().SetSecrets(t.Context(), deploy.Local, "tells", "", map[string]*string{"KEY": &text}); err != nil {
+		t.Fatal(err)
+	}
+	ns, err := n.Registry().CreateNamespace(t.Context(), deploy.Local, "values")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.namespace, f.expires = ns.ID, time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	store, err := n.Registry().Entries(deploy.Local, ns.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.revision, err = store.Put(t.Context(), "k", []byte(strings.Repeat("v", 3<<20)), kv.PutOptions{Metadata: []byte(`{"a":1}`), Expires: f.expires})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// wantFilled wants it all on another node, which may have to hear of it first.
+func (f filled) wantFilled(t *testing.T, n *node.Node) (revision uint64) {
+	t.Helper()
+	eventually(t, "the Function tells its secret", func() bool {
+		status, body, err := get(n, "tells.localhost")
+		return err == nil && status == 200 && body == "a secret"
+	})
+	store, err := n.Registry().Entries(deploy.Local, f.namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e kv.Entry
+	eventually(t, "the key is there", func() bool {
+		e, err = store.Get(t.Context(), "k")
+		return err == nil
+	})
+	if len(e.Value) != 3<<20 || string(e.Metadata) != `{"a":1}` || !e.Expires.Equal(f.expires) {
+		t.Errorf("got %d bytes, %s, until %v", len(e.Value), e.Metadata, e.Expires)
+	}
+	return e.Revision
+}
+
+// wantRestored wants it all under other revisions: who holds one from before writes
+// over nothing.
+func (f filled) wantRestored(t *testing.T, n *node.Node) {
+	t.Helper()
+	if revision := f.wantFilled(t, n); revision <= f.revision {
+		t.Errorf("got revision %d after %d", revision, f.revision)
+	}
+}
+
+func mustBackup(t *testing.T, n *node.Node) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	if _, err := n.Registry().Backup(t.Context(), &file, "1.2.3"); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
+}
+
+// TestBackupIntoCluster brings a node's backup into a cluster, and that one's into a
+// node without one.
+func TestBackupIntoCluster(t *testing.T) {
+	setKeys(t)
+	alone := mustStart(t, node.Config{})
+	f := mustFill(t, alone)
+	file := mustBackup(t, alone)
+	if _, err := alone.Registry().Restore(t.Context(), bytes.NewReader(file)); host.CodeOf(err) != host.CodeUnsupported {
+		t.Errorf("into a node without a cluster: got %v", err)
+	}
+
+	tr := mustTrio(t)
+	damaged := bytes.Clone(file)
+	damaged[len(damaged)/2] ^= 1
+	if _, err := tr.nodes[0].Registry().Restore(t.Context(), bytes.NewReader(damaged)); host.CodeOf(err) != host.CodeInvalid {
+		t.Errorf("a damaged backup: got %v", err)
+	}
+	if _, err := tr.nodes[0].Registry().Restore(t.Context(), bytes.NewReader(file)); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range tr.nodes {
+		f.wantRestored(t, n)
+	}
+	if _, err := tr.nodes[1].Registry().Restore(t.Context(), bytes.NewReader(file)); host.CodeOf(err) != host.CodeConflict {
+		t.Errorf("into a cluster that is in use: got %v", err)
+	}
+
+	dir := datadir.Dir(t.TempDir())
+	if _, err := node.Restore(t.Context(), bytes.NewReader(mustBackup(t, tr.nodes[2])), dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.wantRestored(t, mustStart(t, node.Config{Data: string(dir)}))
+}
+
+// TestRestoreOfOtherKey refuses secrets that nobody in the cluster could open.
+func TestRestoreOfOtherKey(t *testing.T) {
+	setKeys(t)
+	alone := mustStart(t, node.Config{})
+	mustFill(t, alone)
+	file := mustBackup(t, alone)
+	if err := alone.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("MAYFLY_KEK", secret.NewKey().Encode())
+	one := mustStart(t, node.Config{Cluster: &node.Cluster{Embedded: true}})
+	if _, err := one.Registry().Restore(t.Context(), bytes.NewReader(file)); host.CodeOf(err) != host.CodeInvalid || !strings.Contains(err.Error(), "are sealed under key") {
+		t.Errorf("got %v", err)
+	}
+}
