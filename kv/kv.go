@@ -1,9 +1,10 @@
 // Package kv owns the persistence contracts of Mayfly: Store, an ordered map of
-// keys to entries, and Blobs, immutable bytes under their digest. Everything
-// durable goes through these two; no other package opens a database.
+// keys to entries, Blobs, immutable bytes under their digest, and Queues, messages
+// that are delivered until they are acknowledged. Everything durable goes through
+// these three; no other package opens a database.
 //
 // Start reading at Store. Implementations live in the folders below and each
-// passes the conformance kit in kvtest. Key, value and metadata rules that
+// passes the conformance kit in kvtest, or queuetest. Key, value and metadata rules that
 // users meet (Cloudflare's) are in limits.go; a Store itself takes any bytes
 // within MaxKey, MaxValue and MaxMetadata, so that the node can keep its own
 // records beside user data.
