@@ -45,7 +45,8 @@ type fixture struct {
 }
 
 type options struct {
-	store     kv.Store // default: in memory
+	store     kv.Store                  // default: in memory
+	queues    func(kv.Queues) kv.Queues // what is around those in memory; default: nothing
 	ready     func() error
 	maxModule int64
 	// uploadTime is for the body of a PUT.
@@ -84,11 +85,14 @@ func newFixture(t testing.TB, o options) *fixture {
 	}
 	messages := memkv.New(memkv.Config{}) // whose clock goes on
 	t.Cleanup(func() { messages.Close() })
-	queues, err := storequeue.Open(t.Context(), storequeue.Config{Store: messages})
-	if err != nil {
+	var queues kv.Queues
+	if queues, err = storequeue.Open(t.Context(), storequeue.Config{Store: messages}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { queues.Close() })
+	if o.queues != nil {
+		queues = o.queues(queues)
+	}
 	blobs := memkv.NewBlobs()
 	registry, err := deploy.NewRegistry(t.Context(), deploy.Config{
 		Secrets: keyring, Queues: queues,

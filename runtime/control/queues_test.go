@@ -1,12 +1,15 @@
 package control_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/mayfly-run/mayfly/kv"
 )
 
 const queues = "/accounts/local/queues"
@@ -219,5 +222,25 @@ func TestQueuePulledTooOften(t *testing.T) {
 	f.ok(t, call{method: "POST", path: path + "/messages", body: `{"body":2}`}, nil)
 	if f.ok(t, call{method: "POST", path: path + "/messages/pull", body: `{}`}, &got); len(got.Messages) != 0 || got.Backlog != 1 {
 		t.Errorf("a queue that is paused gave %+v", got)
+	}
+}
+
+// uncounted are queues that can't say what waits in them.
+type uncounted struct{ kv.Queues }
+
+func (uncounted) Stats(context.Context, kv.Queue) (kv.QueueStats, error) {
+	return kv.QueueStats{}, kv.ErrUnavailable
+}
+
+// Messages that were put on lease are given out, also where it can't be said how many
+// others wait.
+func TestQueuePullWithoutBacklog(t *testing.T) {
+	f := newFixture(t, options{queues: func(q kv.Queues) kv.Queues { return uncounted{q} }})
+	_, path := f.queue(t, "jobs")
+	f.ok(t, call{method: "POST", path: path + "/consumers", body: `{"type":"http_pull"}`}, nil)
+	f.ok(t, call{method: "POST", path: path + "/messages", body: `{"body":1}`}, nil)
+	var got pulled
+	if f.ok(t, call{method: "POST", path: path + "/messages/pull", body: `{}`}, &got); len(got.Messages) != 1 || got.Backlog != 1 {
+		t.Errorf("got %+v", got)
 	}
 }

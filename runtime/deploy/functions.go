@@ -3,6 +3,7 @@ package deploy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -36,6 +37,16 @@ func (r *Registry) Function(account, name string) (Function, Version, error) {
 		return Function{}, Version{}, err
 	}
 	return d.Function, d.main().Version, nil
+}
+
+// Deployed says whether the Store has a Function. In a cluster Function may not know it
+// yet, since another node has deployed it just now, or this one can't take it over.
+func (r *Registry) Deployed(ctx context.Context, account, name string) (bool, error) {
+	_, err := r.cfg.Store.Get(ctx, functionRecord(functionID{account, name}))
+	if errors.Is(err, kv.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Download returns the module of the Version that answers most requests, as it was

@@ -61,8 +61,7 @@ func (i *Invocations) try(key string) (next time.Time, err error) {
 func (i *Invocations) claim(ctx context.Context, held *Held, p *pending) (next time.Time, err error) {
 	f, _, err := i.cfg.Registry.Function(p.Account, p.Function)
 	if host.CodeOf(err) == host.CodeNotFound {
-		i.cfg.Logger.Warn("invocation is dropped: its Function was deleted", "account", p.Account, "function", p.Function, "invocation", p.ID)
-		return time.Time{}, i.drop(ctx, p)
+		return i.unclaimed(ctx, p)
 	}
 	if err != nil {
 		return time.Time{}, err
@@ -80,6 +79,17 @@ func (i *Invocations) claim(ctx context.Context, held *Held, p *pending) (next t
 		return time.Time{}, err
 	}
 	return i.attempt(ctx, held, f, p)
+}
+
+// unclaimed drops what is for a Function that was deleted. One that another node has
+// deployed, and of which this one does not know yet, comes.
+func (i *Invocations) unclaimed(ctx context.Context, p *pending) (next time.Time, err error) {
+	there, err := i.cfg.Registry.Deployed(ctx, p.Account, p.Function)
+	if there || err != nil {
+		return time.Now().Add(recheck), err
+	}
+	i.cfg.Logger.Warn("invocation is dropped: its Function was deleted", "account", p.Account, "function", p.Function, "invocation", p.ID)
+	return time.Time{}, i.drop(ctx, p)
 }
 
 func (i *Invocations) attempt(ctx context.Context, held *Held, f deploy.Function, p *pending) (next time.Time, err error) {
@@ -139,7 +149,7 @@ func (i *Invocations) Report(ctx context.Context, f deploy.Function, to deploy.D
 
 func (i *Invocations) report(ctx context.Context, f deploy.Function, to deploy.Destination, id string, failure []byte) error {
 	if to.Function != "" {
-		if _, _, err := i.cfg.Registry.Function(f.Account, to.Function); err != nil {
+		if err := i.mayReport(ctx, f.Account, to.Function); err != nil {
 			return err
 		}
 		now := time.Now().UTC()
@@ -150,5 +160,22 @@ func (i *Invocations) report(ctx context.Context, f deploy.Function, to deploy.D
 		return err
 	}
 	_, err = entries.Put(ctx, "failed/"+f.Name+"/"+id, failure, kv.PutOptions{})
+	return err
+}
+
+// mayReport is host.CodeNotFound where a Function is gone that was to be told of failures,
+// and another error where another node has deployed it, and this one does not know yet.
+func (i *Invocations) mayReport(ctx context.Context, account, function string) error {
+	_, _, err := i.cfg.Registry.Function(account, function)
+	if host.CodeOf(err) != host.CodeNotFound {
+		return err
+	}
+	there, failed := i.cfg.Registry.Deployed(ctx, account, function)
+	switch {
+	case failed != nil:
+		return failed
+	case there:
+		return host.Errorf(host.CodeUnavailable, "Function %s, which is to be told of failures, is not known to this node yet", function)
+	}
 	return err
 }

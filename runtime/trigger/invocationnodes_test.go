@@ -185,3 +185,45 @@ func TestNearlyFull(t *testing.T) {
 		end()
 	})
 }
+
+// What was accepted for a Function that another node has deployed just now waits until
+// this one knows the Function.
+func TestInvocationOfFunctionFromElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMailbox(t)
+		job := p.functions["job"]
+		delete(p.functions, "job")
+		p.elsewhere["job"] = true
+		i := p.start()
+		defer over(i)
+		if _, err := i.Accept(t.Context(), job, "", []byte("fine")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute + time.Second)
+		p.want(1)
+		p.set("job", nil)
+		time.Sleep(time.Minute)
+		p.want(0, "job 1 fine +1m15s")
+	})
+}
+
+// So does what tells such a Function of a failure.
+func TestReportToFunctionFromElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMailbox(t)
+		none := 0
+		p.set("job", &deploy.InvokeConfig{MaxRetries: &none, Failures: deploy.Destination{Function: "told"}})
+		p.elsewhere["told"] = true
+		i := p.start()
+		defer over(i)
+		p.accept(i, "trap")
+		time.Sleep(time.Second)
+		p.want(1, "job 1 trap +0s")
+		p.set("told", nil)
+		time.Sleep(10 * time.Minute)
+		if p.mu.Lock(); len(p.got) != 2 || !strings.HasPrefix(p.got[1], "told 1 ") {
+			t.Errorf("got %q, want the failure of the job to be told", p.got)
+		}
+		p.mu.Unlock()
+	})
+}

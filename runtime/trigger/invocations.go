@@ -39,6 +39,8 @@ const (
 type InvocationsConfig struct {
 	Registry interface {
 		Function(account, name string) (deploy.Function, deploy.Version, error)
+		// Deployed says whether there is a Function, of which Function may not know yet.
+		Deployed(ctx context.Context, account, name string) (bool, error)
 		Entries(account, namespace string) (kv.Store, error)
 	}
 	// Deliver gives a Function a Payload, and waits for the end.

@@ -30,12 +30,13 @@ type mailbox struct {
 
 	mu        sync.Mutex // guards what follows
 	functions map[string]deploy.Function
-	got       []string // "<function> <attempt> <payload> +<time>"
-	ended     int      // of those that would go on for ever
+	elsewhere map[string]bool // Functions that only other nodes know yet
+	got       []string        // "<function> <attempt> <payload> +<time>"
+	ended     int             // of those that would go on for ever
 }
 
 func newMailbox(t *testing.T) *mailbox {
-	p := &mailbox{t: t, store: memkv.New(memkv.Config{}), log: new(syncBuffer), began: time.Now(), functions: map[string]deploy.Function{}}
+	p := &mailbox{t: t, store: memkv.New(memkv.Config{}), log: new(syncBuffer), began: time.Now(), functions: map[string]deploy.Function{}, elsewhere: map[string]bool{}}
 	p.set("job", nil)
 	return p
 }
@@ -54,6 +55,13 @@ func (p *mailbox) Function(account, name string) (deploy.Function, deploy.Versio
 		return f, deploy.Version{}, host.Errorf(host.CodeNotFound, "Function %q does not exist", name)
 	}
 	return f, deploy.Version{}, nil
+}
+
+func (p *mailbox) Deployed(_ context.Context, account, name string) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, there := p.functions[name]
+	return there || p.elsewhere[name], nil
 }
 
 func (p *mailbox) Entries(account, namespace string) (kv.Store, error) {
