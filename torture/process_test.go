@@ -24,6 +24,16 @@ func tryServe(t *testing.T, data, config string, prefix ...string) (s *server, s
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tryProgram(t, file, data, config, prefix...)
+}
+
+// readyTime is how long a node may take to start before it counts as one that hangs.
+const readyTime = 3 * time.Minute
+
+// tryProgram is tryServe for another build of mayfly.
+func tryProgram(t *testing.T, file, data, config string, prefix ...string) (s *server, said string) {
+	t.Helper()
+	var err error
 	dir := t.TempDir()
 	toml := filepath.Join(dir, "node.toml")
 	if err := os.WriteFile(toml, []byte(config), 0o600); err != nil {
@@ -43,6 +53,8 @@ func tryServe(t *testing.T, data, config string, prefix ...string) (s *server, s
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	hangs := time.AfterFunc(readyTime, func() { s.cmd.Process.Kill() }) //nolint:errcheck // it may have ended just now
+	defer hangs.Stop()
 	if _, err := fmt.Fscanf(bufio.NewReader(out), "ready http=%s admin=%s\n", &s.web, &s.admin); err != nil {
 		s.kill()
 		text, _ := os.ReadFile(s.log.Name())
