@@ -233,3 +233,29 @@ func TestDomain(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedDeadLetterQueue makes the same dead letter queue for consumers that are added
+// at the same time, by nodes that do not know yet what the other has made: it is there
+// once, and nobody is refused.
+func TestSharedDeadLetterQueue(t *testing.T) {
+	n := newNodes(t, 2, deploy.Config{})
+	const each = 4
+	var wg sync.WaitGroup
+	for i := range 2 * each {
+		wg.Go(func() {
+			r := n.all[i%2]
+			q, err := r.CreateQueue(t.Context(), deploy.Local, fmt.Sprint("jobs-", i), deploy.QueueSettings{})
+			if err == nil {
+				_, err = r.AddConsumer(t.Context(), deploy.Local, q.ID, deploy.QueueConsumer{Type: deploy.ConsumerPull, DeadLetterQueue: "dead"})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	n.everywhere(t, "there is one dead letter queue", func(r *deploy.Registry) bool {
+		list, err := r.Queues(deploy.Local)
+		return err == nil && len(list) == 2*each+1
+	})
+}

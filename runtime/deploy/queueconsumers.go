@@ -175,6 +175,9 @@ func (r *Registry) ensureQueue(ctx context.Context, account, name string) error 
 		return err
 	}
 	_, err := r.CreateQueue(ctx, account, name, QueueSettings{})
+	if host.CodeOf(err) == host.CodeConflict { // somebody was faster
+		return nil
+	}
 	return err
 }
 

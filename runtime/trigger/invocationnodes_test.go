@@ -3,6 +3,7 @@ package trigger_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 	"strings"
@@ -183,6 +184,14 @@ func TestNearlyFull(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.want(0, "job 1 k once +0s", "job 2 k once +1s")
 		end()
+
+		lease := mustLease(t, p.store, "a")
+		_, release, ok := trigger.NewStoreSlots(nearlyFull{p.store}, lease, slog.New(slog.DiscardHandler)).Take(t.Context(), kv.Queue{Account: "local", ID: "q"}, 1)
+		if !ok {
+			t.Fatal("no slot of a queue, whose messages stay")
+		}
+		release()
+		lease.Close(t.Context())
 	})
 }
 

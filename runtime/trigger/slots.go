@@ -68,7 +68,7 @@ func (s *StoreSlots) held(ctx context.Context, mine *Held, key string, revision 
 
 // take writes a slot that is free, or whose holder is gone.
 func (s *StoreSlots) take(ctx context.Context, key, lease string) (uint64, error) {
-	revision, err := s.store.Put(ctx, key, []byte(lease), kv.PutOptions{If: kv.IfRevision(0)})
+	revision, err := s.store.Put(ctx, key, []byte(lease), kv.PutOptions{If: kv.IfRevision(0), Frees: true}) // what is delivered is removed
 	if !errors.Is(err, kv.ErrConflict) {
 		return revision, err
 	}
@@ -83,5 +83,5 @@ func (s *StoreSlots) take(ctx context.Context, key, lease string) (uint64, error
 	if err != nil || live {
 		return 0, errors.Join(err, kv.ErrConflict)
 	}
-	return s.store.Put(ctx, key, []byte(lease), kv.PutOptions{If: kv.IfRevision(e.Revision)})
+	return s.store.Put(ctx, key, []byte(lease), kv.PutOptions{If: kv.IfRevision(e.Revision), Frees: true})
 }
