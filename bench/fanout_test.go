@@ -18,11 +18,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// costs are of machines as one rents them; BenchmarkDelivery measures Deliver.
+// costs are of machines as one rents them. BenchmarkDelivery measures Deliver, and
+// BenchmarkJoin in kv/natskv Apply.
 var costs = fanout.Costs{
 	Link:    1.25e9 / 2, // half of 10 Gbit/s
 	Deliver: 8 * time.Microsecond,
-	Apply:   60 * time.Microsecond,
+	Apply:   20 * time.Microsecond,
 	Trip:    500 * time.Microsecond,
 	Region:  40 * time.Millisecond,
 }
@@ -30,9 +31,9 @@ var costs = fanout.Costs{
 // BenchmarkFanOut is a simulation: what writes, deploys and beginning nodes do to a
 // cluster of up to 1,000 nodes with a million keys.
 func BenchmarkFanOut(b *testing.B) {
-	for _, nodes := range []int{3, 30, 300, 1000} {
+	for _, nodes := range []int{3, 100, 1000} {
 		for _, regions := range []int{0, 20} {
-			for _, writes := range []float64{1, 10, 100, 1000} {
+			for _, writes := range []float64{10, 100, 300, 1000} {
 				if regions > nodes {
 					continue
 				}
@@ -210,4 +211,46 @@ func (s *natsServer) follow(b *testing.B, messages int, got *atomic.Int64) {
 		}
 		got.Add(1)
 	}
+}
+
+// BenchmarkServerMemory is what a NATS server keeps in memory for each key: run it with
+// a fixed count, such as -benchtime 1000000x.
+func BenchmarkServerMemory(b *testing.B) {
+	s := startNATS(b)
+	nc, err := nats.Connect(s.url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(1000))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := js.CreateStream(b.Context(), jetstream.StreamConfig{Name: "keys", Subjects: []string{"keys.>"}, MaxMsgsPerSubject: 1}); err != nil {
+		b.Fatal(err)
+	}
+	before := s.resident(b)
+	entry := make([]byte, 300)
+	for i := range b.N {
+		if _, err := js.PublishAsync(fmt.Sprintf("keys.namespace-0123456789.%08d", i), entry); err != nil {
+			b.Fatal(err)
+		}
+	}
+	<-js.PublishAsyncComplete()
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(s.resident(b)-before)/float64(b.N), "server-B/key")
+}
+
+// resident is the server's memory in bytes.
+func (s *natsServer) resident(b *testing.B) int64 {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.pid))
+	if err != nil {
+		b.Skip("this needs Linux")
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
 }

@@ -56,3 +56,26 @@ func BenchmarkPropagation(b *testing.B) {
 	}
 	b.ReportMetric(float64(after.Microseconds())/float64(n), "µs-after-ack")
 }
+
+// BenchmarkJoin is a node that has nothing yet, until it has b.N entries: run it with
+// a fixed count, such as -benchtime 100000x.
+func BenchmarkJoin(b *testing.B) {
+	server := mustServer(b, b.TempDir(), -1)
+	first := mustOpen(b, natskv.Config{URL: server.ClientURL()})
+	var writes []kv.Write
+	for i := range b.N {
+		writes = append(writes, kv.Write{Key: fmt.Sprintf("namespace/%08d", i), Value: make([]byte, 300)})
+		if len(writes) == 100 || i == b.N-1 {
+			if err := kv.Batch(b.Context(), first, writes, false); err != nil {
+				b.Fatal(err)
+			}
+			writes = writes[:0]
+		}
+	}
+	end := first.Status().Revision
+	b.ResetTimer()
+	joined := mustOpen(b, natskv.Config{URL: server.ClientURL()})
+	for joined.Status().Revision < end {
+		time.Sleep(time.Millisecond)
+	}
+}
