@@ -1,6 +1,9 @@
 package natsqueue
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // WithAckWait has messages of a node that is gone come again sooner.
 func WithAckWait(cfg Config, d time.Duration) Config {
@@ -15,3 +18,6 @@ func MakeToken(reply string, until time.Time) string { return fuzzed.token(reply
 
 // ParseToken reads the name of a lease.
 func ParseToken(text string) (reply string, ok bool) { return fuzzed.parse(text, time.Now()) }
+
+// Replicate gives the streams the replicas that they lack.
+func (s *Queues) Replicate(ctx context.Context) error { return s.replicate(ctx) }

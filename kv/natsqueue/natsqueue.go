@@ -30,7 +30,7 @@ type Config struct {
 	// Bucket names what the streams are called after: letters, digits, - and _, up to 64
 	// bytes. Default: mayfly.
 	Bucket string
-	// Replicas of the streams, 1 to 5. Default: 3, or 1 where the cluster has no room for
+	// Replicas of the streams, 1 to 5. Default: 3, or 1 until the cluster has room for
 	// that.
 	Replicas int
 	// QueueBytes and AccountBytes are how much may wait in one queue and in all those of
@@ -66,7 +66,7 @@ type Queues struct {
 	api    string // begins the subjects of requests to JetStream
 	life   context.Context
 	end    context.CancelFunc
-	work   sync.WaitGroup // beat
+	work   sync.WaitGroup // beat, keepReplicas
 	leases leases
 
 	mu       sync.Mutex // guards what follows
@@ -105,6 +105,7 @@ func New(cfg Config) (*Queues, error) {
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.work.Go(s.beat)
+	s.work.Go(s.keepReplicas)
 	return s, nil
 }
 

@@ -34,6 +34,7 @@ type stream struct {
 	prefix string // of its subjects
 	secret []byte
 	js     jetstream.Stream
+	lacks  bool // replicas, for which the cluster had no room
 }
 
 func (s *Queues) streamName(q kv.Queue) string {
@@ -71,7 +72,8 @@ func (s *Queues) open(ctx context.Context, q kv.Queue) (*stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
-	st := &stream{name: s.streamName(q), prefix: s.prefix(q), secret: []byte(found.CachedInfo().Config.Metadata[idKey]), js: found}
+	st := &stream{name: s.streamName(q), prefix: s.prefix(q), secret: []byte(found.CachedInfo().Config.Metadata[idKey]), js: found,
+		lacks: found.CachedInfo().Cluster != nil && found.CachedInfo().Config.Replicas < s.replicas()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.streams[q] = st
@@ -84,13 +86,10 @@ func (s *Queues) make(ctx context.Context, q kv.Queue) (jetstream.Stream, error)
 		Name: s.streamName(q), Description: "Mayfly: the messages of a queue", Subjects: []string{s.prefix(q) + ">"},
 		Storage: jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardOld,
 		AllowMsgTTL: true, AllowMsgSchedules: true, AllowRollup: true, MaxAge: kv.MaxRetention + kv.MaxDelay, Duplicates: 2 * time.Minute,
-		Replicas: s.cfg.Replicas, Metadata: map[string]string{idKey: rand.Text()},
-	}
-	if cfg.Replicas == 0 {
-		cfg.Replicas = wantedReplicas
+		Replicas: s.replicas(), Metadata: map[string]string{idKey: rand.Text()},
 	}
 	made, err := s.js.CreateStream(ctx, cfg)
-	if code := codeOf(err); s.cfg.Replicas == 0 && (code == codeNoPeers || code == codeNotClustered) {
+	if s.cfg.Replicas == 0 && tooMany(err) {
 		cfg.Replicas = 1
 		made, err = s.js.CreateStream(ctx, cfg)
 	}
@@ -98,6 +97,65 @@ func (s *Queues) make(ctx context.Context, q kv.Queue) (jetstream.Stream, error)
 		return s.js.Stream(ctx, cfg.Name)
 	}
 	return made, err
+}
+
+func (s *Queues) replicas() int {
+	if s.cfg.Replicas > 0 {
+		return s.cfg.Replicas
+	}
+	return wantedReplicas
+}
+
+// tooMany says that the cluster has no room for so many replicas.
+func tooMany(err error) bool {
+	code := codeOf(err)
+	return code == codeNoPeers || code == codeNotClustered
+}
+
+// replicateEvery is how often it is tried to give streams the replicas they lack.
+const replicateEvery = time.Minute
+
+// replicate gives the streams of queues that this node uses the replicas that they lack,
+// once the cluster has room.
+func (s *Queues) replicate(ctx context.Context) error {
+	lacking := map[kv.Queue]*stream{}
+	s.mu.Lock()
+	for q, st := range s.streams {
+		if st.lacks {
+			lacking[q] = st
+		}
+	}
+	s.mu.Unlock()
+	for q, st := range lacking {
+		cfg := st.js.CachedInfo().Config
+		cfg.Replicas = s.replicas()
+		if _, err := s.js.UpdateStream(ctx, cfg); tooMany(err) {
+			return nil
+		} else if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return failure(ctx, "add replicas to queue", err)
+		}
+		s.forget(q) // it is looked at anew
+	}
+	return nil
+}
+
+// keepReplicas calls replicate now and then, until the Queues are closed.
+func (s *Queues) keepReplicas() {
+	for {
+		select {
+		case <-time.After(replicateEvery):
+		case <-s.life.Done():
+			return
+		}
+		ctx, cancel, err := s.begin(s.life)
+		if err != nil { // away, or closed
+			continue
+		}
+		if err := s.replicate(ctx); err != nil && s.life.Err() == nil {
+			s.cfg.Logger.Warn("add replicas to queues", "err", err)
+		}
+		cancel()
+	}
 }
 
 // forget has the stream of a queue looked for anew.

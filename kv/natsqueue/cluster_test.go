@@ -1,0 +1,104 @@
+package natsqueue_test
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/natsqueue"
+)
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// mustPeers returns what starts each of three servers of a cluster.
+func mustPeers(t *testing.T) (start [3]func() *server.Server) {
+	t.Helper()
+	var ports []int
+	var routes []*url.URL
+	for range start {
+		ports = append(ports, freePort(t))
+		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", ports[len(ports)-1])})
+	}
+	for i := range start {
+		options := &server.Options{ServerName: fmt.Sprint("server-", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+			Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: ports[i]}, Routes: slices.Concat(routes[:i], routes[i+1:])}
+		start[i] = func() *server.Server {
+			s, err := server.NewServer(options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Start()
+			t.Cleanup(func() { stop(s) })
+			if !s.ReadyForConnections(time.Minute) {
+				t.Fatal("the NATS server does not start")
+			}
+			return s
+		}
+	}
+	return start
+}
+
+// A queue that is made while the cluster has no room for its replicas gets them later.
+func TestReplicasLater(t *testing.T) {
+	t.Parallel()
+	start := mustPeers(t)
+	first := start[0]()
+	start[1]()
+	conn := mustConnect(t, first)
+	q := mustNew(t, natsqueue.Config{Conn: conn})
+	defer q.Close()
+	eventually := func(what string, do func() error) {
+		t.Helper()
+		var err error
+		for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			if err = do(); err == nil {
+				return
+			}
+		}
+		t.Fatalf("not within two minutes: %s: %v", what, err)
+	}
+	eventually("a message is sent", func() error {
+		_, err := q.Send(t.Context(), queue, []kv.Message{{ContentType: kv.ContentText, Body: []byte("a")}}, kv.SendOptions{})
+		return err
+	})
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replicas := func() (int, error) {
+		stream, err := js.Stream(t.Context(), "MAYFLY_mayfly_queue_local_q")
+		if err != nil {
+			return 0, err
+		}
+		return stream.CachedInfo().Config.Replicas, nil
+	}
+	if n, err := replicas(); n != 1 || err != nil {
+		t.Fatalf("got %d replicas on two servers, %v; want 1", n, err)
+	}
+	start[2]()
+	eventually("the queue has three replicas", func() error {
+		if err := q.Replicate(t.Context()); err != nil {
+			return err
+		}
+		if n, err := replicas(); n != 3 || err != nil {
+			return fmt.Errorf("it has %d, %w", n, err)
+		}
+		return nil
+	})
+	mustReceive(t, q, 1)
+}
