@@ -180,18 +180,14 @@ func (s *Queues) Settle(ctx context.Context, q kv.Queue, list []kv.Settlement) (
 
 // settle tells what became of one message, and waits until that is stored.
 func (s *Queues) settle(ctx context.Context, q kv.Queue, st *stream, reply string, what kv.Settlement) error {
-	say := ack
-	switch {
-	case what.Retry && (what.Delay > 0 || what.Unseen):
+	if what.Retry {
 		if err := s.again(ctx, q, st, reply, what); err != nil {
 			return err
 		}
-	case what.Retry:
-		say = nak
 	}
 	asked, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	if _, err := s.cfg.Conn.RequestWithContext(asked, reply, say); err != nil {
+	if _, err := s.cfg.Conn.RequestWithContext(asked, reply, ack); err != nil {
 		if errors.Is(err, nats.ErrNoResponders) {
 			return errGone
 		}
@@ -201,9 +197,10 @@ func (s *Queues) settle(ctx context.Context, q kv.Queue, st *stream, reply strin
 	return nil
 }
 
-// again publishes a message again: for later, or because NATS has counted a delivery that
-// is not to count. The one that is there is acknowledged then; if the node dies in
-// between, both are delivered.
+// again publishes a message again, for now or for later, and with its attempts: NATS has
+// counted a delivery that is perhaps not to count, and would let this lease settle the next
+// delivery too. The one that is there is acknowledged then; if the node dies in between,
+// both are delivered.
 func (s *Queues) again(ctx context.Context, q kv.Queue, st *stream, reply string, what kv.Settlement) error {
 	found := ackSubject.FindStringSubmatch(reply)
 	if found == nil {

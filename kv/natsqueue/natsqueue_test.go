@@ -124,6 +124,35 @@ func TestNodes(t *testing.T) {
 	}
 }
 
+// A lease by which a message was given back settles nothing any more, whoever has the
+// message then.
+func TestLeaseOfRetry(t *testing.T) {
+	t.Parallel()
+	q := mustNew(t, natsqueue.Config{Conn: mustConnect(t, mustServer(t, t.TempDir()))})
+	defer q.Close()
+	if _, err := q.Send(t.Context(), queue, []kv.Message{{ContentType: kv.ContentText, Body: []byte("a")}}, kv.SendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	old := mustReceive(t, q, 1)[0]
+	settle := func(s kv.Settlement) {
+		t.Helper()
+		if _, err := q.Settle(t.Context(), queue, []kv.Settlement{s}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settle(kv.Settlement{Lease: old.Lease, Retry: true})
+	again := mustReceive(t, q, 1)[0]
+	settle(kv.Settlement{Lease: old.Lease})
+	settle(kv.Settlement{Lease: old.Lease, Retry: true})
+	if s, err := q.Stats(t.Context(), queue); err != nil || s.Messages != 1 || s.Leased != 1 {
+		t.Errorf("got %+v, %v, want the message that is on lease again", s, err)
+	}
+	settle(kv.Settlement{Lease: again.Lease})
+	if s, err := q.Stats(t.Context(), queue); err != nil || s.Messages != 0 {
+		t.Errorf("got %+v, %v, want nothing", s, err)
+	}
+}
+
 // Servers that choose a leader have nobody who gives out messages. The queue is not taken
 // for deleted then, and goes on later.
 func TestNobodyGivesOut(t *testing.T) {
