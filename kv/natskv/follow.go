@@ -28,6 +28,10 @@ const (
 	// taken for lost with the server that had the consumer.
 	deliveryTime = time.Second
 	pullExpiry   = 30 * time.Second
+	// mostSilent is how many heartbeats in a row a consumer may have nothing for a copy
+	// that is not current. One on a server whose part of the stream was just made has
+	// nothing for ever; another session gets one elsewhere.
+	mostSilent = 3
 )
 
 // follow keeps the copy current until ctx ends, one session after another.
@@ -72,6 +76,7 @@ type session struct {
 	end      uint64    // the last revision that had been given when the session began
 	now      time.Time // then, by the server's clock
 	consumed uint64    // messages of the consumer
+	silent   int       // heartbeats without one while the copy is not current
 }
 
 func (s *Store) session(ctx context.Context) error {
@@ -188,9 +193,13 @@ func (f *session) next(ctx context.Context, messages jetstream.MessagesContext) 
 	if ctx.Err() != nil {
 		return nil, f.disconnected()
 	}
-	if wait.Err() != nil {
-		f.target, err = f.last(ctx)
+	if wait.Err() == nil {
+		return nil, err
 	}
+	if f.silent++; f.silent > mostSilent {
+		return nil, errSilent
+	}
+	f.target, err = f.last(ctx)
 	return nil, err
 }
 
@@ -216,7 +225,10 @@ func (f *session) settle(ctx context.Context) error {
 	return nil
 }
 
-var errGap = errors.New("the consumer lost messages")
+var (
+	errGap    = errors.New("the consumer lost messages")
+	errSilent = errors.New("the consumer gives no messages, and the copy lacks some")
+)
 
 func (f *session) take(ctx context.Context, m jetstream.Msg) error {
 	meta, err := m.Metadata()
