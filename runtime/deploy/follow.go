@@ -105,7 +105,9 @@ func (f *follower) reached(revision uint64) (bool, <-chan struct{}) {
 	return f.all || f.seen >= revision, f.moved
 }
 
-// reach waits until all changes up to a revision, which the Store has, are known.
+// reach waits until all changes up to a revision, which the Store has, are known. If
+// nothing comes for a while, its event was among those that were missed, and may have
+// been applied with all others already: they are looked at again.
 func (r *Registry) reach(ctx context.Context, revision uint64) error {
 	for {
 		ok, moved := r.cluster.reached(revision)
@@ -114,6 +116,8 @@ func (r *Registry) reach(ctx context.Context, revision uint64) error {
 		}
 		select {
 		case <-moved:
+		case <-time.After(retryInterval):
+			r.cluster.noteAll()
 		case <-r.ended:
 			return kv.ErrClosed
 		case <-ctx.Done():

@@ -136,6 +136,10 @@ func (r *Registry) ChangeToken(ctx context.Context, account, id string, change f
 	return t, nil
 }
 
+// noteTimeout is how long a use may hold up changes, those of other nodes included,
+// where the store hardly answers.
+const noteTimeout = 2 * time.Second
+
 // NoteUse keeps that a token was used, at most once an hour. Nobody waits for a
 // change that is under way: a later use will do. It is no change that others have to
 // wait for either: nothing but the record itself is compared.
@@ -152,7 +156,9 @@ func (r *Registry) NoteUse(ctx context.Context, t Token) {
 	}
 	t.LastUsed = now
 	key := tokenRecords + t.ID
-	revision, err := write(context.WithoutCancel(ctx), r.cfg.Store, key, t, kv.PutOptions{If: kv.IfRevision(next.revisions[key])})
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+	defer cancel()
+	revision, err := write(writing, r.cfg.Store, key, t, kv.PutOptions{If: kv.IfRevision(next.revisions[key])})
 	switch {
 	case err == nil:
 		next.revisions[key] = revision
