@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -21,6 +22,7 @@ type clustered struct {
 	links     [][]*link // of each node to each server
 	nodes     []*member
 	namespace string
+	outside   string // a namespace that nodes write to while they are cut off, once they are started again
 	*ledger
 	load
 }
@@ -51,15 +53,22 @@ func mustCluster(t *testing.T) *clustered {
 			t.FailNow()
 		}
 	}
-	first := c.nodes[0].process.Load()
-	ns, err := first.mustClient(t, "local").CreateNamespace(t.Context(), "ledger")
-	if err != nil {
-		t.Fatal(err)
+	c.namespace, c.outside = c.mustNamespace(t, "ledger"), c.mustNamespace(t, "outside")
+	for _, m := range c.nodes {
+		m.config += fmt.Sprintf("offline_writes = [%q]\n", c.outside)
 	}
-	c.namespace = ns.ID
 	c.deployed(t, 0)
 	c.settle(t)
 	return c
+}
+
+func (c *clustered) mustNamespace(t *testing.T, title string) (id string) {
+	t.Helper()
+	ns, err := c.nodes[0].process.Load().mustClient(t, "local").CreateNamespace(t.Context(), title)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns.ID
 }
 
 func (c *clustered) newMember(t *testing.T, file string) *member {
@@ -92,6 +101,24 @@ func (m *member) kill() {
 	m.up.Store(false)
 	m.linked.Store(false)
 	s.kill()
+}
+
+// lose removes what is on the node's disk, but for its id and the token that the load
+// uses meanwhile.
+func (m *member) lose(t *testing.T) {
+	t.Helper()
+	files, err := os.ReadDir(m.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.Name() == "node.id" || f.Name() == "admin.token" {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(m.data, f.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // pause stops the process for a time.
@@ -220,6 +247,20 @@ func faults() []fault {
 				links[n].set(false)
 			}
 		}},
+		{"node joins with an empty disk", true, func(t *testing.T, c *clustered, n int) {
+			c.nodes[n].kill()
+			c.nodes[n].lose(t)
+			c.nodes[n].start(t)
+		}},
+		{"node cut off, with writes", true, func(t *testing.T, c *clustered, n int) {
+			c.nodes[n].kill()
+			c.nodes[n].start(t)
+			c.cutOff(n, true)
+			keys := c.writeOutside(t, n)
+			time.Sleep(cutTime())
+			c.cutOff(n, false)
+			c.sent(t, keys)
+		}},
 		{"node started without NATS", true, func(t *testing.T, c *clustered, n int) {
 			c.nodes[n].kill()
 			c.cutOff(n, true)
@@ -228,6 +269,43 @@ func faults() []fault {
 			time.Sleep(time.Second)
 			c.cutOff(n, false)
 		}},
+	}
+}
+
+// writeOutside writes by a node that is cut off, which has to take that and to show it.
+func (c *clustered) writeOutside(t *testing.T, n int) (keys []string) {
+	t.Helper()
+	s := c.nodes[n].process.Load()
+	c.eventually(t, "the node knows that it is cut off", func() bool {
+		_, connected := c.nodes[n].health()
+		return !connected
+	})
+	for range 100 {
+		key := c.newValue()
+		if status, _, text := s.kv(t, "PUT", c.outside, "/values/"+key, []byte(key)); status != http.StatusOK {
+			t.Fatalf("a write that may wait is answered with %d %s", status, text)
+		}
+		if got, status := s.value(t, c.outside, key); string(got) != key {
+			t.Fatalf("what waits is read as %d %q, want %q", status, got, key)
+		}
+		keys = append(keys, key)
+	}
+	if status, _, _ := s.kv(t, "PUT", c.namespace, "/values/outside", nil); status != http.StatusServiceUnavailable {
+		t.Errorf("a write that may not wait is answered with %d, want 503", status)
+	}
+	return keys
+}
+
+// sent waits until all nodes have what waited on one of them.
+func (c *clustered) sent(t *testing.T, keys []string) {
+	t.Helper()
+	for _, key := range keys {
+		for i, m := range c.nodes {
+			c.eventually(t, fmt.Sprintf("node %d has what waited", i), func() bool {
+				got, _ := m.process.Load().value(t, c.outside, key)
+				return string(got) == key
+			})
+		}
 	}
 }
 
@@ -252,7 +330,7 @@ func TestCluster(t *testing.T) {
 	c := mustCluster(t)
 	rounds := 1
 	if long() {
-		rounds = 10
+		rounds = len(c.nodes) // each is the one that it happens to, in turn
 	}
 	stop := c.begin(t)
 	var rows []string
