@@ -34,3 +34,23 @@ func ParseToken(text string) (string, bool) {
 	lease, n, ok := parseToken(text)
 	return token(lease, n), ok
 }
+
+// WithKept bounds how many messages of an account are in windows.
+func WithKept(cfg Config, most int) Config {
+	cfg.kept = most
+	return cfg
+}
+
+// Kept is how many messages of an account are in windows.
+func (s *Queues) Kept(account string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, q := range s.queues {
+		if name.Account == account {
+			q.mu.Lock()
+			n += len(q.window)
+			q.mu.Unlock()
+		}
+	}
+	return n
+}

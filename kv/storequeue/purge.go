@@ -74,6 +74,7 @@ func (q *queue) forget() []string {
 	}
 	clear(q.leases)
 	q.leased, q.window, q.horizon, q.whole = 0, nil, "", false
+	q.account.keep(q)
 	q.fresh = map[string]bool{}
 	for key := range q.busy {
 		q.fresh[key] = true
@@ -175,6 +176,7 @@ func (q *queue) seize(list []*item) []*item {
 	}
 	q.window = slices.DeleteFunc(q.window, func(it *item) bool { return mine[it.key] })
 	slices.SortFunc(q.window, byKey) // a heap again
+	q.account.keep(q)
 	return list
 }
 

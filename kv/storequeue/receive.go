@@ -75,6 +75,7 @@ func (q *queue) take(ctx context.Context, opts kv.ReceiveOptions, began time.Tim
 	if err := q.fill(ctx); err != nil {
 		return nil, look{}, err
 	}
+	q.account.use(q)
 	room := min(opts.Max, maxLeased-q.leased)
 	due, full := q.due(now, room)
 	if due > 0 && first.IsZero() {
@@ -140,6 +141,7 @@ func (q *queue) pop(n int) *lease {
 		l.items = append(l.items, it)
 	}
 	q.leased += l.open
+	q.account.keep(q)
 	return l
 }
 

@@ -70,7 +70,7 @@ func (q *queue) reserve(items []*item) error {
 	if has, most := q.bytes+Overhead*q.count, q.owner.cfg.QueueBytes; has+more > most {
 		return kv.Full("queue", has, most)
 	}
-	if has, most := q.account.Load(), q.owner.cfg.AccountBytes; has+more > most {
+	if has, most := q.account.bytes.Load(), q.owner.cfg.AccountBytes; has+more > most {
 		return kv.Full("account", has, most)
 	}
 	q.add(int64(len(items)), bytes)

@@ -12,7 +12,6 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mayfly-run/mayfly/kv"
@@ -29,6 +28,8 @@ type Config struct {
 	// DefaultQueueBytes, DefaultAccountBytes.
 	QueueBytes, AccountBytes int64
 	Logger                   *slog.Logger // default: discard
+
+	kept int // messages of an account in windows; default: maxKept
 }
 
 // What Config has where nothing is said.
@@ -55,7 +56,7 @@ type Queues struct {
 
 	mu       sync.Mutex // guards the maps; taken before queue.mu, and not while one is held
 	queues   map[kv.Queue]*queue
-	accounts map[string]*atomic.Int64 // bytes that wait
+	accounts map[string]*account
 }
 
 // Open reads what is in the store: the keys of all messages, a second or two for a
@@ -70,7 +71,10 @@ func Open(ctx context.Context, cfg Config) (*Queues, error) {
 	if cfg.AccountBytes == 0 {
 		cfg.AccountBytes = DefaultAccountBytes
 	}
-	s := &Queues{cfg: cfg, commit: &committer{store: kv.Sub(cfg.Store, cfg.Prefix)}, closed: make(chan struct{}), queues: map[kv.Queue]*queue{}, accounts: map[string]*atomic.Int64{}}
+	if cfg.kept == 0 {
+		cfg.kept = maxKept
+	}
+	s := &Queues{cfg: cfg, commit: &committer{store: kv.Sub(cfg.Store, cfg.Prefix)}, closed: make(chan struct{}), queues: map[kv.Queue]*queue{}, accounts: map[string]*account{}}
 	if err := s.recover(ctx); err != nil {
 		return nil, err
 	}
@@ -87,12 +91,12 @@ func (s *Queues) queue(name kv.Queue) *queue {
 	defer s.mu.Unlock()
 	q := s.queues[name]
 	if q == nil {
-		account := s.accounts[name.Account]
-		if account == nil {
-			account = new(atomic.Int64)
-			s.accounts[name.Account] = account
+		own := s.accounts[name.Account]
+		if own == nil {
+			own = &account{most: s.cfg.kept}
+			s.accounts[name.Account] = own
 		}
-		q = &queue{owner: s, name: name, account: account, prefix: prefixOf(name), store: kv.Sub(s.cfg.Store, s.cfg.Prefix+prefixOf(name)),
+		q = &queue{owner: s, name: name, account: own, prefix: prefixOf(name), store: kv.Sub(s.cfg.Store, s.cfg.Prefix+prefixOf(name)),
 			busy: map[string]bool{}, leases: map[string]*lease{}, changed: make(chan struct{})}
 		s.queues[name] = q
 	}

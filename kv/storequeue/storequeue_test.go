@@ -43,6 +43,14 @@ func TestQueues(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		queuetest.Run(t, func(testing.TB) queuetest.Open { return opener(memkv.New(memkv.Config{})) })
 	})
+	t.Run("little in memory", func(t *testing.T) {
+		queuetest.Run(t, func(testing.TB) queuetest.Open {
+			s := memkv.New(memkv.Config{})
+			return func(t testing.TB, b queuetest.Bounds) kv.Queues {
+				return mustOpen(t, storequeue.WithKept(storequeue.Config{Store: s, QueueBytes: b.Queue, AccountBytes: b.Account}, 1))
+			}
+		})
+	})
 	t.Run("badger", func(t *testing.T) {
 		queuetest.Run(t, func(t testing.TB) queuetest.Open { return opener(mustStore(t)) })
 	})

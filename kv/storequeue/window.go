@@ -2,12 +2,12 @@ package storequeue
 
 import (
 	"container/heap"
+	"container/list"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mayfly-run/mayfly/kv"
@@ -46,17 +46,21 @@ func (w *window) Pop() any {
 func byKey(a, b *item) int { return strings.Compare(a.key, b.key) }
 
 // queue is one queue. What waits is in window if its key is not greater than horizon,
-// and otherwise in the store alone. What is busy is not in window.
+// and otherwise in the store alone. What is busy is not in window. A window may be
+// dropped at any time: then horizon is empty, and fill begins anew.
 type queue struct {
 	owner   *Queues
 	name    kv.Queue
-	account *atomic.Int64 // bytes of the account
-	store   kv.Store      // its own
-	prefix  string        // of its keys among all of the Queues
+	account *account
+	store   kv.Store // its own
+	prefix  string   // of its keys among all of the Queues
 
 	// work is held for reading by what changes messages that are leased, and by
 	// Purge alone. It is taken before mu.
 	work sync.RWMutex
+
+	kept int           // messages of window, as account has counted them; account.mu guards it
+	used *list.Element // of account.used; account.mu guards it
 
 	mu      sync.Mutex // guards what follows
 	window  window
@@ -84,7 +88,7 @@ type lease struct {
 func (q *queue) add(n, bytes int64) {
 	q.count += n
 	q.bytes += bytes
-	q.account.Add(bytes + n*Overhead)
+	q.account.bytes.Add(bytes + n*Overhead)
 }
 
 // push puts an item where it waits, unless the store is enough. It needs q.mu.
@@ -95,6 +99,7 @@ func (q *queue) push(it *item) {
 	if len(q.window) > maxWindow {
 		q.trim()
 	}
+	q.account.keep(q)
 	q.wake()
 }
 
@@ -119,13 +124,14 @@ func (q *queue) fill(ctx context.Context) error {
 		if err := q.load(ctx); err != nil {
 			return fmt.Errorf("read queue: %w", err)
 		}
+		q.account.keep(q)
 	}
 	return nil
 }
 
 // load reads one page from the horizon on. It needs q.mu.
 func (q *queue) load(ctx context.Context) error {
-	opts := kv.ListOptions{Prefix: messages, Limit: page}
+	opts := kv.ListOptions{Prefix: messages, Limit: q.account.page()}
 	if q.horizon != "" {
 		opts.Cursor = cursor.Encode(q.owner.cfg.Prefix+prefixOf(q.name)+messages, q.horizon)
 	}
