@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -237,6 +238,16 @@ func faults() []fault {
 				c.nats[n].cont()
 				time.Sleep(50 * time.Millisecond)
 			}
+		}},
+		{"disk of a NATS server slow", true, func(t *testing.T, c *clustered, n int) {
+			if _, err := exec.LookPath(slowDisk[0]); err != nil {
+				t.Log("no slow disk: this needs strace")
+				return
+			}
+			c.nats[n].restart(t, slowDisk)
+			c.settle(t)
+			time.Sleep(5 * time.Second)
+			c.nats[n].restart(t, nil)
 		}},
 		{"link to one server cut", true, func(t *testing.T, c *clustered, n int) {
 			for _, links := range c.links {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,7 +35,12 @@ type natsServer struct {
 	dir, client, monitor string
 	cmd                  *exec.Cmd
 	log                  *os.File
+	tracer               []string // runs the program, if there is one
 }
+
+// slowDisk makes each sync of a file take 50 ms longer. The program stays the process
+// that was started (-D), so that it can be killed.
+var slowDisk = []string{"strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_enter=50000"}
 
 // mustNATS starts servers that are one cluster, as durable as they can be. Their ports
 // may be taken by others before they are: then they get others.
@@ -107,7 +113,8 @@ func (s *natsServer) start(t *testing.T) {
 	if s.log, err = os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.Command(file, "-c", filepath.Join(s.dir, "server.conf"))
+	command := append(slices.Clone(s.tracer), file, "-c", filepath.Join(s.dir, "server.conf"))
+	s.cmd = exec.Command(command[0], command[1:]...)
 	s.cmd.Stderr, s.cmd.Stdout = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -119,6 +126,14 @@ func (s *natsServer) kill() {
 	s.cmd.Process.Kill() //nolint:errcheck // gone is gone
 	s.cmd.Wait()         //nolint:errcheck // it was killed
 	s.log.Close()
+}
+
+// restart kills it, and starts it by a tracer or, if that is nil, by itself.
+func (s *natsServer) restart(t *testing.T, tracer []string) {
+	t.Helper()
+	s.kill()
+	s.tracer = tracer
+	s.start(t)
 }
 
 func (s *natsServer) stop() { s.cmd.Process.Signal(syscall.SIGSTOP) } //nolint:errcheck // seen by what follows
