@@ -72,6 +72,7 @@ type consumed struct {
 	over    context.Context // no reader begins another batch
 	stop    context.CancelFunc
 	readers atomic.Int64
+	crowded atomic.Bool // the next batch needs room before it is received
 }
 
 // NewConsumers begins to consume.
@@ -137,6 +138,7 @@ func (c *Consumers) follow(ctx context.Context) {
 		u := c.queues[q.ID]
 		if u == nil {
 			u = &consumed{}
+			u.crowded.Store(true) // many queues may begin at the same time
 			u.over, u.stop = context.WithCancel(ctx)
 			c.queues[q.ID] = u
 		}
@@ -215,25 +217,52 @@ func pauseFor(ctx context.Context, d time.Duration) {
 // turn takes a batch, if there is one, and sees it through. It returns how many
 // messages there were.
 func (c *Consumers) turn(u *consumed) (int, error) {
-	q := u.now.Load()
-	settings := q.Consumer.Settings
 	over := u.over
 	if err := c.cfg.Places.resumed(over); err != nil { // the node is drained
 		return 0, nil
 	}
+	room, err := c.newRoom(over, u)
+	if err != nil {
+		return 0, nil
+	}
+	defer room.end()
+	q := u.now.Load() // the wait may have been long
+	settings := q.Consumer.Settings
 	if c.cfg.Slots != nil && settings.Concurrency != nil {
 		held, release, ok := c.cfg.Slots.Take(u.over, q.Key(), settings.MaxConcurrency())
 		if !ok {
+			room.end()
 			pauseFor(u.over, followEvery)
 			return 0, nil
 		}
 		defer release()
 		over = held
 	}
+	return c.receive(over, u, q, room)
+}
+
+// receive takes a batch for which there is room, and sees it through. Where there is
+// none, the batch is given back, and the next one is received once there is.
+func (c *Consumers) receive(over context.Context, u *consumed, q *deploy.Queue, room *room) (int, error) {
+	settings := q.Consumer.Settings
 	opts := kv.ReceiveOptions{Max: settings.Batch(), Lease: batchLease, Wait: idle, Linger: settings.Linger()}
+	if room.leave != nil {
+		opts.Wait = 0
+	}
+	if room.waited {
+		opts.Linger = 0
+	}
 	list, err := c.cfg.Queues.Receive(over, q.Key(), opts)
-	if len(list) == 0 || err != nil {
+	if err != nil {
 		return 0, err
+	}
+	u.crowded.Store(len(list) > 0 && (room.waited || !room.take()))
+	if len(list) == 0 {
+		return 0, nil
+	}
+	if room.leave == nil {
+		c.giveBack(q, list, 0)
+		return 0, nil
 	}
 	more := func() {
 		if len(list) == opts.Max {

@@ -27,9 +27,14 @@ type Places struct {
 	paused   chan struct{} // closed when it ends; nil while there is none
 }
 
+// heldForPlace is how many batches of an account are in memory for each of its places:
+// the one that is inside, and one that waits.
+const heldForPlace = 2
+
 // accountPlaces are there as long as somebody uses them or waits for one.
 type accountPlaces struct {
 	gate  *gate.Gate
+	held  *gate.Gate // batches in memory
 	users int
 }
 
@@ -62,6 +67,34 @@ func (p *Places) Enter(ctx context.Context, account string) (leave func(), err e
 		own.gate.Leave()
 		p.done(account, own)
 	}, nil
+}
+
+// hold waits until an account may have another batch in memory, which leave ends. The
+// error is that of ctx.
+func (p *Places) hold(ctx context.Context, account string) (leave func(), err error) {
+	own := p.use(account)
+	if err := wait(ctx, own.held, ""); err != nil {
+		p.done(account, own)
+		return nil, err
+	}
+	return p.letGo(account, own), nil
+}
+
+// tryHold is hold for those that do not wait: leave is nil if somebody would have to.
+func (p *Places) tryHold(account string) (leave func()) {
+	own := p.use(account)
+	if !own.held.TryEnter() {
+		p.done(account, own)
+		return nil
+	}
+	return p.letGo(account, own)
+}
+
+func (p *Places) letGo(account string, own *accountPlaces) func() {
+	return func() {
+		own.held.Leave()
+		p.done(account, own)
+	}
 }
 
 // Pause has everybody wait who enters, until it is called with false. Who is inside
@@ -99,7 +132,7 @@ func (p *Places) use(account string) *accountPlaces {
 	defer p.mu.Unlock()
 	own := p.accounts[account]
 	if own == nil {
-		own = &accountPlaces{gate: gate.New(p.each)}
+		own = &accountPlaces{gate: gate.New(p.each), held: gate.New(heldForPlace * p.each)}
 		p.accounts[account] = own
 	}
 	own.users++
