@@ -110,8 +110,8 @@ type unusedAsset struct {
 // unusedAssets looks for what can be removed, while others go on: what they begin to
 // use meanwhile is of another generation.
 func (r *Registry) unusedAssets(ctx context.Context, account string) (*unused, error) {
-	generation := r.files.now()
-	manifests, err := r.usedManifests(ctx, account)
+	generation, s := r.nothingUnderWay()
+	manifests, err := r.usedManifests(ctx, s, account)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +140,14 @@ func (r *Registry) unusedAssets(ctx context.Context, account string) (*unused, e
 		}
 	}
 	return found, nil
+}
+
+// nothingUnderWay is the generation, and what is deployed, between two changes: one
+// that has begun to use something, and is not in the snapshot yet, would be missed.
+func (r *Registry) nothingUnderWay() (generation int, s *snapshot) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.files.now(), r.current.Load()
 }
 
 // now is the generation.
@@ -188,14 +196,14 @@ func (s *assetStore) stillUnused(generation int, u unusedAsset) (f assets.File, 
 }
 
 // usedManifests are those of the Versions that Functions have, or serve still.
-func (r *Registry) usedManifests(ctx context.Context, account string) (map[kv.Digest]bool, error) {
+func (r *Registry) usedManifests(ctx context.Context, s *snapshot, account string) (map[kv.Digest]bool, error) {
 	used := map[kv.Digest]bool{}
 	use := func(v Version) {
 		if v.Settings.Assets != nil {
 			used[v.Settings.Assets.Manifest] = true
 		}
 	}
-	for id, d := range r.current.Load().functions {
+	for id, d := range s.functions {
 		if id.account != account {
 			continue
 		}
