@@ -120,11 +120,9 @@ func (s *assetStore) missing(key sessionKey) (list []assetID, known bool) {
 	return list, true
 }
 
-// findFile takes a record of a file that another node has written.
+// findFile takes a record of a file that another node, or another upload just now, has
+// written.
 func (r *Registry) findFile(ctx context.Context, key string) error {
-	if r.cluster == nil {
-		return nil
-	}
 	if err := kv.Sync(ctx, r.cfg.Store); err != nil {
 		return err
 	}
