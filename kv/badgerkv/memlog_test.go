@@ -58,6 +58,9 @@ func mustRead(t testing.TB, dir string) (file string, data []byte, whole int) {
 
 // Every flipped bit of a log is found, and which one it is.
 func TestFlippedBits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is long, and nothing in it runs at the same time: run it without -short")
+	}
 	dir, _, ends := mustLog(t, 6, 10, 1000, 30_000)
 	_, data, used := mustRead(t, dir)
 	for bit := logBegin * 8; bit < used*8; bit++ {
@@ -76,6 +79,9 @@ func TestFlippedBits(t *testing.T) {
 // A write that was cut off is no damage, wherever it was cut, and although pages of
 // it are missing.
 func TestCutOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is long, and nothing in it runs at the same time: run it without -short")
+	}
 	dir, _, ends := mustLog(t, 9, 10, 1000, 5000, 30_000)
 	_, data, _ := mustRead(t, dir)
 	check := func(i int, data []byte, what string) {

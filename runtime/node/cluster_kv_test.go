@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 
@@ -58,6 +59,9 @@ func watching() []byte {
 // TestClusterKVTriggers: a trigger that is set at one node gets what all nodes write,
 // and goes on when any of them ends.
 func TestClusterKVTriggers(t *testing.T) {
+	if os.Getenv("MAYFLY_TORTURE") == "" {
+		t.Skip("it takes a minute: MAYFLY_TORTURE is not set; runtime/trigger has the same for nodes without a network")
+	}
 	setKeys(t)
 	s := &seen{t: t, all: map[string]bool{}, last: map[string]uint64{}}
 	tr := mustTrioLogging(t, s)

@@ -75,6 +75,9 @@ func mustTrio(t *testing.T) *trio {
 
 func mustTrioLogging(t *testing.T, log host.LogSink) *trio {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("three nodes take long to start: run it without -short")
+	}
 	tr := &trio{log: log, peers: addresses(t, 3), dirs: []string{t.TempDir(), t.TempDir(), t.TempDir()}, nodes: make([]*node.Node, 3)}
 	var all sync.WaitGroup
 	for i := range tr.nodes {
