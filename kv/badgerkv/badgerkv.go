@@ -97,7 +97,7 @@ func Open(cfg Config) (*Store, error) {
 	if err := inspect(cfg); err != nil {
 		return nil, err
 	}
-	db, err := badger.OpenManaged(options(cfg))
+	db, err := unlocked(func() (*badger.DB, error) { return badger.OpenManaged(options(cfg)) })
 	if err != nil {
 		return nil, openError(cfg.Dir, err)
 	}

@@ -1,10 +1,12 @@
 package badgerkv
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,10 +38,29 @@ func unwritable(dir string, err error) error {
 // openError explains why Badger did not open. Badger formats its causes instead
 // of wrapping them, hence the look at the text.
 func openError(dir string, err error) error {
-	if !strings.Contains(err.Error(), "Cannot acquire directory lock") {
+	if !isLocked(err) {
 		return fmt.Errorf("open store in %s: %w", dir, err)
 	}
 	return inUse(dir)
+}
+
+func isLocked(err error) bool {
+	return errors.Is(err, unix.EWOULDBLOCK) || strings.Contains(err.Error(), "Cannot acquire directory lock")
+}
+
+// patience is how long a lock is waited for. Whoever starts another program has, in
+// that one and for an instant, all files that are open here: they keep locks for as
+// long that were just given up.
+const patience = time.Second
+
+// unlocked is what open returns, which is called again while somebody has the lock.
+func unlocked[T any](open func() (T, error)) (T, error) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		v, err := open()
+		if err == nil || !isLocked(err) || time.Now().After(deadline) {
+			return v, err
+		}
+	}
 }
 
 func inUse(dir string) error {
@@ -47,23 +68,28 @@ func inUse(dir string) error {
 }
 
 // Lock keeps other processes, and Open, from using a directory, until unlock is
-// called. The lock is the one that Badger takes.
+// called. The lock is the one that Badger takes. One that somebody has is waited for, a
+// second long.
 func Lock(dir string) (unlock func(), err error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("lock store: %w", err)
 	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err != unix.EINTR {
-			break
-		}
-	}
+	_, err = unlocked(func() (struct{}, error) { return struct{}{}, flock(f) })
 	if err != nil {
 		f.Close()
 		return nil, inUse(dir)
 	}
 	return func() { f.Close() }, nil
+}
+
+func flock(f *os.File) error {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 func owner(dir string) string {

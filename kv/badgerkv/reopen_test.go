@@ -111,3 +111,20 @@ func TestUnusableDirectory(t *testing.T) {
 		}
 	}
 }
+
+// TestLockGivenUp: a directory that somebody else gives up soon can be opened.
+func TestLockGivenUp(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := badgerkv.Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, unlock)
+	s, err := badgerkv.Open(badgerkv.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
