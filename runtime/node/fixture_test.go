@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/native"
+	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/compile/compiletest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/node"
@@ -42,10 +44,17 @@ func mustStart(t *testing.T, cfg node.Config) *node.Node {
 	return n
 }
 
+// mustDeploy tries again while the servers of a cluster agree on who leads.
 func mustDeploy(t *testing.T, n *node.Node, name string, wasm []byte) {
 	t.Helper()
-	if _, err := n.Registry().Deploy(t.Context(), deploy.Local, name, deploy.Upload{Module: wasm}); err != nil {
-		t.Fatal(err)
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		_, err := n.Registry().Deploy(t.Context(), deploy.Local, name, deploy.Upload{Module: wasm})
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, kv.ErrUnavailable) || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
 	}
 }
 
