@@ -68,6 +68,18 @@ func CheckRetention(d time.Duration) error {
 	return nil
 }
 
+// CheckSend is CheckMessages and CheckRetention, and returns the options with what they
+// are by default.
+func CheckSend(messages []Message, opts SendOptions) (SendOptions, error) {
+	if opts.Retention == 0 {
+		opts.Retention = DefaultRetention
+	}
+	if err := CheckMessages(messages); err != nil {
+		return opts, err
+	}
+	return opts, CheckRetention(opts.Retention)
+}
+
 // Full is the *LimitError of a Send for which there is no room. scope is "queue" or
 // "account".
 func Full(scope string, bytes, most int64) error {

@@ -127,20 +127,30 @@ func bodyRead(q *query) (kind, error) {
 // beside is a starter.
 func (q *query) beside(_ context.Context, work func(context.Context)) host.Task { return q.Start(work) }
 
+// ends are the body of the handle n, which nothing else reads, and the one to which it
+// is to be written: that of the handle which text names.
+func ends(q *query) (*readable, host.BodyWriter, error) {
+	from, err := idle(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := strconv.ParseUint(string(q.text), 10, 32)
+	if err != nil {
+		return nil, nil, host.Errorf(host.CodeInvalid, "%q is not a handle", q.text)
+	}
+	to, handleErr := host.Get[host.BodyWriter](&q.Handles, host.Handle(n))
+	if handleErr != nil {
+		return nil, nil, handleErr
+	}
+	return from, to, nil
+}
+
 // pipe begins to copy the rest of the body of the handle n to that which text names,
 // without JavaScript between them. Its result is null.
 func pipe(q *query) (kind, error) {
-	b, err := idle(q)
+	b, w, err := ends(q)
 	if err != nil {
 		return 0, err
-	}
-	to, err := strconv.ParseUint(string(q.text), 10, 32)
-	if err != nil {
-		return 0, host.Errorf(host.CodeInvalid, "%q is not a handle", q.text)
-	}
-	w, handleErr := host.Get[host.BodyWriter](&q.Handles, host.Handle(to))
-	if handleErr != nil {
-		return 0, handleErr
 	}
 	b.busy = true
 	return q.start(q.beside, func(_ context.Context, j *job) {

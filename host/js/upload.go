@@ -4,7 +4,6 @@ import (
 	gobytes "bytes"
 	"context"
 	"io"
-	"strconv"
 
 	"github.com/mayfly-run/mayfly/host"
 )
@@ -37,17 +36,9 @@ func upload(q *query) (kind, error) {
 // outbound request that text names, without JavaScript between them, and ends both. Its result is null. What
 // goes wrong shows where the response is waited for.
 func uploadFrom(q *query) (kind, error) {
-	b, err := idle(q)
+	b, w, err := ends(q)
 	if err != nil {
 		return 0, err
-	}
-	to, err := strconv.ParseUint(string(q.text), 10, 32)
-	if err != nil {
-		return 0, host.Errorf(host.CodeInvalid, "%q is not a handle", q.text)
-	}
-	w, handleErr := host.Get[host.BodyWriter](&q.Handles, host.Handle(to))
-	if handleErr != nil {
-		return 0, handleErr
 	}
 	b.busy = true
 	return q.start(q.beside, func(_ context.Context, j *job) {

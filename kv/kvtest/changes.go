@@ -14,28 +14,14 @@ import (
 
 // RunChanges tests that an implementation is a kv.ChangeLogger.
 func RunChanges(t *testing.T, open Open) {
-	for _, rule := range []struct {
-		name string
-		test func(t *testing.T, f *fixture)
-	}{
+	run(t, open, []rule{
 		{"Logged", testLogged},
 		{"Rules", testChangeRules},
 		{"Sizes", testChangeSizes},
 		{"Keep", testChangesKept},
 		{"Order", testChangeOrder},
 		{"Refused", testChangesRefused},
-	} {
-		t.Run(rule.name, func(t *testing.T) {
-			clock := &clock{now: time.Date(2031, 5, 6, 7, 8, 9, 123_000_000, time.UTC)}
-			f := &fixture{Store: open(t, clock.Now), clock: clock}
-			t.Cleanup(func() {
-				if err := f.Close(); err != nil {
-					t.Errorf("Close: %v", err)
-				}
-			})
-			rule.test(t, f)
-		})
-	}
+	})
 }
 
 func (f *fixture) mustLog(t *testing.T, rules ...kv.ChangeRule) {

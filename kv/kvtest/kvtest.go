@@ -21,10 +21,7 @@ type Open func(t *testing.T, now func() time.Time) kv.Store
 
 // Run tests one implementation. Each rule is a subtest on a store of its own.
 func Run(t *testing.T, open Open) {
-	for _, rule := range []struct {
-		name string
-		test func(t *testing.T, f *fixture)
-	}{
+	run(t, open, []rule{
 		{"ReadWrite", testReadWrite},
 		{"Absent", testAbsent},
 		{"Sizes", testSizes},
@@ -55,7 +52,18 @@ func Run(t *testing.T, open Open) {
 		{"ReadWhileWriting", testReadWhileWriting},
 		{"Close", testClose},
 		{"CloseUnderLoad", testCloseUnderLoad},
-	} {
+	})
+}
+
+// rule is what every implementation has to keep.
+type rule struct {
+	name string
+	test func(t *testing.T, f *fixture)
+}
+
+// run tests each rule on a store of its own.
+func run(t *testing.T, open Open, rules []rule) {
+	for _, rule := range rules {
 		t.Run(rule.name, func(t *testing.T) {
 			clock := &clock{now: time.Date(2031, 5, 6, 7, 8, 9, 123_000_000, time.UTC)}
 			f := &fixture{Store: open(t, clock.Now), clock: clock}

@@ -9,24 +9,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/internal/jstream"
 )
 
 // Codes of the server that package jetstream has no name for. (Source:
 // server/errors.json of nats-server.)
 const (
-	codeNoPeers      jetstream.ErrorCode = 10005 // no suitable peers for placement
-	codeInsufficient jetstream.ErrorCode = 10023
-	codeMemoryLimit  jetstream.ErrorCode = 10028
-	codeStorageLimit jetstream.ErrorCode = 10047
-	codeNotClustered jetstream.ErrorCode = 10074 // replicas > 1 not supported in non-clustered mode
-	codeStoreFailed  jetstream.ErrorCode = 10077 // among others: maximum bytes exceeded
-	codeInUse        jetstream.ErrorCode = 10058
-	codeNotNow       jetstream.ErrorCode = 10008 // JetStream system temporarily unavailable
-	codeNotLeader    jetstream.ErrorCode = 10009
-	codeInProcess    jetstream.ErrorCode = 10158 // the same message is being stored
-	codeIncomplete   jetstream.ErrorCode = 10176 // some messages of a batch did not come
-	codeDuplicate    jetstream.ErrorCode = 10201 // a batch has the id of a message that is stored
-	codeTooMany      jetstream.ErrorCode = 10210 // batches are under way
+	codeNotNow     jetstream.ErrorCode = 10008 // JetStream system temporarily unavailable
+	codeNotLeader  jetstream.ErrorCode = 10009
+	codeInProcess  jetstream.ErrorCode = 10158 // the same message is being stored
+	codeIncomplete jetstream.ErrorCode = 10176 // some messages of a batch did not come
+	codeDuplicate  jetstream.ErrorCode = 10201 // a batch has the id of a message that is stored
+	codeTooMany    jetstream.ErrorCode = 10210 // batches are under way
 )
 
 // errDisconnected: there is no connection to a server.
@@ -46,20 +40,7 @@ var errStalled = errors.New("the server stopped sending")
 // errWrongLast: the last message of the key is not the one that was expected.
 var errWrongLast = errors.New("wrong last sequence")
 
-// codeOf is the code of an error that a server answered with, or 0.
-func codeOf(err error) jetstream.ErrorCode {
-	if e, ok := errors.AsType[*jetstream.APIError](err); ok {
-		return e.ErrorCode
-	}
-	if e, ok := errors.AsType[jetstream.JetStreamError](err); ok && e.APIError() != nil {
-		return e.APIError().ErrorCode
-	}
-	return 0
-}
-
-// failure is how an error of NATS is returned: a full disk is kv.ErrNoSpace, a
-// context that ended is its own, and all else kv.ErrUnavailable, whatever it is:
-// nothing is known about what the cluster did.
+// failure is jstream's, but for our own errors and for a context that ended.
 func failure(ctx context.Context, step string, err error) error {
 	switch {
 	case err == nil:
@@ -69,11 +50,7 @@ func failure(ctx context.Context, step string, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", step, ctx.Err())
 	}
-	switch codeOf(err) {
-	case codeInsufficient, codeMemoryLimit, codeStorageLimit, codeStoreFailed:
-		return fmt.Errorf("%s: %w: %w", step, kv.ErrNoSpace, err)
-	}
-	return fmt.Errorf("%s: %w: %w", step, kv.ErrUnavailable, err)
+	return jstream.Failure(step, err)
 }
 
 // isAbsent reports whether there is no such message.

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/internal/jstream"
 )
 
 // An object is a large value, or a blob, in chunks. Its name is an id, a dot, and how
@@ -238,7 +239,7 @@ func (o *objects) discard(name string) {
 // other nodes.
 func (o *objects) run(ctx context.Context) {
 	next := time.After(rand.N(sweepEvery))
-	replicate := time.NewTicker(replicateEvery)
+	replicate := time.NewTicker(jstream.ReplicateEvery)
 	defer replicate.Stop()
 	for {
 		select {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/internal/jstream"
 )
 
 // Headers of messages that are stored together or not at all, with sequences one
@@ -68,7 +69,7 @@ func (p *posting) do(ctx context.Context) (uint64, error) {
 	}
 	for unclear := false; ; {
 		revision, err := p.attempt(ctx)
-		switch code := codeOf(err); {
+		switch code := jstream.CodeOf(err); {
 		case err == nil:
 			return revision, nil
 		case wrongLast(code) && !unclear:

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
+
+	"github.com/mayfly-run/mayfly/kv/internal/jstream"
 )
 
 // idKey is where the metadata of a stream says which one it is. The id is part of
@@ -125,7 +126,7 @@ func (s *Store) findOrMake(ctx context.Context, id, name, kind string) (jetstrea
 		return nil, errGone
 	}
 	stream, err = s.make(ctx, s.streamConfig(name, kind, id))
-	if codeOf(err) == codeInUse { // another node was faster
+	if jstream.CodeOf(err) == jstream.CodeInUse { // another node was faster
 		return s.js.Stream(ctx, name)
 	}
 	return stream, err
@@ -137,7 +138,6 @@ func (s *Store) streamConfig(name, kind, id string) jetstream.StreamConfig {
 		Description:       "Mayfly: " + map[string]string{"e": "the newest message of each key", "c": "large values and blobs"}[kind],
 		Subjects:          []string{s.prefix(kind, id) + ">"},
 		Storage:           jetstream.FileStorage,
-		Replicas:          s.replicas(),
 		MaxMsgsPerSubject: 1,
 		Discard:           jetstream.DiscardNew,
 		Metadata:          map[string]string{idKey: id},
@@ -152,36 +152,14 @@ func (s *Store) streamConfig(name, kind, id string) jetstream.StreamConfig {
 	return cfg
 }
 
-// wantedReplicas of a cluster that leaves the choice to us.
-const wantedReplicas = 3
-
-func (s *Store) replicas() int {
-	if s.cfg.Replicas > 0 {
-		return s.cfg.Replicas
-	}
-	return wantedReplicas
-}
-
 // make makes a stream with as many replicas as there may be.
 func (s *Store) make(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
-	stream, err := s.js.CreateStream(ctx, cfg)
-	if s.cfg.Replicas == 0 && tooManyReplicas(err) {
-		cfg.Replicas = 1
-		stream, err = s.js.CreateStream(ctx, cfg)
-	}
+	stream, err := jstream.Create(ctx, s.js, cfg, s.cfg.Replicas)
 	if err == nil {
-		s.cfg.Logger.Info("made stream", "stream", cfg.Name, "replicas", cfg.Replicas)
+		s.cfg.Logger.Info("made stream", "stream", cfg.Name, "replicas", stream.CachedInfo().Config.Replicas)
 	}
 	return stream, err
 }
-
-func tooManyReplicas(err error) bool {
-	code := codeOf(err)
-	return code == codeNoPeers || code == codeNotClustered
-}
-
-// replicateEvery is how often it is tried to give streams the replicas they lack.
-const replicateEvery = time.Minute
 
 // replicate gives the streams the replicas that they lack, once the cluster has room.
 func (s *Store) replicate(ctx context.Context, st *streams) error {
@@ -190,11 +168,11 @@ func (s *Store) replicate(ctx context.Context, st *streams) error {
 		if err != nil {
 			return err
 		}
-		if info.Config.Replicas >= s.replicas() || info.Cluster == nil {
+		if info.Config.Replicas >= jstream.Replicas(s.cfg.Replicas) || info.Cluster == nil {
 			continue
 		}
-		info.Config.Replicas = s.replicas()
-		if _, err := s.js.UpdateStream(ctx, info.Config); tooManyReplicas(err) {
+		info.Config.Replicas = jstream.Replicas(s.cfg.Replicas)
+		if _, err := s.js.UpdateStream(ctx, info.Config); jstream.TooManyReplicas(err) {
 			return nil
 		} else if err != nil {
 			return err

@@ -9,35 +9,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/internal/jstream"
 )
 
-// Codes of the server that package jetstream has no name for. (Source:
-// server/errors.json of nats-server.)
-const (
-	codeNoPeers      jetstream.ErrorCode = 10005
-	codeInsufficient jetstream.ErrorCode = 10023
-	codeMemoryLimit  jetstream.ErrorCode = 10028
-	codeStorageLimit jetstream.ErrorCode = 10047
-	codeInUse        jetstream.ErrorCode = 10058
-	codeNotClustered jetstream.ErrorCode = 10074
-	codeStoreFailed  jetstream.ErrorCode = 10077
-	codeNoMessage    jetstream.ErrorCode = 10037
-)
+// codeNoMessage: there is no message of this number. Package jetstream has no name for
+// it. (Source: server/errors.json of nats-server.)
+const codeNoMessage jetstream.ErrorCode = 10037
 
 // errGone: there is no stream of the queue.
 var errGone = errors.New("the queue has no stream")
 
-func codeOf(err error) jetstream.ErrorCode {
-	if e, ok := errors.AsType[*jetstream.APIError](err); ok {
-		return e.ErrorCode
-	}
-	if e, ok := errors.AsType[jetstream.JetStreamError](err); ok && e.APIError() != nil {
-		return e.APIError().ErrorCode
-	}
-	return 0
-}
-
-// failure is how an error of NATS is returned; see natskv.
+// failure is jstream's, but for our own errors, a stream that is gone, and a context
+// that ended.
 func failure(ctx context.Context, step string, err error) error {
 	switch {
 	case err == nil:
@@ -49,11 +32,7 @@ func failure(ctx context.Context, step string, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", step, context.Cause(ctx))
 	}
-	switch codeOf(err) {
-	case codeInsufficient, codeMemoryLimit, codeStorageLimit, codeStoreFailed:
-		return fmt.Errorf("%s: %w: %w", step, kv.ErrNoSpace, err)
-	}
-	return fmt.Errorf("%s: %w: %w", step, kv.ErrUnavailable, err)
+	return jstream.Failure(step, err)
 }
 
 // none is nil for a queue that has no stream: there is nothing in it.

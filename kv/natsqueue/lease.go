@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/internal/jstream"
 )
 
 // What is said of a message that was delivered.
@@ -210,7 +211,7 @@ func (s *Queues) again(ctx context.Context, q kv.Queue, st *stream, reply string
 	sequence, _ := strconv.ParseUint(found[2], 10, 64)
 	old, err := st.js.GetMsg(ctx, sequence)
 	if err != nil {
-		if codeOf(err) == codeNoMessage {
+		if jstream.CodeOf(err) == codeNoMessage {
 			return errGone
 		}
 		return err

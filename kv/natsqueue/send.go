@@ -38,13 +38,8 @@ func each(n int, do func(i int) error) error {
 
 // Send implements kv.Queues.
 func (s *Queues) Send(ctx context.Context, q kv.Queue, list []kv.Message, opts kv.SendOptions) ([]string, error) {
-	if opts.Retention == 0 {
-		opts.Retention = kv.DefaultRetention
-	}
-	if err := kv.CheckMessages(list); err != nil {
-		return nil, err
-	}
-	if err := kv.CheckRetention(opts.Retention); err != nil {
+	opts, err := kv.CheckSend(list, opts)
+	if err != nil {
 		return nil, err
 	}
 	ctx, cancel, err := s.begin(ctx)

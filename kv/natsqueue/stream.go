@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/internal/jstream"
 )
 
 // A queue is a stream whose messages are removed when they are acknowledged. Those on
@@ -24,9 +25,6 @@ const (
 
 // idKey is where the metadata of a stream has what leases are signed with.
 const idKey = "mayfly_id"
-
-// wantedReplicas of a cluster that leaves the choice to us.
-const wantedReplicas = 3
 
 // stream is what is known of the stream of a queue.
 type stream struct {
@@ -73,7 +71,7 @@ func (s *Queues) open(ctx context.Context, q kv.Queue) (*stream, error) {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
 	st := &stream{name: s.streamName(q), prefix: s.prefix(q), secret: []byte(found.CachedInfo().Config.Metadata[idKey]), js: found,
-		lacks: found.CachedInfo().Cluster != nil && found.CachedInfo().Config.Replicas < s.replicas()}
+		lacks: found.CachedInfo().Cluster != nil && found.CachedInfo().Config.Replicas < jstream.Replicas(s.cfg.Replicas)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.streams[q] = st
@@ -86,34 +84,14 @@ func (s *Queues) make(ctx context.Context, q kv.Queue) (jetstream.Stream, error)
 		Name: s.streamName(q), Description: "Mayfly: the messages of a queue", Subjects: []string{s.prefix(q) + ">"},
 		Storage: jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardOld,
 		AllowMsgTTL: true, AllowMsgSchedules: true, AllowRollup: true, MaxAge: kv.MaxRetention + kv.MaxDelay, Duplicates: 2 * time.Minute,
-		Replicas: s.replicas(), Metadata: map[string]string{idKey: rand.Text()},
+		Metadata: map[string]string{idKey: rand.Text()},
 	}
-	made, err := s.js.CreateStream(ctx, cfg)
-	if s.cfg.Replicas == 0 && tooMany(err) {
-		cfg.Replicas = 1
-		made, err = s.js.CreateStream(ctx, cfg)
-	}
-	if codeOf(err) == codeInUse { // another node was faster
+	made, err := jstream.Create(ctx, s.js, cfg, s.cfg.Replicas)
+	if jstream.CodeOf(err) == jstream.CodeInUse { // another node was faster
 		return s.js.Stream(ctx, cfg.Name)
 	}
 	return made, err
 }
-
-func (s *Queues) replicas() int {
-	if s.cfg.Replicas > 0 {
-		return s.cfg.Replicas
-	}
-	return wantedReplicas
-}
-
-// tooMany says that the cluster has no room for so many replicas.
-func tooMany(err error) bool {
-	code := codeOf(err)
-	return code == codeNoPeers || code == codeNotClustered
-}
-
-// replicateEvery is how often it is tried to give streams the replicas they lack.
-const replicateEvery = time.Minute
 
 // replicate gives the streams of queues that this node uses the replicas that they lack,
 // once the cluster has room.
@@ -128,8 +106,8 @@ func (s *Queues) replicate(ctx context.Context) error {
 	s.mu.Unlock()
 	for q, st := range lacking {
 		cfg := st.js.CachedInfo().Config
-		cfg.Replicas = s.replicas()
-		if _, err := s.js.UpdateStream(ctx, cfg); tooMany(err) {
+		cfg.Replicas = jstream.Replicas(s.cfg.Replicas)
+		if _, err := s.js.UpdateStream(ctx, cfg); jstream.TooManyReplicas(err) {
 			return nil
 		} else if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return failure(ctx, "add replicas to queue", err)
@@ -143,7 +121,7 @@ func (s *Queues) replicate(ctx context.Context) error {
 func (s *Queues) keepReplicas() {
 	for {
 		select {
-		case <-time.After(replicateEvery):
+		case <-time.After(jstream.ReplicateEvery):
 		case <-s.life.Done():
 			return
 		}

@@ -10,13 +10,8 @@ import (
 
 // Send implements kv.Queues.
 func (s *Queues) Send(ctx context.Context, name kv.Queue, list []kv.Message, opts kv.SendOptions) ([]string, error) {
-	if opts.Retention == 0 {
-		opts.Retention = kv.DefaultRetention
-	}
-	if err := kv.CheckMessages(list); err != nil {
-		return nil, err
-	}
-	if err := kv.CheckRetention(opts.Retention); err != nil {
+	opts, err := kv.CheckSend(list, opts)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.begin(ctx); err != nil {
@@ -32,7 +27,7 @@ func (s *Queues) Send(ctx context.Context, name kv.Queue, list []kv.Message, opt
 	for i, it := range items {
 		writes[i] = q.put(it, list[i].Body)
 	}
-	err := s.commit.write(ctx, false, writes...)
+	err = s.commit.write(ctx, false, writes...)
 	q.sent(items, func(key string) bool { return err == nil || q.has(ctx, key) })
 	if err != nil {
 		return nil, fmt.Errorf("send to queue: %w", err)

@@ -132,3 +132,13 @@ func (r *Registry) Delete(ctx context.Context, account, name string, force bool)
 		return nil
 	})
 }
+
+// functionsWith are those of all accounts that have something.
+func (r *Registry) functionsWith(has func(Function) bool) (list []Function) {
+	for _, d := range r.current.Load().functions {
+		if has(d.Function) {
+			list = append(list, d.Function)
+		}
+	}
+	return list
+}

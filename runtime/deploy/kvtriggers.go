@@ -199,13 +199,8 @@ func (s *snapshot) checkUnwatched(ns Namespace) error {
 }
 
 // KVTriggered are the Functions of all accounts that have KV triggers.
-func (r *Registry) KVTriggered() (list []Function) {
-	for _, d := range r.current.Load().functions {
-		if len(d.KVTriggers) > 0 {
-			list = append(list, d.Function)
-		}
-	}
-	return list
+func (r *Registry) KVTriggered() []Function {
+	return r.functionsWith(func(f Function) bool { return len(f.KVTriggers) > 0 })
 }
 
 // KVTriggersChanged has a value when KVTriggered may have changed. It is for one who

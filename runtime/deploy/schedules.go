@@ -80,13 +80,8 @@ func (s *snapshot) schedulesOf(account string) (n int) {
 }
 
 // Scheduled are the Functions of all accounts that have schedules.
-func (r *Registry) Scheduled() (list []Function) {
-	for _, d := range r.current.Load().functions {
-		if len(d.Schedules) > 0 {
-			list = append(list, d.Function)
-		}
-	}
-	return list
+func (r *Registry) Scheduled() []Function {
+	return r.functionsWith(func(f Function) bool { return len(f.Schedules) > 0 })
 }
 
 // Pick is the Version for an event of a Function that is no request: the share of
