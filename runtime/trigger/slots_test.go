@@ -48,6 +48,7 @@ func TestStoreSlots(t *testing.T) {
 		again()
 		leases["a"].Close(t.Context())
 		leases["b"].Close(t.Context()) // as if it had been killed: its slot is still taken
+		synctest.Wait()                // what a lease ends is told of it by another goroutine
 		if held.Err() == nil {
 			t.Error("what holds a slot goes on after the lease is over")
 		}
