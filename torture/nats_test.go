@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mayfly-run/mayfly/kv/porttest"
 )
 
 // natsProgram builds nats-server, once, of the module that nodes embed.
@@ -83,7 +85,7 @@ func leads(list []*natsServer) bool {
 
 func startNATS(t *testing.T, n int) []*natsServer {
 	t.Helper()
-	ports := addresses(t, 3*n)
+	ports := porttest.Addresses(t, 3*n)
 	var routes []string
 	for i := range n {
 		routes = append(routes, "nats://"+ports[3*i])
@@ -138,20 +140,6 @@ func (s *natsServer) restart(t *testing.T, tracer []string) {
 
 func (s *natsServer) stop() { s.cmd.Process.Signal(syscall.SIGSTOP) } //nolint:errcheck // seen by what follows
 func (s *natsServer) cont() { s.cmd.Process.Signal(syscall.SIGCONT) } //nolint:errcheck // the same
-
-// addresses are n of loopback that nobody listens at.
-func addresses(t *testing.T, n int) (list []string) {
-	t.Helper()
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		list = append(list, ln.Addr().String())
-	}
-	return list
-}
 
 // link is the network between a node and a NATS server.
 type link struct {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/cli/api"
 	"github.com/mayfly-run/mayfly/host/secret"
+	"github.com/mayfly-run/mayfly/kv/porttest"
 )
 
 // nextProgram builds what stands for the next version of mayfly, once.
@@ -52,7 +53,7 @@ func mustBalanced(t *testing.T) *balanced {
 	if err != nil {
 		t.Fatal(err)
 	}
-	peers := addresses(t, 3)
+	peers := porttest.Addresses(t, 3)
 	list, err := json.Marshal(peers)
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package natskv_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/kvtest"
 	"github.com/mayfly-run/mayfly/kv/natskv"
+	"github.com/mayfly-run/mayfly/kv/porttest"
 )
 
 // cluster is three servers, each of which can be stopped and started again.
@@ -29,31 +29,19 @@ func mustCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{servers: make([]*server.Server, 3)}
 	var routes []*url.URL
-	var ports []int
-	for range 3 {
-		port := freePort(t)
-		ports = append(ports, port)
+	ports := porttest.Ports(t, 6) // of routes, then of clients
+	for _, port := range ports[:3] {
 		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
 	}
 	for i := range 3 {
 		c.options = append(c.options, &server.Options{
-			ServerName: fmt.Sprint("server-", i), Host: "127.0.0.1", Port: freePort(t), JetStream: true, StoreDir: t.TempDir(),
+			ServerName: fmt.Sprint("server-", i), Host: "127.0.0.1", Port: ports[3+i], JetStream: true, StoreDir: t.TempDir(),
 			SyncAlways: true, NoSigs: true, NoLog: true,
 			Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: ports[i]},
 			Routes:  slices.Concat(routes[:i], routes[i+1:]),
 		})
 	}
 	return c
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (c *cluster) start(t testing.TB, i int) {

@@ -2,7 +2,6 @@ package natsqueue_test
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"testing"
@@ -13,26 +12,16 @@ import (
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/natsqueue"
+	"github.com/mayfly-run/mayfly/kv/porttest"
 )
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
 
 // mustPeers returns what starts each of three servers of a cluster.
 func mustPeers(t *testing.T) (start [3]func() *server.Server) {
 	t.Helper()
-	var ports []int
 	var routes []*url.URL
-	for range start {
-		ports = append(ports, freePort(t))
-		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", ports[len(ports)-1])})
+	ports := porttest.Ports(t, len(start))
+	for _, port := range ports {
+		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
 	}
 	for i := range start {
 		options := &server.Options{ServerName: fmt.Sprint("server-", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mayfly-run/mayfly/kv/natsserver"
+	"github.com/mayfly-run/mayfly/kv/porttest"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -43,20 +43,6 @@ func mustConnect(t *testing.T, s *natsserver.Server) jetstream.JetStream {
 	t.Helper()
 	servers, opts := s.Connect()
 	return mustJetStream(t, servers, opts...)
-}
-
-// addresses are n of loopback that nobody listens at.
-func addresses(t *testing.T, n int) (list []string) {
-	t.Helper()
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		list = append(list, ln.Addr().String())
-	}
-	return list
 }
 
 // eventually tries again until there is no error.
@@ -101,7 +87,7 @@ func TestAlone(t *testing.T) {
 
 // TestThree has one server of three stop while the others go on, and catch up.
 func TestThree(t *testing.T) {
-	peers := addresses(t, 3)
+	peers := porttest.Addresses(t, 3)
 	start := func(i int, dir string) *natsserver.Server {
 		return mustStart(t, natsserver.Config{Dir: dir, Node: fmt.Sprint("n", i), Secret: "of these three", ClusterListen: peers[i], Peers: peers})
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,25 +18,12 @@ import (
 	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/natsserver"
+	"github.com/mayfly-run/mayfly/kv/porttest"
 	"github.com/mayfly-run/mayfly/runtime/cluster"
 	"github.com/mayfly-run/mayfly/runtime/control"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/node"
 )
-
-// addresses are n of loopback that nobody listens at.
-func addresses(t *testing.T, n int) (list []string) {
-	t.Helper()
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		list = append(list, ln.Addr().String())
-	}
-	return list
-}
 
 // eventually waits for what takes time on a busy machine.
 func eventually(t *testing.T, what string, is func() bool) {
@@ -78,7 +64,7 @@ func mustTrioLogging(t *testing.T, log host.LogSink) *trio {
 	if testing.Short() {
 		t.Skip("three nodes take long to start: run it without -short")
 	}
-	tr := &trio{log: log, peers: addresses(t, 3), dirs: []string{t.TempDir(), t.TempDir(), t.TempDir()}, nodes: make([]*node.Node, 3)}
+	tr := &trio{log: log, peers: porttest.Addresses(t, 3), dirs: []string{t.TempDir(), t.TempDir(), t.TempDir()}, nodes: make([]*node.Node, 3)}
 	var all sync.WaitGroup
 	for i := range tr.nodes {
 		all.Go(func() { tr.start(t, i) })
@@ -170,7 +156,7 @@ func TestClusterOfThree(t *testing.T) {
 
 // TestOtherKey has a node with another key than its cluster refuse to start.
 func TestOtherKey(t *testing.T) {
-	first := node.Config{Data: t.TempDir(), Cluster: &node.Cluster{Embedded: true, Listen: addresses(t, 1)[0]}}
+	first := node.Config{Data: t.TempDir(), Cluster: &node.Cluster{Embedded: true, Listen: porttest.Addresses(t, 1)[0]}}
 	key := secret.NewKey()
 	t.Setenv("MAYFLY_CLUSTER_SECRET", key.Encode())
 	mustStart(t, first)
@@ -244,7 +230,7 @@ func TestStartWithoutCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listen := addresses(t, 1)[0]
+	listen := porttest.Addresses(t, 1)[0]
 	first := mustStart(t, node.Config{Cluster: &node.Cluster{Embedded: true, Listen: listen}})
 	cfg := node.Config{Data: t.TempDir(), Cluster: &node.Cluster{URL: []string{"nats://" + listen}, User: natsserver.User, Password: key.MAC("mayfly cluster")}}
 	second := mustStart(t, cfg)

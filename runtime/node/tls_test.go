@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mayfly-run/mayfly/kv/porttest"
 	"github.com/mayfly-run/mayfly/runtime/certs"
 	"github.com/mayfly-run/mayfly/runtime/certs/certstest"
 	"github.com/mayfly-run/mayfly/runtime/node"
@@ -96,7 +97,8 @@ func TestGuestsDontFetchFromTLS(t *testing.T) {
 // answers the authority's challenge although it redirects everything else.
 func TestACME(t *testing.T) {
 	const domain = "functions.test"
-	plain, secure := freePort(t), freePort(t)
+	ports := porttest.Ports(t, 2)
+	plain, secure := ports[0], ports[1]
 	authority := certstest.NewAuthority(t, plain, 1, 3600) // nothing answers at port 1: by HTTP-01 alone
 	n, err := node.Start(t.Context(), node.Config{
 		Data: t.TempDir(), Domain: domain, Listen: fmt.Sprintf("127.0.0.1:%d", plain), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
@@ -117,17 +119,6 @@ func TestACME(t *testing.T) {
 	if err != nil || !strings.HasPrefix(got, "HTTP/2.0 200 ") {
 		t.Errorf("got %q, %v", got, err)
 	}
-}
-
-// freePort is one that was free just now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
 }
 
 // The PROXY protocol stands in front of TLS, and the address in it counts.
