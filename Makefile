@@ -51,7 +51,7 @@ wpt:
 	@test -n "$(WPT_DIR)" || { echo "WPT_DIR must name a checkout of https://github.com/web-platform-tests/wpt"; exit 1; }
 	cd e2e/wpt && WPT_DIR='$(abspath $(WPT_DIR))' WPT_UPDATE='$(WPT_UPDATE)' $(GO) test -count=1 -timeout 60m
 
-# Every platform must at least build; see the README for what needs Linux.
+# Every platform must at least build; see docs/operating.md for what needs Linux.
 cross:
 	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
 		echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cli/mayfly || exit 1; done

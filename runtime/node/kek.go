@@ -140,7 +140,7 @@ func (n *Node) keepOwnKey(ctx context.Context, store kv.Store, file string) (sec
 		return k, fmt.Errorf("write key: %w", err)
 	}
 	if n.cfg.Admin != "" { // otherwise nobody can set a secret
-		n.cfg.Logger.Warn("made the key for secrets, which lies beside the data now: whoever gets both can read them; give the node a key from elsewhere, see 'Secrets' in the README", "file", file)
+		n.cfg.Logger.Warn("made the key for secrets, which lies beside the data now: whoever gets both can read them; give the node a key from elsewhere, see docs/secrets.md", "file", file)
 	}
 	return k, nil
 }
