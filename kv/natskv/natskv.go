@@ -127,6 +127,7 @@ type Status struct {
 	Connected bool      // the copy is kept current, and writes are taken
 	Revision  uint64    // the last one that is in the copy
 	Since     time.Time // when Connected became what it is
+	Current   time.Time // when the copy was last known to be current; zero: not since Open
 	Servers   []string  // of the cluster, as far as they are known
 	Problem   string    // why it is not connected; for people
 }

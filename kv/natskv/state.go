@@ -17,8 +17,12 @@ type state struct {
 func (s *state) set(connected bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	if s.status.Connected != connected || s.status.Since.IsZero() {
-		s.status.Since = time.Now()
+		s.status.Since = now
+	}
+	if s.status.Connected || connected {
+		s.status.Current = now
 	}
 	s.status.Connected, s.err, s.status.Problem = connected, err, ""
 	if err != nil {

@@ -279,6 +279,9 @@ func (s *Store) Connected() bool { return s.Status().Connected }
 // Status says how the copy is.
 func (s *Store) Status() Status {
 	status, _ := s.state.get()
+	if status.Connected {
+		status.Current = time.Now()
+	}
 	status.Revision = s.progress.get()
 	status.Servers = s.conn.Servers()
 	return status

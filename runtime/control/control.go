@@ -48,6 +48,10 @@ type Config struct {
 	Ready func() error
 	// Temp is where backups wait that are uploaded. Default: os.TempDir.
 	Temp string
+	// Changes is asked before something is changed, or taken out of a queue; an error,
+	// with host.CodeUnavailable, says why the node does not know enough for that.
+	// Default: it does.
+	Changes func() error
 	// Health is what /healthz tells. Default: nothing but Version.
 	Health func() Health
 	// Nodes are those of the cluster; nil: there is none.
@@ -91,6 +95,9 @@ func New(cfg Config) http.Handler {
 	}
 	if cfg.Health == nil {
 		cfg.Health = func() Health { return Health{Version: cfg.Version} }
+	}
+	if cfg.Changes == nil {
+		cfg.Changes = func() error { return nil }
 	}
 	if cfg.URL == nil {
 		cfg.URL = func(host string) string { return "http://" + host }
@@ -201,6 +208,9 @@ func (a *api) serve(r *request) error {
 		return err
 	}
 	r.area = route.area
+	if err := r.mayRelyOnToken(route); err != nil {
+		return err
+	}
 	if route.changes() {
 		if err := r.mayChange(); err != nil {
 			return err

@@ -48,6 +48,7 @@ type options struct {
 	store     kv.Store                  // default: in memory
 	queues    func(kv.Queues) kv.Queues // what is around those in memory; default: nothing
 	ready     func() error
+	stale     func() error // asked before changes
 	maxModule int64
 	// uploadTime is for the body of a PUT.
 	uploadTime time.Duration
@@ -128,7 +129,7 @@ func newFixture(t testing.TB, o options) *fixture {
 	}
 	t.Cleanup(func() { ledger.Close() })
 	server := httptest.NewServer(control.New(control.Config{
-		Registry: registry, Observer: observer, Ledger: ledger, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, MaxModule: o.maxModule, UploadTime: o.uploadTime, UploadWait: o.uploadWait,
+		Registry: registry, Observer: observer, Ledger: ledger, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, Changes: o.stale, MaxModule: o.maxModule, UploadTime: o.uploadTime, UploadWait: o.uploadWait,
 		URL: func(host string) string { return "http://" + host + ":8787" },
 		Now: o.now, Failures: o.failures, Invoke: o.invoke, Pull: consumers, KVTriggers: o.changes,
 	}))

@@ -21,6 +21,8 @@ type ClusterHealth struct {
 	CopyAge   int64     `json:"copy_age_ms"` // for how long others may have written what it does not know
 	Revision  uint64    `json:"revision"`    // the last one in the copy
 	Problem   string    `json:"problem,omitempty"`
+	// Refuses is true once that is so long that the API of the node changes nothing.
+	Refuses bool `json:"refuses_changes,omitempty"`
 	// Behind is how many Functions it serves as they were, because it is still loading
 	// what others have deployed, or can't; the log tells.
 	Behind int `json:"behind,omitempty"`

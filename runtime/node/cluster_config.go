@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Cluster says with whom a node shares its store: NATS servers at URL, or one that
@@ -25,6 +26,10 @@ type Cluster struct {
 	// OfflineWrites are ids of KV namespaces to which this node takes writes while the
 	// cluster can't be reached, and sends them later.
 	OfflineWrites []string
+
+	// StaleAfter is for how long the API of a node that does not hear what others change
+	// goes on with changes. Default: 30 seconds.
+	StaleAfter time.Duration
 
 	// URL of NATS servers. Credentials is a .creds file; User and Password, or Token,
 	// are for servers that want them.
@@ -118,6 +123,8 @@ func (c *Cluster) listsItself() bool {
 		return peerPort == port && (peerHost == host || everywhere || err != nil || notAddress != nil)
 	})
 }
+
+func (c *Cluster) staleAfter() time.Duration { return cmp.Or(c.StaleAfter, 30*time.Second) }
 
 func (c *Cluster) name() string { return cmp.Or(c.Name, "mayfly") }
 

@@ -69,13 +69,22 @@ func get(n *node.Node, host string) (status int, body string, err error) {
 }
 
 func do(req *http.Request) (status int, body string, err error) {
-	resp, err := client.Do(req)
+	resp, body, err := answered(req)
 	if err != nil {
 		return 0, "", err
 	}
+	return resp.StatusCode, body, nil
+}
+
+// answered returns the answer to a request, whose body was read.
+func answered(req *http.Request) (resp *http.Response, body string, err error) {
+	resp, err = client.Do(req)
+	if err != nil {
+		return nil, "", err
+	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(data), err
+	return resp, string(data), err
 }
 
 // guest is a module whose fetch is what body makes of the functions it imports

@@ -88,14 +88,36 @@ func (n *Node) health() control.Health {
 	if n.shared == nil {
 		return h
 	}
+	h.Cluster = n.clusterHealth()
+	h.Cluster.Behind = len(n.registry.Behind())
+	return h
+}
+
+// clusterHealth is of a node that shares its store.
+func (n *Node) clusterHealth() *control.ClusterHealth {
 	s := n.shared.Status()
-	h.Cluster = &control.ClusterHealth{Connected: s.Connected, Since: s.Since.UTC(), Revision: s.Revision, Problem: s.Problem, Behind: len(n.registry.Behind())}
+	h := &control.ClusterHealth{Connected: s.Connected, Since: s.Since.UTC(), Revision: s.Revision, Problem: s.Problem}
 	if silent := n.members.Silent(); s.Connected && !silent.IsZero() {
-		h.Cluster.Connected, h.Cluster.Since = false, silent.UTC()
-		h.Cluster.Problem = "the NATS servers take no writes: more than half of them have to be there, and reach each other"
+		h.Connected, h.Since, s.Current = false, silent.UTC(), silent
+		h.Problem = "the NATS servers take no writes: more than half of them have to be there, and reach each other"
 	}
-	if !h.Cluster.Connected {
-		h.Cluster.CopyAge = time.Since(h.Cluster.Since).Milliseconds()
+	if !h.Connected {
+		h.CopyAge = time.Since(h.Since).Milliseconds()
+		h.Refuses = time.Since(s.Current) > n.cfg.Cluster.staleAfter()
 	}
 	return h
+}
+
+// mayChange refuses changes by a node that has not heard for too long what others have
+// changed: tokens among it.
+func (n *Node) mayChange() error {
+	if n.shared == nil {
+		return nil
+	}
+	h := n.clusterHealth()
+	if !h.Refuses {
+		return nil
+	}
+	return host.Errorf(host.CodeUnavailable, "this node does not hear what others change since %s, the end of tokens among it, and so changes nothing; reads and requests go on. Ask another node, or try again once it is back: GET /healthz tells",
+		h.Since.Format(time.RFC3339))
 }

@@ -330,7 +330,7 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	n.admin = &http.Server{
 		Handler: control.New(control.Config{
 			Registry: n.registry, Cron: n.cron, Pull: n.consumers, KVTriggers: n.changes, Invoke: n.invokes(), Observer: n.observer, Ledger: n.ledger, Audit: log, Logger: n.cfg.Logger, Version: n.cfg.Version,
-			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, Health: n.health, Temp: n.cfg.Data, Nodes: n.members, URL: n.url, Metrics: n.openMetrics(),
+			MaxModule: n.cfg.MaxModule, UploadMemory: machineMemory() / 8, Ready: n.ready, Health: n.health, Changes: n.mayChange, Temp: n.cfg.Data, Nodes: n.members, URL: n.url, Metrics: n.openMetrics(),
 			Failures: control.FailureLimits{PerAddress: n.cfg.AuthFailures}}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
