@@ -1,6 +1,10 @@
 package host
 
-import "context"
+import (
+	"context"
+
+	"github.com/mayfly-run/mayfly/kv"
+)
 
 // Memory is a part of the node's memory, shared with other Invocations.
 type Memory interface {
@@ -46,6 +50,16 @@ func (c *Call) MayOperate() error {
 // same time. What an operation returns is held only once its size is known, so
 // that this bounds by how much Limits.Held can be exceeded for a moment.
 const maxInStores = 8
+
+// ReadInStore gives done an entry: at once where the store has it at hand, or else
+// beside the guest as StartInStore does.
+func (c *Call) ReadInStore(ctx context.Context, store kv.Store, key string, done func(kv.Entry, error)) Task {
+	if e, ok, err := kv.GetLocal(ctx, store, key); ok {
+		done(e, err)
+		return Task{}
+	}
+	return c.StartInStore(ctx, func(ctx context.Context) { done(store.Get(ctx, key)) })
+}
 
 // StartInStore is Start for work on a store, which may wait for its turn. It
 // does not wait once ctx has ended: a store then returns at once.

@@ -23,12 +23,12 @@ var kvOps = []operation{
 
 // kvStart counts an operation of a KV namespace and begins it.
 func (q *query) kvStart(name string, work func(ctx context.Context, j *job)) (kind, error) {
-	return q.storeStart("kv", name, work)
+	return q.storeStart("kv", name, q.StartInStore, work)
 }
 
 // storeStart counts an operation of a store and begins it. Those of queues count as
 // those of KV.
-func (q *query) storeStart(store, name string, work func(ctx context.Context, j *job)) (kind, error) {
+func (q *query) storeStart(store, name string, begin starter, work func(ctx context.Context, j *job)) (kind, error) {
 	if err := q.MayOperate(); err != nil {
 		return 0, err
 	}
@@ -38,7 +38,7 @@ func (q *query) storeStart(store, name string, work func(ctx context.Context, j 
 	q.Usage.KVOperations++
 	q.Work(host.KVWeight)
 	ended := q.Watch(host.Operation{Kind: store, Name: name})
-	return q.start(q.StartInStore, func(ctx context.Context, j *job) {
+	return q.start(begin, func(ctx context.Context, j *job) {
 		work(ctx, j)
 		ended(0, j.err)
 	})
@@ -94,13 +94,18 @@ func kvGet(q *query) (kind, error) {
 	if q.n == strongRead {
 		store = kv.Strong(store)
 	}
-	return q.kvStart("get", func(ctx context.Context, j *job) {
-		var e kv.Entry
-		e, j.err = store.Get(ctx, key)
-		if j.absent = j.err != nil && host.CodeOf(j.err) == host.CodeNotFound; j.absent {
-			j.err = nil
+	var entry kv.Entry
+	read := func(ctx context.Context, work func(ctx context.Context)) host.Task {
+		return q.ReadInStore(ctx, store, key, func(e kv.Entry, failed error) {
+			entry, err = e, failed
+			work(ctx)
+		})
+	}
+	return q.storeStart("kv", "get", read, func(_ context.Context, j *job) {
+		if j.absent = err != nil && host.CodeOf(err) == host.CodeNotFound; !j.absent {
+			j.err = err
 		}
-		j.value, j.metadata = e.Value, e.Metadata
+		j.value, j.metadata = entry.Value, entry.Metadata
 	})
 }
 

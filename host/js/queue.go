@@ -149,7 +149,7 @@ func queueSend(q *query) (kind, error) {
 	messages, err := s.messages(append([]byte(nil), q.data...))
 	if err == nil {
 		var k kind
-		k, err = q.storeStart("queue", "send", func(ctx context.Context, j *job) {
+		k, err = q.storeStart("queue", "send", q.StartInStore, func(ctx context.Context, j *job) {
 			defer j.call.Release(size)
 			if j.err = producer.Send(ctx, messages); j.err != nil {
 				return
@@ -181,7 +181,7 @@ func queueBacklog(q *query) (kind, error) {
 	if err != nil {
 		return 0, err
 	}
-	return q.storeStart("queue", "metrics", func(ctx context.Context, j *job) { j.backlog(ctx, producer) })
+	return q.storeStart("queue", "metrics", q.StartInStore, func(ctx context.Context, j *job) { j.backlog(ctx, producer) })
 }
 
 func (j *job) backlog(ctx context.Context, producer host.QueueProducer) {

@@ -80,7 +80,11 @@ func kvGet(g abi.Guest, a abi.Args) int64 {
 		return failed(g, err)
 	}
 	op := &kvOp{name: "get"}
-	return begin(g, op, func(ctx context.Context) { op.entry, op.err = store.Get(ctx, key) })
+	return beginBy(g, op, func(ctx context.Context) host.Task {
+		return g.ReadInStore(ctx, store, key, func(e kv.Entry, err error) {
+			op.run(ctx, func(context.Context) { op.entry, op.err = e, err })
+		})
+	})
 }
 
 func kvPut(g abi.Guest, a abi.Args) int64 {

@@ -62,6 +62,13 @@ func (op *kvOp) end() {
 
 // begin counts an operation and runs it beside the guest.
 func begin(g abi.Guest, op *kvOp, work func(ctx context.Context)) int64 {
+	return beginBy(g, op, func(ctx context.Context) host.Task {
+		return g.StartInStore(ctx, func(ctx context.Context) { op.run(ctx, work) })
+	})
+}
+
+// beginBy counts an operation that start starts.
+func beginBy(g abi.Guest, op *kvOp, start func(ctx context.Context) host.Task) int64 {
 	if err := g.MayOperate(); err != nil {
 		return failed(g, err)
 	}
@@ -73,7 +80,7 @@ func begin(g abi.Guest, op *kvOp, work func(ctx context.Context)) int64 {
 	op.call = g.Call
 	ctx, cancel := context.WithCancel(g.Context())
 	op.cancel, op.watch = cancel, g.Watch(host.Operation{Kind: cmp.Or(op.store, "kv"), Name: op.name})
-	op.Task = g.StartInStore(ctx, func(ctx context.Context) { op.run(ctx, work) })
+	op.Task = start(ctx)
 	return opened(g, op)
 }
 

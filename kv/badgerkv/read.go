@@ -28,6 +28,31 @@ func (s *Store) Get(ctx context.Context, key string) (kv.Entry, error) {
 	return e, err
 }
 
+// GetLocal implements kv.LocalReader: short values lie beside their keys.
+func (s *Store) GetLocal(ctx context.Context, key string) (e kv.Entry, ok bool, err error) {
+	if err := kv.CheckSize(key, nil, nil); err != nil {
+		return kv.Entry{}, true, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return kv.Entry{}, true, err
+	}
+	defer s.leave()
+	h, err := s.head(key)
+	if err != nil || !h.Inline {
+		return kv.Entry{}, errors.Is(err, kv.ErrNotFound), err
+	}
+	e, err = s.found(key, h, h.Value)
+	return e, !errors.Is(err, kv.ErrCorrupt), err
+}
+
+// head reads what key begins with.
+func (s *Store) head(key string) (_ entry.Head, err error) {
+	defer recoverDamage(&err)
+	txn := s.db.NewTransactionAt(latest, false)
+	defer txn.Discard()
+	return readHead(txn, key)
+}
+
 // readAttempts is how often a value may be found to be on the move.
 const readAttempts = 3
 
@@ -58,14 +83,19 @@ func (s *Store) read(key string) (e kv.Entry, err error) {
 	if err != nil {
 		return kv.Entry{}, err
 	}
-	found := kv.Entry{Key: key, Value: value, Metadata: h.Metadata, Revision: h.Revision, Expires: h.Expires}
-	if found.ExpiredAt(s.now()) {
+	return s.found(key, h, value)
+}
+
+// found is the entry that a head and a value make.
+func (s *Store) found(key string, h entry.Head, value []byte) (kv.Entry, error) {
+	e := kv.Entry{Key: key, Value: value, Metadata: h.Metadata, Revision: h.Revision, Expires: h.Expires}
+	if e.ExpiredAt(s.now()) {
 		return kv.Entry{}, kv.ErrNotFound
 	}
 	if err := h.CheckValue(key, value); err != nil {
 		return kv.Entry{}, err
 	}
-	return found, nil
+	return e, nil
 }
 
 // records reads the head of key and the value that was written with it.

@@ -184,6 +184,11 @@ func (r *Replica) Stored(ctx context.Context, key string) (uint64, error) {
 	return h.Revision, err
 }
 
+// GetLocal is Store's.
+func (r *Replica) GetLocal(ctx context.Context, key string) (kv.Entry, bool, error) {
+	return r.store.GetLocal(ctx, key)
+}
+
 // Get is Store's.
 func (r *Replica) Get(ctx context.Context, key string) (kv.Entry, error) {
 	return r.store.Get(ctx, key)

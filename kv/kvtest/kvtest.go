@@ -47,6 +47,7 @@ func Run(t *testing.T, open Open) {
 		{"WatchOrder", testWatchOrder},
 		{"WatchLag", testWatchLag},
 		{"WatchEnds", testWatchEnds},
+		{"Local", testLocal},
 		{"Model", testModel},
 		{"Hammer", testHammer},
 		{"ReadWhileWriting", testReadWhileWriting},

@@ -48,6 +48,12 @@ func New(cfg Config) *Store {
 	return &Store{now: cfg.Now, revision: cfg.After, entries: map[string]kv.Entry{}}
 }
 
+// GetLocal implements kv.LocalReader: everything is at hand.
+func (s *Store) GetLocal(ctx context.Context, key string) (kv.Entry, bool, error) {
+	e, err := s.Get(ctx, key)
+	return e, true, err
+}
+
 // Get implements kv.Store.
 func (s *Store) Get(ctx context.Context, key string) (kv.Entry, error) {
 	if err := kv.CheckSize(key, nil, nil); err != nil {

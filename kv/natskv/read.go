@@ -29,6 +29,21 @@ func (s *Store) Get(ctx context.Context, key string) (kv.Entry, error) {
 	return e, err
 }
 
+// GetLocal implements kv.LocalReader: what is not in its copy, or damaged there, Get
+// may get elsewhere.
+func (s *Store) GetLocal(ctx context.Context, key string) (e kv.Entry, ok bool, err error) {
+	if err := s.enter(ctx); err != nil {
+		return kv.Entry{}, true, err
+	}
+	defer s.leave()
+	if e, absent, ok := s.offline.get(key); absent {
+		return kv.Entry{}, true, kv.ErrNotFound
+	} else if ok {
+		return e, true, nil
+	}
+	return s.copy.GetLocal(ctx, key)
+}
+
 // List implements kv.Store.
 func (s *Store) List(ctx context.Context, opts kv.ListOptions) (kv.Page, error) {
 	if err := s.enter(ctx); err != nil {

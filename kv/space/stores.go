@@ -62,6 +62,11 @@ func (s guardedStore) GetStrong(ctx context.Context, key string) (kv.Entry, erro
 	return kv.GetStrong(ctx, s.Store, key)
 }
 
+// GetLocal implements kv.LocalReader.
+func (s guardedStore) GetLocal(ctx context.Context, key string) (kv.Entry, bool, error) {
+	return kv.GetLocal(ctx, s.Store, key)
+}
+
 // Sync implements kv.Syncer.
 func (s guardedStore) Sync(ctx context.Context) error { return kv.Sync(ctx, s.Store) }
 
