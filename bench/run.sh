@@ -5,7 +5,7 @@
 # of Functions) run once at the end; STORIES selects them.
 set -eu
 cd "$(dirname "$0")"
-: "${GO:=go}" "${COUNT:=6}" "${BENCH:=Invoke|HTTP|Worker$|WorkerProgram|WorkerReset}" "${STORIES:=Restart|Neighbours|Deploy|Functions|Workers|IsolationStart|Queues}" "${NAME:=$(date -u +%Y-%m-%d)}"
+: "${GO:=go}" "${COUNT:=6}" "${BENCH:=Invoke|HTTP|Worker$|WorkerProgram|WorkerReset}" "${STORIES:=Restart|Neighbours|Deploy|Functions|Workers|IsolationStart}" "${NAME:=$(date -u +%Y-%m-%d)}"
 mkdir -p results
 {
 	echo "machine: $(uname -srm), $(getconf _NPROCESSORS_ONLN) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)"
