@@ -1,7 +1,11 @@
 package natskv_test
 
 import (
+	"bufio"
+	"io"
 	"net"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -10,6 +14,7 @@ import (
 type proxy struct {
 	listener net.Listener
 	to       string
+	lose     func(subject, reply string) bool // which messages of the server get lost; may be nil
 
 	mu    sync.Mutex // guards the fields below
 	down  bool
@@ -20,11 +25,16 @@ type proxy struct {
 
 func mustProxy(t *testing.T, to string) *proxy {
 	t.Helper()
+	return mustLossyProxy(t, to, nil)
+}
+
+func mustLossyProxy(t *testing.T, to string, lose func(subject, reply string) bool) *proxy {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: l, to: to, conns: map[net.Conn]bool{}}
+	p := &proxy{listener: l, to: to, lose: lose, conns: map[net.Conn]bool{}}
 	p.wg.Go(p.serve)
 	t.Cleanup(func() {
 		l.Close()
@@ -74,7 +84,11 @@ func (p *proxy) serve() {
 			c.Close()
 			continue
 		}
-		p.wg.Go(func() { p.pass(c, server) })
+		if p.lose != nil {
+			p.wg.Go(func() { p.passSome(c, server) })
+		} else {
+			p.wg.Go(func() { p.pass(c, server) })
+		}
 		p.wg.Go(func() { p.pass(server, c) })
 	}
 }
@@ -108,4 +122,43 @@ func (p *proxy) pass(to, from net.Conn) {
 			return
 		}
 	}
+}
+
+// passSome reads what a server says, message by message. (Source: the client protocol
+// in the documentation of NATS.)
+func (p *proxy) passSome(to, from net.Conn) {
+	defer to.Close()
+	defer from.Close()
+	for r := bufio.NewReader(from); ; {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		data := []byte(line)
+		if f := strings.Fields(line); len(f) > 3 && (f[0] == "MSG" || f[0] == "HMSG") {
+			size, err := strconv.Atoi(f[len(f)-1])
+			if err != nil {
+				return
+			}
+			data = append(data, make([]byte, size+len("\r\n"))...)
+			if _, err := io.ReadFull(r, data[len(line):]); err != nil {
+				return
+			}
+			if p.lose(f[1], replyOf(f)) {
+				continue
+			}
+		}
+		if _, err := to.Write(data); err != nil {
+			return
+		}
+	}
+}
+
+// replyOf is the subject for replies in the fields of a message's head, if there is one.
+func replyOf(head []string) string {
+	with := map[string]int{"MSG": 5, "HMSG": 6}
+	if len(head) < with[head[0]] {
+		return ""
+	}
+	return head[3]
 }
