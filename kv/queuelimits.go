@@ -18,6 +18,11 @@ const (
 	MaxRetention     = 14 * 24 * time.Hour
 )
 
+// MaxLeased is how many messages of an account are on lease when no more are leased to
+// those whose Receive is Bounded: 500 batches. In a cluster each node counts those that
+// were received from it.
+const MaxLeased = 50_000
+
 // CheckMessages returns a *LimitError unless the messages may be sent together. The
 // texts about sizes are those of miniflare, in cloudflare/workers-sdk.
 func CheckMessages(messages []Message) error {
@@ -30,7 +35,7 @@ func CheckMessages(messages []Message) error {
 	total := 0
 	for _, m := range messages {
 		total += len(m.Body)
-		if err := m.check(); err != nil {
+		if err := m.Check(); err != nil {
 			return err
 		}
 	}
@@ -40,7 +45,8 @@ func CheckMessages(messages []Message) error {
 	return nil
 }
 
-func (m Message) check() error {
+// Check returns a *LimitError unless the message may be sent.
+func (m Message) Check() error {
 	if len(m.Body) > MaxMessage {
 		return limitError(http.StatusRequestEntityTooLarge, "message length of %d bytes exceeds limit of %d", len(m.Body), MaxMessage)
 	}
@@ -84,6 +90,11 @@ func CheckSend(messages []Message, opts SendOptions) (SendOptions, error) {
 // "account".
 func Full(scope string, bytes, most int64) error {
 	return limitError(http.StatusTooManyRequests, "the %s has %d bytes of messages that wait, and may have %d: have consumers take some, or purge a queue", scope, bytes, most)
+}
+
+// Leased is the *LimitError of a Receive that is Bounded.
+func Leased(has, most int64) error {
+	return limitError(http.StatusTooManyRequests, "%d messages of the account are on lease, and no more are leased beyond %d: acknowledge some or give them back, wait until leases end, or purge a queue", has, most)
 }
 
 // CheckQueue panics unless q names a queue: such names are the node's own.

@@ -30,15 +30,19 @@ type Queues interface {
 	Stats(ctx context.Context, q Queue) (QueueStats, error)
 	// Purge removes all messages that were sent before, the leased ones included.
 	Purge(ctx context.Context, q Queue) error
-	// Delete is Purge, and forgets the queue.
+	// Delete is Purge, and forgets the queue. Who waits for its messages, or sends some at
+	// that time, may get ErrNoQueue.
 	Delete(ctx context.Context, q Queue) error
+	// List returns the queues that are there, in no order: all that have messages, and
+	// perhaps some that are empty.
+	List(ctx context.Context) ([]Queue, error)
 	// Close ends every Receive that waits, and releases what the implementation
 	// holds. Messages that are leased are available again to the next Queues at once,
 	// or when their leases end. Closing again does nothing.
 	Close() error
 }
 
-// ErrNoQueue: a queue was deleted while somebody waited for its messages.
+// ErrNoQueue: a queue was deleted while somebody used it.
 var ErrNoQueue = errors.New("queue was deleted")
 
 // Queue names a queue: an account, and the id that the queue has for ever. Both are
@@ -79,6 +83,10 @@ type ReceiveOptions struct {
 	// Linger is how much longer to wait, once there is a message, for as many as there
 	// may be; 0 takes what is there.
 	Linger time.Duration
+	// Bounded is for those who may keep messages for as long as Lease: while an account
+	// has MaxLeased on lease, in a cluster from this node, it is a *LimitError, and
+	// nothing is leased. Others are only counted.
+	Bounded bool
 }
 
 // Delivery is a message on lease. Its Body belongs to the caller.

@@ -8,8 +8,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,89 +23,46 @@ import (
 var (
 	ack      = []byte("+ACK")
 	nak      = []byte("-NAK")
+	term     = []byte("+TERM")
 	progress = []byte("+WPI")
 )
 
-// leases are the messages that this node has on lease: until when, by the subject on
-// which NATS is told of them.
-type leases struct {
-	mu  sync.Mutex // guards all
-	all map[string]time.Time
-}
-
-func (l *leases) add(reply string, until time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.all == nil {
-		l.all = map[string]time.Time{}
-	}
-	l.all[reply] = until
-}
-
-func (l *leases) remove(reply string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.all, reply)
-}
-
-// live are those that are not over; the others are forgotten.
-func (l *leases) live(now time.Time) (list []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for reply, until := range l.all {
-		if !until.After(now) {
-			delete(l.all, reply)
-			continue
-		}
-		list = append(list, reply)
-	}
-	return list
-}
-
-// beat tells NATS of the messages that are being worked on.
-func (s *Queues) beat() {
-	beat := s.cfg.ackWait / beats
-	for {
-		select {
-		case <-time.After(beat):
-		case <-s.life.Done():
-			return
-		}
-		for _, reply := range s.leases.live(time.Now().Add(beat)) { // what ends before the next time is let go
-			s.cfg.Conn.Publish(reply, progress) //nolint:errcheck // without a connection, messages come again
-		}
-	}
-}
-
-// lease makes deliveries of messages.
-func (s *Queues) lease(st *stream, list []*nats.Msg, lasts time.Duration) []kv.Delivery {
+// lease makes deliveries of messages. What is no message of a queue, because somebody else
+// has put it into the stream, is removed.
+func (s *Queues) lease(q kv.Queue, st *stream, list []*nats.Msg, lasts time.Duration) []kv.Delivery {
 	var all []kv.Delivery
 	until := time.Now().Add(lasts)
 	for _, m := range list {
 		d, err := deliveryOf(m)
 		if err != nil {
-			s.cfg.Logger.Error("a message of a queue is malformed, and not delivered", "stream", st.name, "err", err)
+			s.terminate(q, m, err)
 			continue
 		}
 		d.Lease = st.token(m.Reply, until)
-		s.leases.add(m.Reply, until)
+		s.leases.add(q, m.Reply, until)
 		all = append(all, d)
 	}
 	return all
 }
 
-func deliveryOf(m *nats.Msg) (d kv.Delivery, err error) {
+// terminate removes a message that nobody could ever take.
+func (s *Queues) terminate(q kv.Queue, m *nats.Msg, why error) {
+	sequence := "unknown"
+	if found := ackSubject.FindStringSubmatch(m.Reply); found != nil {
+		sequence = found[2]
+	}
+	s.cfg.Logger.Warn("a message of a queue is malformed, and removed: another program has written it into the stream",
+		"account", q.Account, "queue", q.ID, "stream", s.streamName(q), "sequence", sequence, "bytes", len(m.Data), "err", why)
+	s.cfg.Conn.Publish(m.Reply, term) //nolint:errcheck // it comes again, and is removed then
+}
+
+func deliveryOf(m *nats.Msg) (kv.Delivery, error) {
 	meta, err := m.Metadata()
 	if err != nil {
-		return d, err
+		return kv.Delivery{}, err
 	}
-	sent, err := strconv.ParseInt(m.Header.Get(sentHeader), 10, 64)
-	if err != nil {
-		return d, err
-	}
-	before, _ := strconv.Atoi(m.Header.Get(attemptsHeader)) // none: 0
-	return kv.Delivery{ID: m.Header.Get(idHeader), Sent: time.UnixMilli(sent), ContentType: kv.ContentType(m.Header.Get(typeHeader)),
-		Body: m.Data, Attempts: before + int(meta.NumDelivered)}, nil
+	h, err := headerOf(m.Header, m.Data)
+	return kv.Delivery{ID: h.id, Sent: h.sent, ContentType: h.contentType, Body: m.Data, Attempts: h.attempts + int(meta.NumDelivered)}, err
 }
 
 const (
@@ -158,7 +115,7 @@ func (s *Queues) Settle(ctx context.Context, q kv.Queue, list []kv.Settlement) (
 	if err != nil {
 		return nil, failure(ctx, "settle messages", err)
 	}
-	over := make([]bool, len(list))
+	over, foreign := make([]bool, len(list)), make([]string, len(list))
 	err = each(len(list), func(i int) error {
 		reply, ok := st.parse(list[i].Lease, time.Now())
 		if !ok {
@@ -169,8 +126,12 @@ func (s *Queues) Settle(ctx context.Context, q kv.Queue, list []kv.Settlement) (
 		if over[i] = errors.Is(err, errGone); over[i] {
 			return nil
 		}
+		if err == nil && !s.leases.remove(q, reply) {
+			foreign[i] = reply
+		}
 		return err
 	})
+	s.tellSettled(q, slices.DeleteFunc(foreign, func(reply string) bool { return reply == "" }))
 	for i, is := range over {
 		if is {
 			stale = append(stale, list[i].Lease)
@@ -194,7 +155,6 @@ func (s *Queues) settle(ctx context.Context, q kv.Queue, st *stream, reply strin
 		}
 		return err
 	}
-	s.leases.remove(reply)
 	return nil
 }
 

@@ -34,10 +34,13 @@ type Config struct {
 	// that.
 	Replicas int
 	// QueueBytes and AccountBytes are how much may wait in one queue and in all those of
-	// an account, in bytes as JetStream counts them. Nodes look at what others sent every
-	// few seconds, so there may be as much more. Defaults: 1 and 4 GiB.
+	// an account, in bytes as JetStream counts them. Nodes look at what others sent now
+	// and then, so there may be more; see room.go. Defaults: 1 and 4 GiB.
 	QueueBytes, AccountBytes int64
-	Logger                   *slog.Logger // default: discard
+	// AccountLeased is how many messages of an account this node may have on lease where
+	// a Receive is Bounded. Default: kv.MaxLeased.
+	AccountLeased int64
+	Logger        *slog.Logger // default: discard
 
 	// ackWait is how long NATS waits for a word about a message that was delivered. The
 	// streams keep that of who opened them last.
@@ -49,13 +52,13 @@ const (
 	beats          = 3 // within an ackWait
 	// apiTimeout is how long one request to a server may take.
 	apiTimeout = 5 * time.Second
+	// listTimeout is how long it may take to list thousands of streams.
+	listTimeout = time.Minute
 	// ackTimeout is how long it may take to store what became of a message: each is
 	// synced, and there may be many.
 	ackTimeout = 20 * time.Second
 	// maxLeased is how many messages of one queue may be on lease: 250 batches.
 	maxLeased = 25_000
-	// lookEvery is how often it is looked at what waits in all.
-	lookEvery = 2 * time.Second
 )
 
 // Queues implements kv.Queues. Any number of them, on any number of nodes, may work
@@ -66,8 +69,9 @@ type Queues struct {
 	api    string // begins the subjects of requests to JetStream
 	life   context.Context
 	end    context.CancelFunc
-	work   sync.WaitGroup // beat, keepReplicas
+	work   sync.WaitGroup // beat, keepReplicas, and looks at what waits
 	leases leases
+	told   *nats.Subscription // to what other nodes tell of leases
 
 	mu       sync.Mutex // guards what follows
 	streams  map[kv.Queue]*stream
@@ -85,13 +89,16 @@ func New(cfg Config) (*Queues, error) {
 	if cfg.AccountBytes == 0 {
 		cfg.AccountBytes = 4 << 30
 	}
+	if cfg.AccountLeased == 0 {
+		cfg.AccountLeased = kv.MaxLeased
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.ackWait == 0 {
 		cfg.ackWait = defaultAckWait
 	}
-	s := &Queues{cfg: cfg, api: "$JS.API.", streams: map[kv.Queue]*stream{}, accounts: map[string]*usage{}}
+	s := &Queues{cfg: cfg, api: "$JS.API.", leases: newLeases(cfg.AccountLeased), streams: map[kv.Queue]*stream{}, accounts: map[string]*usage{}}
 	var err error
 	timeout := jetstream.WithDefaultTimeout(apiTimeout)
 	if cfg.Domain == "" {
@@ -101,6 +108,9 @@ func New(cfg Config) (*Queues, error) {
 		s.js, err = jetstream.NewWithDomain(cfg.Conn, cfg.Domain, timeout)
 	}
 	if err != nil {
+		return nil, fmt.Errorf("open queues: %w", err)
+	}
+	if s.told, err = cfg.Conn.Subscribe(s.toldSubject(), s.hear); err != nil {
 		return nil, fmt.Errorf("open queues: %w", err)
 	}
 	s.life, s.end = context.WithCancel(context.Background())
@@ -127,7 +137,10 @@ func (s *Queues) begin(ctx context.Context) (context.Context, context.CancelFunc
 
 // Close implements kv.Queues. What is on lease comes again after a while.
 func (s *Queues) Close() error {
-	s.end()
+	s.mu.Lock()
+	s.end() // no look begins after that
+	s.mu.Unlock()
+	s.told.Unsubscribe() //nolint:errcheck // the connection is gone
 	s.work.Wait()
 	return nil
 }
@@ -164,12 +177,25 @@ func (s *Queues) Purge(ctx context.Context, q kv.Queue) error {
 	}
 	defer cancel()
 	kv.CheckQueue(q)
-	found, err := s.js.Stream(ctx, s.streamName(q))
-	if err == nil {
-		err = found.Purge(ctx)
+	if err := s.purge(ctx, q); err != nil {
+		return none(failure(ctx, "purge queue", err))
 	}
-	s.look(q.Account)
-	return none(failure(ctx, "purge queue", err))
+	s.usage(q.Account).empty(s.streamName(q))
+	return nil
+}
+
+func (s *Queues) purge(ctx context.Context, q kv.Queue) error {
+	found, err := s.js.Stream(ctx, s.streamName(q))
+	if err != nil {
+		return err
+	}
+	if err := found.Purge(ctx); err != nil {
+		return err
+	}
+	if info, err := found.Info(ctx); err == nil { // else leases end in time
+		s.tellBelow(q, info.State.FirstSeq)
+	}
+	return nil
 }
 
 // Delete implements kv.Queues.
@@ -182,5 +208,27 @@ func (s *Queues) Delete(ctx context.Context, q kv.Queue) error {
 	kv.CheckQueue(q)
 	err = s.js.DeleteStream(ctx, s.streamName(q))
 	s.forget(q)
+	if err == nil {
+		s.tellBelow(q, all)
+		s.usage(q.Account).empty(s.streamName(q))
+	}
 	return none(failure(ctx, "delete queue", err))
+}
+
+// List implements kv.Queues.
+func (s *Queues) List(ctx context.Context) (list []kv.Queue, err error) {
+	ctx, cancel, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, listTimeout)
+	defer stop()
+	found := s.js.ListStreams(ctx, jetstream.WithStreamListSubject(s.allPrefix()+">"))
+	for info := range found.Info() {
+		if q, ok := s.queueOf(info.Config); ok {
+			list = append(list, q)
+		}
+	}
+	return list, failure(ctx, "list queues", found.Err())
 }

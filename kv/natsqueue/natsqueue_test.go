@@ -66,7 +66,7 @@ func TestQueues(t *testing.T) {
 	queuetest.Run(t, func(testing.TB) queuetest.Open {
 		bucket := fmt.Sprintf("bucket-%d", n.Add(1))
 		return func(t testing.TB, b queuetest.Bounds) kv.Queues {
-			return mustNew(t, natsqueue.Config{Conn: mustConnect(t, s), Bucket: bucket, QueueBytes: b.Queue, AccountBytes: b.Account})
+			return mustNew(t, natsqueue.Config{Conn: mustConnect(t, s), Bucket: bucket, QueueBytes: b.Queue, AccountBytes: b.Account, AccountLeased: b.Leased})
 		}
 	})
 }

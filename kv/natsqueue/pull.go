@@ -23,8 +23,8 @@ type pullRequest struct {
 	NoWait   bool          `json:"no_wait,omitempty"`
 }
 
-// Receive implements kv.Queues. It asks at most three times: for what there is, for a
-// first message, and for what comes while it lingers.
+// Receive implements kv.Queues. It asks at most three times, but where messages are
+// malformed: for what there is, for a first message, and for what comes while it lingers.
 func (s *Queues) Receive(ctx context.Context, q kv.Queue, opts kv.ReceiveOptions) ([]kv.Delivery, error) {
 	if err := kv.CheckReceive(opts); err != nil {
 		return nil, err
@@ -38,11 +38,22 @@ func (s *Queues) Receive(ctx context.Context, q kv.Queue, opts kv.ReceiveOptions
 	if err != nil {
 		return nil, failure(ctx, "receive from queue", err)
 	}
-	list, err := s.batch(ctx, st, opts)
-	if err != nil && len(list) == 0 {
-		return nil, failure(ctx, "receive from queue", s.unreceived(ctx, q, err))
+	reserved, err := s.leases.reserve(q.Account, opts.Max, opts.Bounded)
+	if err != nil {
+		return nil, err
 	}
-	return s.lease(st, list, opts.Lease), nil
+	defer s.leases.cancel(q.Account, reserved)
+	opts.Max = reserved
+	for {
+		list, err := s.batch(ctx, st, opts)
+		if err != nil && len(list) == 0 {
+			return nil, failure(ctx, "receive from queue", s.unreceived(ctx, q, err))
+		}
+		all := s.lease(q, st, list, opts.Lease)
+		if len(all) > 0 || len(list) == 0 {
+			return all, nil
+		}
+	}
 }
 
 // unreceived is why nothing could be received: kv.ErrNoQueue if the stream of the queue was

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,6 +25,33 @@ const (
 	attemptsHeader = "Mayfly-Attempts" // before the message was published, which it is again for a retry that waits
 	expiresHeader  = "Mayfly-Expires"  // milliseconds since 1970
 )
+
+// header is what a message says of itself.
+type header struct {
+	id            string
+	sent, expires time.Time
+	contentType   kv.ContentType
+	attempts      int // that are over, but those that NATS has counted
+}
+
+var errMalformed = errors.New("it has no headers of a queue, or a body that is too long")
+
+// headerOf reads the headers of a message; those of others than Send have an error.
+func headerOf(from nats.Header, body []byte) (h header, err error) {
+	sent, err1 := strconv.ParseInt(from.Get(sentHeader), 10, 64)
+	expires, err2 := strconv.ParseInt(from.Get(expiresHeader), 10, 64)
+	h = header{id: from.Get(idHeader), sent: time.UnixMilli(sent), expires: time.UnixMilli(expires), contentType: kv.ContentType(from.Get(typeHeader))}
+	h.attempts, _ = strconv.Atoi(from.Get(attemptsHeader)) // none: 0
+	m := kv.Message{ContentType: h.contentType, Body: body}
+	if !isID(h.id) || err1 != nil || err2 != nil || h.attempts < 0 || m.Check() != nil {
+		return h, errMalformed
+	}
+	return h, nil
+}
+
+func isID(text string) bool {
+	return len(text) == 2*idSize && strings.Trim(text, "0123456789abcdef") == ""
+}
 
 // together is how many requests one call has under way.
 const together = 64
@@ -61,14 +90,19 @@ func (s *Queues) Send(ctx context.Context, q kv.Queue, list []kv.Message, opts k
 		m.Header.Set(expiresHeader, millis(now.Add(opts.Retention)))
 		return s.publish(ctx, q, m, list[i].Delay)
 	})
+	if isGone(err) { // again and again
+		err = kv.ErrNoQueue
+	}
 	if err != nil {
 		return nil, failure(ctx, "send to queue", err)
 	}
 	return ids, nil
 }
 
+const idSize = 16
+
 func newID() string {
-	var b [16]byte
+	var b [idSize]byte
 	rand.Read(b[:]) //nolint:errcheck // never fails
 	return hex.EncodeToString(b[:])
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -43,8 +44,18 @@ func (s *Queues) prefix(q kv.Queue) string {
 	return s.accountPrefix(q.Account) + q.ID + "."
 }
 
-func (s *Queues) accountPrefix(account string) string {
-	return "mayfly." + s.cfg.Bucket + ".q." + account + "."
+func (s *Queues) accountPrefix(account string) string { return s.allPrefix() + account + "." }
+
+func (s *Queues) allPrefix() string { return "mayfly." + s.cfg.Bucket + ".q." }
+
+// queueOf says whose messages a stream has, by its subject: a name has no dots.
+func (s *Queues) queueOf(cfg jetstream.StreamConfig) (q kv.Queue, ok bool) {
+	if len(cfg.Subjects) != 1 {
+		return q, false
+	}
+	path, ok := strings.CutPrefix(strings.TrimSuffix(cfg.Subjects[0], ".>"), s.allPrefix())
+	q.Account, q.ID, _ = strings.Cut(path, ".")
+	return q, ok && cfg.Name == s.streamName(q)
 }
 
 // open finds the stream of a queue, or makes it.

@@ -11,9 +11,9 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 )
 
-// Bounds are how many bytes may wait in a queue and in an account; 0 is the
-// implementation's own.
-type Bounds struct{ Queue, Account int64 }
+// Bounds are how many bytes may wait in a queue and in an account, and how many messages
+// an account may have on lease where a Receive is Bounded; 0 is the implementation's own.
+type Bounds struct{ Queue, Account, Leased int64 }
 
 // Open opens Queues on one store, again and again after they were closed. The kit
 // closes them.
@@ -45,7 +45,11 @@ func Run(t *testing.T, fresh func(t testing.TB) Open) {
 		{"Purge", testPurge},
 		{"PurgeWhileSending", testPurgeWhileSending},
 		{"Delete", testDelete},
+		{"DeleteWhileSending", testDeleteWhileSending},
+		{"List", testList},
 		{"Full", testFull},
+		{"Bounded", testBounded},
+		{"BoundedHammer", testBoundedHammer},
 		{"Reopen", testReopen},
 		{"Close", testClose},
 		{"Hammer", testHammer},

@@ -14,14 +14,36 @@ const maxKept = 100_000
 
 // account is what the queues of one account share.
 type account struct {
-	bytes atomic.Int64 // that wait
-	most  int          // messages in windows
+	bytes  atomic.Int64 // that wait
+	leased atomic.Int64 // messages on lease
+
+	most       int   // messages in windows
+	mostLeased int64 // messages on lease, where that is bounded
 
 	// mu guards what follows, and queue.kept and queue.used. It is taken while a queue.mu
 	// is held; then others are only tried.
 	mu   sync.Mutex
 	kept int       // messages in windows
 	used list.List // *queue that have a window; what was received from last is at the back
+}
+
+// leasable is how many more messages may be leased, where that is bounded.
+func (a *account) leasable() int { return int(max(0, a.mostLeased-a.leased.Load())) }
+
+func (a *account) full() error { return kv.Leased(a.leased.Load(), a.mostLeased) }
+
+// reserve counts n messages that are about to be leased, or as many as may be where that
+// is bounded.
+func (a *account) reserve(n int, bounded bool) int {
+	for {
+		has := a.leased.Load()
+		if bounded {
+			n = int(min(int64(n), max(0, a.mostLeased-has)))
+		}
+		if a.leased.CompareAndSwap(has, has+int64(n)) {
+			return n
+		}
+	}
 }
 
 // keep counts what the window of a queue has now, and drops other windows if the account

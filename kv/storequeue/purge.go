@@ -26,17 +26,27 @@ func (s *Queues) Delete(ctx context.Context, name kv.Queue) error {
 	}
 	defer s.life.RUnlock()
 	q := s.queue(name)
+	q.end(true)
+	q.sends.Lock()
+	q.sends.Unlock() //nolint:staticcheck // those that had begun are over
 	if err := q.purge(ctx); err != nil {
+		q.end(false)
 		return err
 	}
 	s.mu.Lock()
-	delete(s.queues, name)
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.queues[name] == q {
+		delete(s.queues, name)
+	}
+	return nil
+}
+
+// end has the queue refuse everybody, or serve them again.
+func (q *queue) end(gone bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.gone = true
+	q.gone = gone
 	q.wake()
-	return nil
 }
 
 // purge removes what is in the store, but not what is sent meanwhile.
@@ -73,7 +83,8 @@ func (q *queue) forget() []string {
 		}
 	}
 	clear(q.leases)
-	q.leased, q.window, q.horizon, q.whole = 0, nil, "", false
+	q.unlease(q.leased)
+	q.window, q.horizon, q.whole = nil, "", false
 	q.account.keep(q)
 	q.fresh = map[string]bool{}
 	for key := range q.busy {

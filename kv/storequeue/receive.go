@@ -77,6 +77,13 @@ func (q *queue) take(ctx context.Context, opts kv.ReceiveOptions, began time.Tim
 	}
 	q.account.use(q)
 	room := min(opts.Max, maxLeased-q.leased)
+	if opts.Bounded {
+		left := q.account.leasable()
+		if left == 0 {
+			return nil, look{}, q.account.full()
+		}
+		room = min(room, left)
+	}
 	due, full := q.due(now, room)
 	if due > 0 && first.IsZero() {
 		*first = now
@@ -87,6 +94,9 @@ func (q *queue) take(ctx context.Context, opts kv.ReceiveOptions, began time.Tim
 	}
 	switch {
 	case due > 0 && (full || !now.Before(until)):
+		if due = q.account.reserve(due, opts.Bounded); due == 0 {
+			return nil, look{}, q.account.full()
+		}
 		return q.pop(due), look{}, nil
 	case !now.Before(until):
 		return nil, look{}, nil
@@ -128,8 +138,8 @@ func (q *queue) next(now time.Time) time.Time {
 	return dueOf(first)
 }
 
-// pop takes the first n messages of the window, or as many as one Receive may have. It
-// needs q.mu.
+// pop takes the first n messages of the window, which were reserved, or as many as one
+// Receive may have. It needs q.mu.
 func (q *queue) pop(n int) *lease {
 	l := &lease{id: newLease()}
 	for bytes := int64(0); l.open < n; l.open++ {
@@ -141,8 +151,15 @@ func (q *queue) pop(n int) *lease {
 		l.items = append(l.items, it)
 	}
 	q.leased += l.open
+	q.account.leased.Add(int64(l.open - n))
 	q.account.keep(q)
 	return l
+}
+
+// unlease counts n messages that are no longer on lease. It needs q.mu.
+func (q *queue) unlease(n int) {
+	q.leased -= n
+	q.account.leased.Add(-int64(n))
 }
 
 func newLease() string {
@@ -220,7 +237,7 @@ func (q *queue) drop(l *lease, i int, removed bool) {
 	it := l.items[i]
 	l.items[i] = nil
 	l.open--
-	q.leased--
+	q.unlease(1)
 	delete(q.busy, it.key)
 	if removed {
 		q.add(-1, -it.size)
@@ -243,7 +260,7 @@ func (q *queue) giveBack(ctx context.Context, l *lease) {
 	for _, it := range l.items {
 		if it != nil {
 			delete(q.busy, it.key)
-			q.leased--
+			q.unlease(1)
 			q.push(it)
 		}
 	}

@@ -19,6 +19,8 @@ func (s *Queues) Send(ctx context.Context, name kv.Queue, list []kv.Message, opt
 	}
 	defer s.life.RUnlock()
 	q := s.queue(name)
+	q.sends.RLock()
+	defer q.sends.RUnlock()
 	items := s.items(list, opts.Retention)
 	if err := q.reserve(items); err != nil {
 		return nil, err
@@ -62,6 +64,9 @@ func (q *queue) reserve(items []*item) error {
 	more := bytes + Overhead*int64(len(items))
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.gone {
+		return kv.ErrNoQueue
+	}
 	if has, most := q.bytes+Overhead*q.count, q.owner.cfg.QueueBytes; has+more > most {
 		return kv.Full("queue", has, most)
 	}

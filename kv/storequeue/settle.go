@@ -167,7 +167,7 @@ func (q *queue) finish(claims []*claim, done bool) {
 			continue
 		}
 		delete(q.busy, c.item.key)
-		q.leased--
+		q.unlease(1)
 		switch {
 		case !done:
 			c.item.attempts++

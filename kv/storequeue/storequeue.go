@@ -11,6 +11,8 @@ package storequeue
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +29,10 @@ type Config struct {
 	// of an account, in bytes. A message counts as its body and Overhead. Defaults:
 	// DefaultQueueBytes, DefaultAccountBytes.
 	QueueBytes, AccountBytes int64
-	Logger                   *slog.Logger // default: discard
+	// AccountLeased is how many messages an account may have on lease where a Receive is
+	// Bounded. Default: kv.MaxLeased.
+	AccountLeased int64
+	Logger        *slog.Logger // default: discard
 
 	kept int // messages of an account in windows; default: maxKept
 }
@@ -71,6 +76,9 @@ func Open(ctx context.Context, cfg Config) (*Queues, error) {
 	if cfg.AccountBytes == 0 {
 		cfg.AccountBytes = DefaultAccountBytes
 	}
+	if cfg.AccountLeased == 0 {
+		cfg.AccountLeased = kv.MaxLeased
+	}
 	if cfg.kept == 0 {
 		cfg.kept = maxKept
 	}
@@ -93,7 +101,7 @@ func (s *Queues) queue(name kv.Queue) *queue {
 	if q == nil {
 		own := s.accounts[name.Account]
 		if own == nil {
-			own = &account{most: s.cfg.kept}
+			own = &account{most: s.cfg.kept, mostLeased: s.cfg.AccountLeased}
 			s.accounts[name.Account] = own
 		}
 		q = &queue{owner: s, name: name, account: own, prefix: prefixOf(name), store: kv.Sub(s.cfg.Store, s.cfg.Prefix+prefixOf(name)),
@@ -134,7 +142,7 @@ func (s *Queues) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, q := range s.queues {
-		q.end()
+		q.close()
 	}
 	return nil
 }
@@ -152,4 +160,15 @@ func (s *Queues) Stats(ctx context.Context, name kv.Queue) (kv.QueueStats, error
 		return kv.QueueStats{}, err
 	}
 	return q.stats(), nil
+}
+
+// List implements kv.Queues.
+func (s *Queues) List(ctx context.Context) ([]kv.Queue, error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.life.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.queues)), nil
 }

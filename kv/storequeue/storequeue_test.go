@@ -35,7 +35,7 @@ func mustStore(t testing.TB) kv.Store {
 
 func opener(s kv.Store) queuetest.Open {
 	return func(t testing.TB, b queuetest.Bounds) kv.Queues {
-		return mustOpen(t, storequeue.Config{Store: s, Prefix: "node/messages/", QueueBytes: b.Queue, AccountBytes: b.Account})
+		return mustOpen(t, storequeue.Config{Store: s, Prefix: "node/messages/", QueueBytes: b.Queue, AccountBytes: b.Account, AccountLeased: b.Leased})
 	}
 }
 
@@ -47,7 +47,7 @@ func TestQueues(t *testing.T) {
 		queuetest.Run(t, func(testing.TB) queuetest.Open {
 			s := memkv.New(memkv.Config{})
 			return func(t testing.TB, b queuetest.Bounds) kv.Queues {
-				return mustOpen(t, storequeue.WithKept(storequeue.Config{Store: s, QueueBytes: b.Queue, AccountBytes: b.Account}, 1))
+				return mustOpen(t, storequeue.WithKept(storequeue.Config{Store: s, QueueBytes: b.Queue, AccountBytes: b.Account, AccountLeased: b.Leased}, 1))
 			}
 		})
 	})

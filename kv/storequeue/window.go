@@ -58,6 +58,9 @@ type queue struct {
 	// work is held for reading by what changes messages that are leased, and by
 	// Purge alone. It is taken before mu.
 	work sync.RWMutex
+	// sends is held for reading by every Send. Delete takes it before work, once gone is
+	// set: what was sent is removed as well.
+	sends sync.RWMutex
 
 	kept int           // messages of window, as account has counted them; account.mu guards it
 	used *list.Element // of account.used; account.mu guards it
@@ -183,8 +186,8 @@ func (q *queue) stats() kv.QueueStats {
 	return s
 }
 
-// end stops the clocks of leases, and ends those who wait.
-func (q *queue) end() {
+// close stops the clocks of leases, and ends those who wait.
+func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, l := range q.leases {

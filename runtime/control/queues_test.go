@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/memkv"
+	"github.com/mayfly-run/mayfly/kv/storequeue"
 )
 
 const queues = "/accounts/local/queues"
@@ -242,5 +244,31 @@ func TestQueuePullWithoutBacklog(t *testing.T) {
 	var got pulled
 	if f.ok(t, call{method: "POST", path: path + "/messages/pull", body: `{}`}, &got); len(got.Messages) != 1 || got.Backlog != 1 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// An account whose messages that programs have pulled are as many as may be gets no more,
+// and is told so.
+func TestQueuePullBounded(t *testing.T) {
+	store := memkv.New(memkv.Config{})
+	t.Cleanup(func() { store.Close() })
+	few, err := storequeue.Open(t.Context(), storequeue.Config{Store: store, AccountLeased: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { few.Close() })
+	f := newFixture(t, options{queues: func(kv.Queues) kv.Queues { return few }})
+	var got pulled
+	for _, name := range []string{"jobs", "mails"} {
+		_, path := f.queue(t, name)
+		f.ok(t, call{method: "POST", path: path + "/consumers", body: `{"type":"http_pull"}`}, nil)
+		f.ok(t, call{method: "POST", path: path + "/messages/batch", body: `{"messages":[{"body":1},{"body":2},{"body":3}]}`}, nil)
+		switch name {
+		case "jobs":
+			f.ok(t, call{method: "POST", path: path + "/messages/pull", body: `{"batch_size":3}`}, &got)
+		case "mails":
+			f.refused(t, call{method: "POST", path: path + "/messages/pull", body: `{}`}, 429, 10429,
+				"3 messages of the account are on lease, and no more are leased beyond 3: acknowledge some or give them back, wait until leases end, or purge a queue")
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"context"
 	"time"
 
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
@@ -14,6 +15,9 @@ func (r *Rollout) Judge(lasted time.Duration, tried, other telemetry.Counts) (ve
 	v, why := r.judge(lasted, tried, other)
 	return []string{"", "promote", "roll back"}[v], why
 }
+
+// RemoveStrays removes messages of queues that do not exist.
+func (r *Registry) RemoveStrays(ctx context.Context) error { return r.removeStrays(ctx) }
 
 // Loaded are the names of Functions whose Snapshots are in memory.
 func (r *Registry) Loaded() (names []string) {

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -110,6 +111,10 @@ func (r *Registry) Send(ctx context.Context, q Queue, messages []host.QueueSend)
 	if r.cfg.Queues == nil {
 		return nil, errNoQueues
 	}
+	_, gone := r.current.Load().queue(q.Account, q.ID) // since q was looked up
+	if gone != nil {
+		return nil, gone
+	}
 	list := make([]kv.Message, 0, len(messages))
 	for _, m := range messages {
 		if m.Delay == host.NoDelay {
@@ -117,5 +122,9 @@ func (r *Registry) Send(ctx context.Context, q Queue, messages []host.QueueSend)
 		}
 		list = append(list, kv.Message{ContentType: m.ContentType, Body: m.Body, Delay: m.Delay.Round(time.Millisecond)})
 	}
-	return r.cfg.Queues.Send(ctx, q.Key(), list, kv.SendOptions{Retention: q.Retention()})
+	ids, err := r.cfg.Queues.Send(ctx, q.Key(), list, kv.SendOptions{Retention: q.Retention()})
+	if errors.Is(err, kv.ErrNoQueue) {
+		return nil, host.Errorf(host.CodeNotFound, "queue %q was deleted while messages were sent to it", q.Name)
+	}
+	return ids, err
 }

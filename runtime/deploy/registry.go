@@ -127,6 +127,7 @@ func NewRegistry(ctx context.Context, cfg Config) (*Registry, error) {
 	}
 	r.work.Go(func() { r.warm(work) })
 	r.work.Go(func() { r.empty(work) })
+	r.work.Go(func() { r.keepEmpty(work) })
 	r.work.Go(func() { r.sweep(work) })
 	r.work.Go(func() { r.keepRoom(work) })
 	r.work.Go(func() { r.watchRollouts(work) })

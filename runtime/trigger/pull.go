@@ -11,7 +11,8 @@ import (
 
 // Pull leases messages of a queue to a program that asks for them. Those that have no
 // retries left go to the dead letter queue instead. Of a queue that is paused there are
-// none. visibility 0 is the consumer's own, as is most.
+// none. visibility 0 is the consumer's own, as is most. The error is a *kv.LimitError for
+// an account that has as much on lease as it may.
 func (c *Consumers) Pull(ctx context.Context, q deploy.Queue, most int, visibility time.Duration) ([]kv.Delivery, error) {
 	if err := pulls(q); err != nil {
 		return nil, err
@@ -26,7 +27,7 @@ func (c *Consumers) Pull(ctx context.Context, q deploy.Queue, most int, visibili
 		return nil, nil
 	}
 	for {
-		list, err := c.cfg.Queues.Receive(ctx, q.Key(), kv.ReceiveOptions{Max: most, Lease: visibility})
+		list, err := c.cfg.Queues.Receive(ctx, q.Key(), kv.ReceiveOptions{Max: most, Lease: visibility, Bounded: true})
 		fresh, spent := split(list, q.Consumer.Settings.MaxRetries())
 		if len(spent) > 0 {
 			c.settle(&q, c.dead(&q, spent, "it was pulled, and not acknowledged"))
