@@ -1,6 +1,7 @@
 package runtime_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,6 +10,8 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/native"
+	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/memory"
 )
@@ -25,6 +28,31 @@ func TestGoGuest(t *testing.T) {
 	t.Run("starts afresh", func(t *testing.T) { testStartsAfresh(t, m) })
 	t.Run("random numbers differ", func(t *testing.T) { testRandomDiffers(t, r, m) })
 	t.Run("initialisation is sealed", func(t *testing.T) { testInitialisationIsSealed(t, m) })
+	t.Run("strong reads ask the cluster", func(t *testing.T) { testStrongReads(t, m) })
+}
+
+// cutOff is a store that reads its own copy, and can't reach its cluster.
+type cutOff struct{ kv.Store }
+
+func (cutOff) GetStrong(context.Context, string) (kv.Entry, error) {
+	return kv.Entry{}, kv.ErrUnavailable
+}
+
+func (cutOff) Sync(context.Context) error { return kv.ErrUnavailable }
+
+// The strong reads of a Go guest ask the cluster, and its other reads don't.
+func testStrongReads(t *testing.T, m *runtime.Module) {
+	s := mustPrepare(t, m, host.Limits{})
+	if !s.Use() {
+		t.Fatal("the snapshot was closed")
+	}
+	got := result{Recorder: new(hosttest.Recorder)}
+	c := begin(t, got.Recorder, "/kv", host.Limits{})
+	c.Bindings.KV = map[string]kv.Store{"STORE": cutOff{memkv.New(memkv.Config{})}}
+	got.invoke(s, c)
+	if want := "false false\nfalse false\ntrue true\ntrue true\n"; string(got.Body) != want {
+		t.Errorf("got %q, %v; want %q", got.Body, got.err, want)
+	}
 }
 
 // A Go guest that scribbles over its variables, exits, panics or grows leaves

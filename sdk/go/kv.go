@@ -8,7 +8,10 @@ import (
 )
 
 // Namespace is a KV namespace.
-type Namespace struct{ binding string }
+type Namespace struct {
+	binding string
+	strong  bool
+}
 
 // KV returns the namespace that the configuration binds to a name:
 //
@@ -17,7 +20,17 @@ type Namespace struct{ binding string }
 //
 // If there is no such binding, each operation fails with [ErrDenied]. The result
 // may be kept in a package variable.
-func KV(binding string) Namespace { return Namespace{binding} }
+func KV(binding string) Namespace { return Namespace{binding: binding} }
+
+// Strong returns the same namespace with strongly consistent reads: Get, List and Page
+// ask the cluster, and see every write that any node has acknowledged before. If it
+// can't be reached, they fail with [ErrUnavailable]. Those of n itself are of the
+// node's own copy, which is behind writes of other nodes by as long as a message takes.
+// On a node without a cluster there is no difference. Writes are the same by both.
+func (n Namespace) Strong() Namespace {
+	n.strong = true
+	return n
+}
 
 // Entry is a key with what is stored under it.
 type Entry struct {
@@ -31,7 +44,7 @@ type Entry struct {
 // Get reads a key. If there is none, the error is [ErrNotFound] and the Entry is
 // zero, whose revision of 0 lets [IfRevision] write a key that isn't there yet.
 func (n Namespace) Get(key string) (Entry, error) {
-	ns, err := host.OpenKV(n.binding)
+	ns, err := host.OpenKV(n.binding, n.strong)
 	if err != nil {
 		return Entry{}, n.unopened(err)
 	}
@@ -46,7 +59,7 @@ func (n Namespace) Get(key string) (Entry, error) {
 // returns the revision of this write. Keys written without [TTL] or [ExpireAt]
 // stay, and without [Metadata] have none.
 func (n Namespace) Put(key string, value []byte, options ...WriteOption) (revision int64, err error) {
-	ns, err := host.OpenKV(n.binding)
+	ns, err := host.OpenKV(n.binding, n.strong)
 	if err != nil {
 		return 0, n.unopened(err)
 	}
@@ -57,7 +70,7 @@ func (n Namespace) Put(key string, value []byte, options ...WriteOption) (revisi
 // Delete removes a key. Of the options, only [IfRevision] means something here.
 // Removing a key that isn't there is no error.
 func (n Namespace) Delete(key string, options ...WriteOption) error {
-	ns, err := host.OpenKV(n.binding)
+	ns, err := host.OpenKV(n.binding, n.strong)
 	if err != nil {
 		return n.unopened(err)
 	}
@@ -93,7 +106,7 @@ func (n Namespace) List(prefix string) iter.Seq2[Entry, error] {
 // cursor of the page before: "" for the first. The next cursor is "" if nothing
 // follows.
 func (n Namespace) Page(prefix, cursor string, limit int) (entries []Entry, next string, err error) {
-	ns, err := host.OpenKV(n.binding)
+	ns, err := host.OpenKV(n.binding, n.strong)
 	if err != nil {
 		return nil, "", n.unopened(err)
 	}

@@ -46,6 +46,39 @@ func TestKVPutGetDelete(t *testing.T) {
 	})
 }
 
+// Without a cluster strong reads are as all others; without one that can be reached,
+// they alone fail.
+func TestKVStrong(t *testing.T) {
+	var node mayflytest.Node
+	stored := node.KV("KV")
+	run(t, &node, func() {
+		kv := mayfly.KV("KV")
+		if _, err := kv.Strong().Put("a", []byte("1")); err != nil {
+			t.Fatalf("put: %v", err)
+		}
+		for _, unreachable := range []bool{false, true} {
+			stored.Unreachable = unreachable
+			for name, kv := range map[string]mayfly.Namespace{"plain": kv, "strong": kv.Strong()} {
+				e, getErr := kv.Get("a")
+				page, _, listErr := kv.Page("", "", 10)
+				fails := unreachable && name == "strong"
+				if errors.Is(getErr, mayfly.ErrUnavailable) != fails || (string(e.Value) == "1") == fails {
+					t.Errorf("%s get, unreachable=%v: %q, %v", name, unreachable, e.Value, getErr)
+				}
+				if errors.Is(listErr, mayfly.ErrUnavailable) != fails || (len(page) == 1) == fails {
+					t.Errorf("%s list, unreachable=%v: %v, %v", name, unreachable, page, listErr)
+				}
+			}
+		}
+		if _, err := kv.Strong().Put("a", []byte("2")); err != nil {
+			t.Errorf("put, unreachable: %v", err)
+		}
+		if _, err := mayfly.KV("OTHER").Strong().Get("a"); !errors.Is(err, mayfly.ErrDenied) {
+			t.Errorf("get without a binding: %v", err)
+		}
+	})
+}
+
 func TestKVRevisions(t *testing.T) {
 	withKV(t, func(kv mayfly.Namespace) {
 		first, err := kv.Put("a", nil, mayfly.IfRevision(0))

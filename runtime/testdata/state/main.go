@@ -5,6 +5,7 @@ package main
 import (
 	crand "crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"math/rand"
@@ -28,6 +29,8 @@ func handle(req *mayfly.Request) (*mayfly.Response, error) {
 	switch req.Path() {
 	case "/state":
 		return mayfly.Text(200, state()), nil
+	case "/kv":
+		return mayfly.Text(200, reads()), nil
 	case "/random":
 		return mayfly.Text(200, random()), nil
 	case "/exit":
@@ -55,6 +58,19 @@ func state() string {
 		big[i] = 0xff
 	}
 	return fmt.Sprintf("requests=%d seen=%d dirty=%d sink=%d\n", requests, len(seen), dirty, len(sink))
+}
+
+// reads tells what becomes of the two kinds of reads of a namespace, twice each.
+func reads() string {
+	var told strings.Builder
+	for _, store := range []mayfly.Namespace{mayfly.KV("STORE"), mayfly.KV("STORE").Strong()} {
+		for range 2 {
+			_, getErr := store.Get("key")
+			_, _, listErr := store.Page("", "", 10)
+			fmt.Fprintln(&told, errors.Is(getErr, mayfly.ErrUnavailable), errors.Is(listErr, mayfly.ErrUnavailable))
+		}
+	}
+	return told.String()
 }
 
 // random names one number of each source, line by line.

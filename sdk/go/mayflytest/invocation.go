@@ -169,12 +169,12 @@ func (i *invocation) end() {
 	i.fetching.Wait()
 }
 
-func (i *invocation) OpenKV(binding string) (host.Namespace, error) {
+func (i *invocation) OpenKV(binding string, strong bool) (host.Namespace, error) {
 	kv, ok := i.node.bound(binding)
 	if !ok {
 		return nil, &host.Error{Code: host.NotFound}
 	}
-	return namespace{kv}, nil
+	return namespace{kv, strong}, nil
 }
 
 func (i *invocation) Env(name string) (string, bool) {

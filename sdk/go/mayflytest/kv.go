@@ -17,6 +17,10 @@ type KV struct {
 	// write first and so play another request.
 	BeforePut func(key string)
 
+	// Unreachable, if set, has reads by [mayfly.Namespace.Strong] fail with
+	// mayfly.ErrUnavailable, as on a node that can't reach its cluster.
+	Unreachable bool
+
 	mu       sync.Mutex // guards the fields below
 	entries  map[string]host.Entry
 	revision int64
@@ -77,10 +81,24 @@ func (kv *KV) expire() {
 }
 
 // namespace is a KV as the handler sees it, with a node's checks.
-type namespace struct{ *KV }
+type namespace struct {
+	*KV
+	strong bool
+}
+
+// reachable is checked by reads.
+func (n namespace) reachable() error {
+	if n.strong && n.Unreachable {
+		return &host.Error{Code: host.Unavailable, Message: "the cluster can't be reached"}
+	}
+	return nil
+}
 
 func (n namespace) Get(key string) (host.Entry, error) {
 	if err := checkKey(key); err != nil {
+		return host.Entry{}, err
+	}
+	if err := n.reachable(); err != nil {
 		return host.Entry{}, err
 	}
 	e, ok := n.get(key)
@@ -118,6 +136,9 @@ func (n namespace) Delete(key string, w host.Write) error {
 func (n namespace) List(prefix, cursor string, limit int) ([]host.Entry, string, error) {
 	if limit < 1 || limit > 1000 {
 		return nil, "", &host.Error{Code: host.Invalid, Message: "limit must be 1 to 1000"}
+	}
+	if err := n.reachable(); err != nil {
+		return nil, "", err
 	}
 	var page []host.Entry
 	for _, key := range n.Keys() {

@@ -162,6 +162,9 @@ func rateLimit(binding, key string) int32
 //go:noescape
 func kvOpen(binding string) int32
 
+//go:wasmimport mayfly kv_strong
+func kvStrong(ns int32) int32
+
 //go:wasmimport mayfly kv_get
 //go:noescape
 func kvGet(ns int32, key string) int32

@@ -7,19 +7,37 @@ const (
 
 type namespace int32
 
-// opened keeps the handle of each binding: opening again would take another.
-var opened = map[string]namespace{}
+// opened and openedStrong keep the handles of each binding: opening again would take
+// others.
+var opened, openedStrong = map[string]namespace{}, map[string]namespace{}
 
-// OpenKV returns the namespace that is bound to a name.
-func OpenKV(binding string) (Namespace, error) {
-	if ns, ok := opened[binding]; ok {
+// OpenKV returns the namespace that is bound to a name. Reads of a strong one ask the
+// cluster.
+func OpenKV(binding string, strong bool) (Namespace, error) {
+	ns, err := keep(opened, binding, func() int32 { return kvOpen(binding) })
+	if err != nil {
+		return nil, err
+	}
+	if !strong {
 		return ns, nil
 	}
-	h := kvOpen(binding)
-	if h < 0 {
-		return nil, failure(int64(h))
+	ns, err = keep(openedStrong, binding, func() int32 { return kvStrong(int32(ns)) })
+	if err != nil {
+		return nil, err
 	}
-	opened[binding] = namespace(h)
+	return ns, nil
+}
+
+// keep returns the handle that is kept for a binding, or opens it.
+func keep(kept map[string]namespace, binding string, open func() int32) (namespace, error) {
+	if ns, ok := kept[binding]; ok {
+		return ns, nil
+	}
+	h := open()
+	if h < 0 {
+		return 0, failure(int64(h))
+	}
+	kept[binding] = namespace(h)
 	return namespace(h), nil
 }
 

@@ -27,12 +27,15 @@ func ChangeValue() ([]byte, error)                { return current().ChangeValue
 func OpenQueue(name string) (Queue, error)        { return current().OpenQueue(name) }
 func Detach() error                               { return current().Detach() }
 func Abort(reason string)                         { current().Abort(reason) }
-func OpenKV(name string) (Namespace, error)       { return current().OpenKV(name) }
 func Env(name string) (string, bool)              { return current().Env(name) }
 func EnvNames() []string                          { return current().EnvNames() }
 func Log(level int, text string)                  { current().Log(level, text) }
 func TimeLeft() time.Duration                     { return current().TimeLeft() }
 func RateLimit(binding, key string) (bool, error) { return current().RateLimit(binding, key) }
+
+func OpenKV(binding string, strong bool) (Namespace, error) {
+	return current().OpenKV(binding, strong)
+}
 
 func RequestField(name string) (string, bool) {
 	for _, f := range RequestFields() {

@@ -31,7 +31,7 @@ type Node interface {
 	Fetch(method, url string, fields []Field, body io.Reader) (Exchange, error)
 	FetchFrom(binding, method, url string, fields []Field, body io.Reader) (Exchange, error)
 	RateLimit(binding, key string) (bool, error)
-	OpenKV(binding string) (Namespace, error)
+	OpenKV(binding string, strong bool) (Namespace, error)
 	Env(name string) (string, bool)
 	EnvNames() []string
 	Log(level int, text string)
