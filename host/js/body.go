@@ -14,6 +14,7 @@ var bodyOps = []operation{
 	{"opBodyAll", bodyAll},
 	{"opBodyRead", bodyRead},
 	{"opWrite", write},
+	{"opCancelBody", cancelBody},
 	{"opPipe", pipe},
 	{"opUpload", upload},
 	{"opUploadFrom", uploadFrom},
@@ -122,6 +123,16 @@ func bodyRead(q *query) (kind, error) {
 		j.absent = n == 0 && j.err == nil
 		b.busy = false
 	})
+}
+
+// cancelBody gives up the rest of a body. Its handle stays, so that who reads it finds
+// that out, and closes it.
+func cancelBody(q *query) (kind, error) {
+	b, err := handle[*readable](q)
+	if err != nil {
+		return 0, err
+	}
+	return noValue, b.Close()
 }
 
 // beside is a starter.

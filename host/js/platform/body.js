@@ -130,31 +130,70 @@ function drain(stream) {
   });
 }
 
+// Signals that end bodies of responses, by the handles of those.
+const endings = new Map(); // handle: { signal, end }
+
+// endBody has a signal end a body. Only who reads it closes the handle, and the signal is
+// not listened to any more then: its number may name something else soon.
+function endBody(signal, handle) {
+  const end = () => { ask(opCancelBody, handle); };
+  endings.set(handle, { signal, end });
+  signal.addEventListener("abort", end, { once: true });
+}
+
+// closeBody closes the handle of a body.
+function closeBody(handle) {
+  const ending = endings.get(handle);
+  ending?.signal.removeEventListener("abort", ending.end);
+  endings.delete(handle);
+  closeHandle(handle);
+}
+
+// bodyResult is what came of reading a body. One that a signal has ended fails with the
+// signal's reason.
+function bodyResult(job, handle, as) {
+  const signal = endings.get(handle)?.signal;
+  if (!signal?.aborted) return ask(opResult, job, as);
+  closeHandle(job);
+  throw signal.reason;
+}
+
 // readHandle reads a body that the host has, as bytes or as text.
 async function readHandle(handle, as) {
   const job = ask(opBodyAll, handle);
   await finished(job);
   try {
-    const result = ask(opResult, job, as);
+    const result = bodyResult(job, handle, as);
     return as ? result : boxed(result);
   } finally {
-    ask(opClose, handle);
+    closeBody(handle);
   }
 }
 
 function streamOfHandle(handle) {
+  let open = true;
+  const close = () => {
+    if (open) closeBody(handle);
+    open = false;
+  };
   const state = new ByteState({
     __proto__: null,
     async pull() {
       const job = ask(opBodyRead, handle);
       await finished(job);
-      const bytes = ask(opResult, job);
+      let bytes;
+      try {
+        bytes = bodyResult(job, handle);
+      } catch (e) {
+        close();
+        throw e;
+      }
       if (bytes !== null) return state.open ? state.enqueue(bytes) : undefined;
-      ask(opClose, handle);
+      close();
       if (state.open) state.close();
       state.endPulls();
     },
-    cancel() { ask(opClose, handle); },
+    cancel: close,
   }, { mark: 0 });
   return streamOfState(state);
 }

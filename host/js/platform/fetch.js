@@ -68,37 +68,39 @@ async function follow(binding, request, content, signal) {
 async function exchange(binding, method, url, headers, content, signal, redirected) {
   const streamed = isStreamed(content), text = `${binding}\0${method}\0${url.split("#")[0]}\0${headersBlock(headers)}`;
   const h = streamed ? ask(opFetch, typeof content === "number" ? content : -1, text) : ask(opFetch, 0, text, content ?? undefined);
-  const upload = streamed ? send(h, content) : null;
-  await within(signal, h);
+  const upload = streamed ? send(h, content) : null, response = within(signal, h);
+  if (upload) upload.waits = pending.get(h);
+  await response;
   if (upload?.failure) throw upload.failure.e;
   const head = headOf(h).split("\0");
   head.pop();
   const status = Number(head.shift());
   const body = ask(opFetchBody, h);
   const none = method === "HEAD" || withoutBody.has(status);
-  if (none) ask(opClose, body);
-  signal?.addEventListener("abort", () => { try { ask(opClose, body); } catch { /* was read */ } });
+  if (none) closeHandle(body);
+  else if (signal) endBody(signal, body);
   return upstream(none ? null : body, status, head, url, redirected);
 }
 
 // send passes a body on to an exchange, beside what waits for the response. What goes
 // wrong with reading it ends the exchange, and is the failure.
 function send(h, content) {
-  const out = ask(opFetchUpload, h), upload = { failure: null };
+  const out = ask(opFetchUpload, h), upload = { failure: null, waits: null };
   if (typeof content === "number") {
     const job = ask(opUploadFrom, content, String(out));
     finished(job).then(() => {
-      for (const done of [job, out, content]) closeHandle(done);
+      for (const done of [job, out]) closeHandle(done);
+      closeBody(content);
     });
     return upload;
   }
   sendStream(out, content).catch(e => {
     upload.failure = { e };
     try { ask(opCutShort, out); } catch { /* the exchange has ended */ }
-    const resolve = pending.get(h);
-    if (!pending.delete(h)) return; // there is a response, and h may name something else
+    if (upload.waits === null || pending.get(h) !== upload.waits) return; // h may name something else
+    pending.delete(h);
     closeHandle(h);
-    resolve();
+    upload.waits();
   });
   return upload;
 }
@@ -125,11 +127,6 @@ async function written(out, bytes) {
   }
 }
 
-// closeHandle closes a handle, unless that has happened.
-function closeHandle(h) {
-  try { ask(opClose, h); } catch { /* it was */ }
-}
-
 // headOf is the status and fields of a response. That there is none is a TypeError:
 // https://fetch.spec.whatwg.org/#concept-network-error
 function headOf(h) {
@@ -145,11 +142,15 @@ function headOf(h) {
 function within(signal, h) {
   if (!signal) return finished(h);
   return new Promise((resolve, reject) => {
-    pending.set(h, resolve);
-    signal.addEventListener("abort", () => {
-      if (!pending.delete(h)) return;
-      ask(opClose, h);
+    const abort = () => {
+      pending.delete(h);
+      closeHandle(h);
       reject(signal.reason);
+    };
+    pending.set(h, () => {
+      signal.removeEventListener("abort", abort);
+      resolve();
     });
+    signal.addEventListener("abort", abort, { once: true });
   });
 }

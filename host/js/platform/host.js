@@ -28,6 +28,11 @@ function finished(h) {
   return new Promise(resolve => pending.set(h, resolve));
 }
 
+// closeHandle closes a handle, unless that has happened.
+function closeHandle(h) {
+  try { ask(opClose, h); } catch { /* it was */ }
+}
+
 let serving = false; // a request is being handled
 
 function requireRequest() {

@@ -84,6 +84,7 @@ function forget() {
   answered = false;
   waitingFor = 0;
   pending.clear();
+  endings.clear();
   timers.clear();
   rejections.clear();
 }
