@@ -3,22 +3,20 @@ package natskv_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/natskv"
+	"github.com/mayfly-run/mayfly/kv/porttest"
 )
 
 // eventually waits until do returns nothing.
 func eventually(t *testing.T, what string, do func() error) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if err = do(); err == nil {
 			return
 		}
@@ -93,13 +91,11 @@ func wantAway(t *testing.T, s *natskv.Store) {
 	}
 }
 
-func port(s *server.Server) int { return s.Addr().(*net.TCPAddr).Port }
-
 func TestServerAway(t *testing.T) {
 	dir, copyDir := t.TempDir(), t.TempDir()
-	server := mustServer(t, dir, -1)
-	port := port(server)
-	cfg := natskv.Config{URL: server.ClientURL(), Dir: copyDir, Wait: time.Second}
+	port := porttest.Ports(t, 1)[0]
+	server := mustServer(t, dir, port)
+	cfg := impatient(natskv.Config{URL: server.ClientURL(), Dir: copyDir})
 	s := mustOpen(t, cfg)
 	mustPut(t, s, "k", "v")
 	if _, err := s.Blobs().Put(t.Context(), []byte("blob")); err != nil {
@@ -119,6 +115,7 @@ func TestServerAway(t *testing.T) {
 	wantAway(t, s)
 	s.Close()
 
+	cfg.Wait = time.Second
 	s = mustOpen(t, cfg) // from the copy alone
 	wantAway(t, s)
 	_, err = natskv.Open(t.Context(), natskv.Config{URL: cfg.URL, Dir: t.TempDir(), Wait: time.Second})
@@ -145,7 +142,7 @@ func TestCut(t *testing.T) {
 	server := mustServer(t, t.TempDir(), -1)
 	p := mustProxy(t, server.Addr().String())
 	near := mustOpen(t, natskv.Config{URL: server.ClientURL()})
-	far := mustOpen(t, natskv.Config{URL: p.url()})
+	far := mustOpen(t, impatient(natskv.Config{URL: p.url()}))
 	mustPut(t, near, "k", "v")
 	mustPut(t, near, "gone", "v")
 	if _, err := far.Blobs().Put(t.Context(), []byte("blob")); err != nil {
@@ -188,7 +185,7 @@ func TestStuck(t *testing.T) {
 	t.Parallel()
 	server := mustServer(t, t.TempDir(), -1)
 	p := mustProxy(t, server.Addr().String())
-	s := mustOpen(t, natskv.Config{URL: p.url()})
+	s := mustOpen(t, impatient(natskv.Config{URL: p.url()}))
 	before := mustPut(t, s, "k", "v")
 	p.stick()
 	_, err := s.Put(t.Context(), "k", []byte("late"), kv.PutOptions{If: kv.IfRevision(before)})

@@ -81,7 +81,7 @@ func (s *Store) Batch(ctx context.Context, writes []kv.Write, _ bool) error {
 			return fmt.Errorf("write several keys at once: %w", errors.ErrUnsupported)
 		}
 	}
-	limit, cancel := context.WithTimeout(ctx, writeTimeout)
+	limit, cancel := context.WithTimeout(ctx, s.cfg.patience)
 	defer cancel()
 	return failure(ctx, fmt.Sprintf("write %d keys", len(writes)), s.writeAll(limit, records))
 }

@@ -65,7 +65,7 @@ func (b blobs) call(ctx context.Context, step string, do func(context.Context, *
 
 // reach does something in the cluster.
 func (b blobs) reach(ctx context.Context, step string, do func(context.Context, *streams) error) error {
-	limit, cancel := context.WithTimeout(ctx, writeTimeout) // to be ready; what is long takes its time
+	limit, cancel := context.WithTimeout(ctx, b.store.cfg.patience) // to be ready; what is long takes its time
 	defer cancel()
 	st, err := b.store.ready(limit)
 	if err == nil {

@@ -51,7 +51,7 @@ func (c *cluster) start(t testing.TB, i int) {
 		t.Fatal(err)
 	}
 	s.Start()
-	if !s.ReadyForConnections(30 * time.Second) {
+	if !s.ReadyForConnections(startTime) {
 		t.Fatal("the NATS server does not start")
 	}
 	c.servers[i] = s
@@ -93,7 +93,7 @@ func TestCluster(t *testing.T) {
 		c.start(t, i)
 	}
 	// Two of three servers have room for one replica.
-	first := mustOpen(t, natskv.Config{URL: c.url(), Wait: time.Minute})
+	first := mustOpen(t, impatient(natskv.Config{URL: c.url()}))
 	mustPut(t, first, "k", "v")
 	c.start(t, 2)
 	eventually(t, "the streams get three replicas", func() error {
@@ -107,7 +107,7 @@ func TestCluster(t *testing.T) {
 		}
 		return nil
 	})
-	second := mustOpen(t, natskv.Config{URL: c.url(), Wait: time.Minute})
+	second := mustOpen(t, impatient(natskv.Config{URL: c.url()}))
 	wantHas(t, second, "k", "v")
 
 	l := &ledger{last: map[string]int{}, unclear: map[string]int{}}
@@ -133,7 +133,7 @@ func TestCluster(t *testing.T) {
 	}
 	cancel()
 	writers.Wait()
-	for _, s := range []*natskv.Store{first, second, mustOpen(t, natskv.Config{URL: c.url()})} {
+	for _, s := range []*natskv.Store{first, second, mustOpen(t, impatient(natskv.Config{URL: c.url()}))} {
 		eventually(t, "a node catches up", func() error { return s.Sync(t.Context()) })
 		l.check(t, s)
 	}
@@ -151,7 +151,7 @@ func TestClusterStore(t *testing.T) {
 	}
 	bucket := buckets()
 	open := func(t *testing.T, now func() time.Time) kv.Store {
-		return mustOpen(t, natskv.Config{URL: c.url(), Bucket: bucket(), Now: now, Replicas: 3, Wait: time.Minute})
+		return mustOpen(t, natskv.Config{URL: c.url(), Bucket: bucket(), Now: now, Replicas: 3})
 	}
 	kvtest.Run(t, open)
 	kvtest.RunChanges(t, open)

@@ -18,6 +18,15 @@ func Forgetful(cfg Config) Config {
 	return cfg
 }
 
+// Patient is cfg for a Store whose calls wait for so long, if that was not said before: a
+// busy machine is no cluster that is away.
+func Patient(cfg Config, wait time.Duration) Config {
+	if cfg.patience == 0 {
+		cfg.patience = wait
+	}
+	return cfg
+}
+
 // SubjectOf is where the newest message of key is.
 func (s *Store) SubjectOf(key string) string { return s.prefix("e", s.id) + keyToken(key) }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/natskv"
+	"github.com/mayfly-run/mayfly/kv/porttest"
 )
 
 // The test binary is a server in a process of its own, if this names its directory.
@@ -46,7 +47,7 @@ func serve(dir, port string) error {
 		return err
 	}
 	s.Start()
-	if !s.ReadyForConnections(time.Minute) {
+	if !s.ReadyForConnections(startTime) {
 		return errors.New("the NATS server does not start")
 	}
 	fmt.Println(s.ClientURL())
@@ -60,14 +61,14 @@ type serverProcess struct {
 	url string
 }
 
-func mustProcess(t *testing.T, dir, port string) *serverProcess {
+func mustProcess(t *testing.T, dir string, port int) *serverProcess {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &serverProcess{cmd: exec.Command(self)}
-	p.cmd.Env = append(os.Environ(), serverVariable+"="+dir+"|"+port)
+	p.cmd.Env = append(os.Environ(), fmt.Sprint(serverVariable, "=", dir, "|", port))
 	p.cmd.Stderr = os.Stderr
 	in, err := p.cmd.StdinPipe()
 	if err != nil {
@@ -104,9 +105,9 @@ func TestKill(t *testing.T) {
 		kills = 40
 	}
 	dir := t.TempDir()
-	p := mustProcess(t, dir, "-1")
-	port := p.url[strings.LastIndex(p.url, ":")+1:]
-	nodes := []*natskv.Store{mustOpen(t, natskv.Config{URL: p.url}), mustOpen(t, natskv.Config{URL: p.url})}
+	port := porttest.Ports(t, 1)[0]
+	p := mustProcess(t, dir, port)
+	nodes := []*natskv.Store{mustOpen(t, impatient(natskv.Config{URL: p.url})), mustOpen(t, impatient(natskv.Config{URL: p.url}))}
 	for _, s := range nodes {
 		if err := kv.LogChanges(t.Context(), s, []kv.ChangeRule{{Prefix: "sum", Log: "log/"}}); err != nil {
 			t.Fatal(err)
@@ -129,7 +130,7 @@ func TestKill(t *testing.T) {
 	}
 	cancel()
 	writers.Wait()
-	fresh := mustOpen(t, natskv.Config{URL: p.url})
+	fresh := mustOpen(t, impatient(natskv.Config{URL: p.url}))
 	for _, s := range append(nodes, fresh) {
 		eventually(t, "a node catches up", func() error { return s.Sync(t.Context()) })
 		l.check(t, s)

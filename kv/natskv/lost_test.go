@@ -12,18 +12,15 @@ import (
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/natskv"
+	"github.com/mayfly-run/mayfly/kv/porttest"
 )
 
 // wantDiverged opens the copy in dir, which has k=v and a blob, and checks that it is
 // read as it is, and kept apart from what the cluster has now.
 func wantDiverged(t *testing.T, cfg natskv.Config, problem string) {
 	t.Helper()
-	cfg.Wait = 30 * time.Second // it must not be waited for
-	began := time.Now()
+	cfg.Wait = time.Hour // it must not be waited for
 	s := mustOpen(t, cfg)
-	if time.Since(began) > 20*time.Second {
-		t.Error("Open waited for a cluster that is another one")
-	}
 	wantAway(t, s)
 	if p := s.Status().Problem; !strings.Contains(p, problem) {
 		t.Errorf("got problem %q, want %q", p, problem)
@@ -81,8 +78,8 @@ func TestStreamRolledBack(t *testing.T) {
 	for _, since := range []int{0, 12, 40} {
 		t.Run(fmt.Sprint(since, " since"), func(t *testing.T) {
 			dir, old := t.TempDir(), t.TempDir()
-			server := mustServer(t, dir, -1)
-			port := port(server)
+			port := porttest.Ports(t, 1)[0]
+			server := mustServer(t, dir, port)
 			cfg := natskv.Config{URL: server.ClientURL(), Dir: t.TempDir()}
 			first := mustOpen(t, cfg)
 			mustPut(t, first, "first", "v")

@@ -73,13 +73,14 @@ type Config struct {
 	// Logger gets what the operator should know. Default: discard.
 	Logger *slog.Logger
 
-	margin time.Duration // what the clocks of servers may differ by
+	margin   time.Duration // what the clocks of servers may differ by
+	patience time.Duration // see writeTimeout
 }
 
 const (
 	maxReplicas = 5
 	// writeTimeout is how long a write tries to be acknowledged, if its value is short,
-	// and how long calls wait until the copy is current.
+	// and how long calls wait until the copy is current, unless patience says otherwise.
 	writeTimeout = 10 * time.Second
 )
 
@@ -97,6 +98,9 @@ func (cfg *Config) setDefaults() error {
 	}
 	if cfg.margin == 0 {
 		cfg.margin = 10 * time.Minute
+	}
+	if cfg.patience == 0 {
+		cfg.patience = writeTimeout
 	}
 	if cfg.Room == nil {
 		cfg.Room = func(int64) error { return nil }

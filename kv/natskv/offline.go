@@ -142,7 +142,7 @@ func (o *offline) sendOne(ctx context.Context, st *streams, r record) (uint64, e
 	if r.entry.ExpiredAt(o.store.cfg.Now()) {
 		r = record{entry: kv.Entry{Key: r.entry.Key}, deleted: true}
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeFor(len(r.entry.Value)))
+	ctx, cancel := context.WithTimeout(ctx, o.store.timeFor(len(r.entry.Value)))
 	defer cancel()
 	w := &writing{Store: o.store, streams: st, record: r, release: func() {}}
 	defer func() { w.release() }()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/natskv"
+	"github.com/mayfly-run/mayfly/kv/porttest"
 )
 
 func keys(t *testing.T, s kv.Store, prefix string, limit int) (all []string) {
@@ -50,10 +51,10 @@ func wantOffline(t *testing.T, s kv.Store) {
 
 func TestOffline(t *testing.T) {
 	dir := t.TempDir()
-	server := mustServer(t, dir, -1)
-	port := port(server)
-	cfg := natskv.Config{URL: server.ClientURL(), Dir: t.TempDir(), Wait: time.Second,
-		Offline: func(key string) bool { return strings.HasPrefix(key, "off/") }}
+	port := porttest.Ports(t, 1)[0]
+	server := mustServer(t, dir, port)
+	cfg := impatient(natskv.Config{URL: server.ClientURL(), Dir: t.TempDir(),
+		Offline: func(key string) bool { return strings.HasPrefix(key, "off/") }})
 	s := mustOpen(t, cfg)
 	for _, key := range []string{"k", "off/over", "off/gone", "off/5", "off/6", "off/7"} {
 		mustPut(t, s, key, "before")
@@ -80,6 +81,7 @@ func TestOffline(t *testing.T) {
 	wantOffline(t, s)
 	s.Close()
 
+	cfg.Wait = time.Second
 	s = mustOpen(t, cfg) // what waits is on disk
 	wantOffline(t, s)
 	if n := s.Waiting(); n != 5 {

@@ -94,7 +94,7 @@ func (s *Store) GetStrong(ctx context.Context, key string) (kv.Entry, error) {
 
 func (s *Store) strong(ctx context.Context, key string) (kv.Entry, error) {
 	step := fmt.Sprintf("read key %q", key)
-	limit, cancel := context.WithTimeout(ctx, writeTimeout)
+	limit, cancel := context.WithTimeout(ctx, s.cfg.patience)
 	defer cancel()
 	st, err := s.ready(limit)
 	if err != nil {
@@ -146,7 +146,7 @@ func (s *Store) Sync(ctx context.Context) error {
 		return err
 	}
 	defer s.leave()
-	limit, cancel := context.WithTimeout(ctx, writeTimeout)
+	limit, cancel := context.WithTimeout(ctx, s.cfg.patience)
 	defer cancel()
 	return failure(ctx, "bring the copy up to date", s.sync(limit))
 }

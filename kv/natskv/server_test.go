@@ -11,6 +11,9 @@ import (
 	"github.com/mayfly-run/mayfly/kv/natskv"
 )
 
+// startTime is how long a server may take until it listens, on a busy machine.
+const startTime = 2 * time.Minute
+
 // mustServer starts a server with JetStream in dir. Port -1 is any.
 func mustServer(t testing.TB, dir string, port int) *server.Server {
 	t.Helper()
@@ -21,7 +24,7 @@ func mustServer(t testing.TB, dir string, port int) *server.Server {
 		t.Fatal(err)
 	}
 	s.Start()
-	if !s.ReadyForConnections(30 * time.Second) {
+	if !s.ReadyForConnections(startTime) {
 		t.Fatal("the NATS server does not start")
 	}
 	t.Cleanup(func() { stop(s) })
@@ -39,10 +42,13 @@ func mustOpen(t testing.TB, cfg natskv.Config) *natskv.Store {
 	if cfg.Dir == "" {
 		cfg.Dir = t.TempDir()
 	}
+	if cfg.Wait == 0 {
+		cfg.Wait = startTime
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
-	s, err := natskv.Open(t.Context(), cfg)
+	s, err := natskv.Open(t.Context(), natskv.Patient(cfg, startTime))
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -53,6 +59,10 @@ func mustOpen(t testing.TB, cfg natskv.Config) *natskv.Store {
 	})
 	return s
 }
+
+// impatient is for a Store whose servers go away: they never answer what they were asked
+// before.
+func impatient(cfg natskv.Config) natskv.Config { return natskv.Patient(cfg, 20*time.Second) }
 
 // buckets names them one after another.
 func buckets() func() string {

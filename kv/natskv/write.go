@@ -53,7 +53,7 @@ func (s *Store) write(ctx context.Context, w *writing) (uint64, error) {
 	}
 	defer s.leave()
 	step := fmt.Sprintf("write key %q", w.record.entry.Key)
-	limit, cancel := context.WithTimeout(ctx, timeFor(len(w.record.entry.Value)))
+	limit, cancel := context.WithTimeout(ctx, s.timeFor(len(w.record.entry.Value)))
 	defer cancel()
 	st, err := s.ready(limit)
 	if err != nil {
@@ -85,8 +85,8 @@ func (s *Store) write(ctx context.Context, w *writing) (uint64, error) {
 const slowest = 256 << 10
 
 // timeFor is how long a write of a value may take.
-func timeFor(size int) time.Duration {
-	return writeTimeout + time.Duration(size)*time.Second/slowest
+func (s *Store) timeFor(size int) time.Duration {
+	return s.cfg.patience + time.Duration(size)*time.Second/slowest
 }
 
 // stripes is how many writes to different keys may be under way at a time.

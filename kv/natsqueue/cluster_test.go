@@ -33,7 +33,7 @@ func mustPeers(t *testing.T) (start [3]func() *server.Server) {
 			}
 			s.Start()
 			t.Cleanup(func() { stop(s) })
-			if !s.ReadyForConnections(time.Minute) {
+			if !s.ReadyForConnections(startTime) {
 				t.Fatal("the NATS server does not start")
 			}
 			return s
@@ -49,17 +49,17 @@ func TestReplicasLater(t *testing.T) {
 	first := start[0]()
 	start[1]()
 	conn := mustConnect(t, first)
-	q := mustNew(t, natsqueue.Config{Conn: conn})
+	q := mustNew(t, natsqueue.Patient(natsqueue.Config{Conn: conn}, 5*time.Second)) // without a leader, no answer ever comes
 	defer q.Close()
 	eventually := func(what string, do func() error) {
 		t.Helper()
 		var err error
-		for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 			if err = do(); err == nil {
 				return
 			}
 		}
-		t.Fatalf("not within two minutes: %s: %v", what, err)
+		t.Fatalf("not within three minutes: %s: %v", what, err)
 	}
 	eventually("a message is sent", func() error {
 		_, err := q.Send(t.Context(), queue, []kv.Message{{ContentType: kv.ContentText, Body: []byte("a")}}, kv.SendOptions{})

@@ -7,11 +7,17 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 )
 
-// WithAckWait has messages of a node that is gone come again sooner.
-func WithAckWait(cfg Config, d time.Duration) Config {
-	cfg.ackWait = d
+// Patient is cfg for Queues that wait so long for an answer: a busy machine is no server
+// that is away.
+func Patient(cfg Config, wait time.Duration) Config {
+	if cfg.patience == 0 {
+		cfg.patience = wait
+	}
 	return cfg
 }
+
+// AckWait is how long it takes until what a node has comes again that is gone.
+const AckWait = ackWait
 
 var fuzzed = stream{secret: []byte("secret")}
 

@@ -20,10 +20,27 @@ type leases struct {
 	mu       sync.Mutex // guards what follows
 	queues   map[kv.Queue]map[string]time.Time
 	accounts map[string]int64 // how many each has, reserved ones included
+	pulled   map[string]bool  // what came for batches that are not whole yet
 }
 
 func newLeases(most int64) leases {
-	return leases{most: most, queues: map[kv.Queue]map[string]time.Time{}, accounts: map[string]int64{}}
+	return leases{most: most, queues: map[kv.Queue]map[string]time.Time{}, accounts: map[string]int64{}, pulled: map[string]bool{}}
+}
+
+// hold keeps a message for a batch that waits for more, until release.
+func (l *leases) hold(reply string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pulled[reply] = true
+}
+
+// release ends hold: the messages are on lease now, or removed.
+func (l *leases) release(list []*nats.Msg) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range list {
+		delete(l.pulled, m.Reply)
+	}
 }
 
 // reserve makes room for n leases, or as many as there may be where that is bounded, until
@@ -100,10 +117,13 @@ func (l *leases) removeBelow(q kv.Queue, first uint64) {
 	}
 }
 
-// live are those that are not over; the others are forgotten.
+// live are those that are not over, and what is held; the others are forgotten.
 func (l *leases) live(now time.Time) (list []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for reply := range l.pulled {
+		list = append(list, reply)
+	}
 	for q, own := range l.queues {
 		for reply, until := range own {
 			if !until.After(now) {
@@ -118,7 +138,7 @@ func (l *leases) live(now time.Time) (list []string) {
 
 // beat tells NATS of the messages that are being worked on.
 func (s *Queues) beat() {
-	beat := s.cfg.ackWait / beats
+	const beat = ackWait / beats
 	for {
 		select {
 		case <-time.After(beat):

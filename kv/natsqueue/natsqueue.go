@@ -42,16 +42,15 @@ type Config struct {
 	AccountLeased int64
 	Logger        *slog.Logger // default: discard
 
-	// ackWait is how long NATS waits for a word about a message that was delivered. The
-	// streams keep that of who opened them last.
-	ackWait time.Duration
+	// patience is how long one request to a server may take.
+	patience time.Duration
 }
 
 const (
-	defaultAckWait = 15 * time.Second
-	beats          = 3 // within an ackWait
-	// apiTimeout is how long one request to a server may take.
-	apiTimeout = 5 * time.Second
+	// ackWait is how long NATS waits for a word about a message that was delivered.
+	ackWait         = 15 * time.Second
+	beats           = 3 // within an ackWait
+	defaultPatience = 5 * time.Second
 	// listTimeout is how long it may take to list thousands of streams.
 	listTimeout = time.Minute
 	// ackTimeout is how long it may take to store what became of a message: each is
@@ -95,12 +94,12 @@ func New(cfg Config) (*Queues, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.ackWait == 0 {
-		cfg.ackWait = defaultAckWait
+	if cfg.patience == 0 {
+		cfg.patience = defaultPatience
 	}
 	s := &Queues{cfg: cfg, api: "$JS.API.", leases: newLeases(cfg.AccountLeased), streams: map[kv.Queue]*stream{}, accounts: map[string]*usage{}}
 	var err error
-	timeout := jetstream.WithDefaultTimeout(apiTimeout)
+	timeout := jetstream.WithDefaultTimeout(cfg.patience)
 	if cfg.Domain == "" {
 		s.js, err = jetstream.New(cfg.Conn, timeout)
 	} else {

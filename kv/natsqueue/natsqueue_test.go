@@ -2,8 +2,10 @@ package natsqueue_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +19,9 @@ import (
 	"github.com/mayfly-run/mayfly/kv/queuetest"
 )
 
+// startTime is how long a server may take until it listens, on a busy machine.
+const startTime = 2 * time.Minute
+
 // mustServer starts a server with JetStream in dir.
 func mustServer(t testing.TB, dir string) *server.Server {
 	t.Helper()
@@ -27,7 +32,7 @@ func mustServer(t testing.TB, dir string) *server.Server {
 		t.Fatal(err)
 	}
 	s.Start()
-	if !s.ReadyForConnections(30 * time.Second) {
+	if !s.ReadyForConnections(startTime) {
 		t.Fatal("the NATS server does not start")
 	}
 	t.Cleanup(func() { stop(s) })
@@ -37,6 +42,15 @@ func mustServer(t testing.TB, dir string) *server.Server {
 func stop(s *server.Server) {
 	s.Shutdown()
 	s.WaitForShutdown()
+}
+
+// TestMain has tests that mostly wait do so at the same time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
 }
 
 func mustConnect(t testing.TB, s *server.Server) *nats.Conn {
@@ -52,7 +66,7 @@ func mustConnect(t testing.TB, s *server.Server) *nats.Conn {
 func mustNew(t testing.TB, cfg natsqueue.Config) *natsqueue.Queues {
 	t.Helper()
 	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
-	q, err := natsqueue.New(natsqueue.WithAckWait(cfg, 6*time.Second))
+	q, err := natsqueue.New(natsqueue.Patient(cfg, startTime))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +90,7 @@ var queue = kv.Queue{Account: "local", ID: "q"}
 func mustReceive(t *testing.T, q kv.Queues, n int) []kv.Delivery {
 	t.Helper()
 	var all []kv.Delivery
-	for deadline := time.Now().Add(time.Minute); len(all) < n; {
+	for deadline := time.Now().Add(2 * time.Minute); len(all) < n; {
 		list, err := q.Receive(t.Context(), queue, kv.ReceiveOptions{Max: n - len(all), Lease: time.Hour, Wait: time.Second})
 		if err != nil {
 			t.Fatal(err)
@@ -113,7 +127,8 @@ func TestNodes(t *testing.T) {
 	if again.ID != lost.ID || again.Attempts != 2 {
 		t.Errorf("got %s, attempt %d; want what the node had that is gone", again.Body, again.Attempts)
 	}
-	if list, err := nodes[2].Receive(t.Context(), queue, kv.ReceiveOptions{Max: 10, Lease: time.Hour, Wait: 8 * time.Second}); err != nil || len(list) > 0 {
+	// Nobody else has told of it for as long by now.
+	if list, err := nodes[2].Receive(t.Context(), queue, kv.ReceiveOptions{Max: 10, Lease: time.Hour, Wait: 2 * time.Second}); err != nil || len(list) > 0 {
 		t.Errorf("got %v, %v, which others have on lease", list, err)
 	}
 	if stale, err := nodes[1].Settle(t.Context(), queue, []kv.Settlement{{Lease: kept.Lease, Retry: true, Delay: time.Second}}); err != nil || len(stale) > 0 {
@@ -121,6 +136,40 @@ func TestNodes(t *testing.T) {
 	}
 	if later := mustReceive(t, nodes[2], 1)[0]; later.ID != kept.ID || later.Attempts != 2 {
 		t.Errorf("got %s, attempt %d; want the one that was to be tried again", later.Body, later.Attempts)
+	}
+}
+
+// A node that waits for more than it has got tells that it is there: what it has got comes
+// to nobody else, nor again to itself.
+func TestWaitsForMore(t *testing.T) {
+	t.Parallel()
+	s := mustServer(t, t.TempDir())
+	first, second := mustNew(t, natsqueue.Config{Conn: mustConnect(t, s)}), mustNew(t, natsqueue.Config{Conn: mustConnect(t, s)})
+	defer second.Close()
+	defer first.Close()
+	if _, err := first.Send(t.Context(), queue, []kv.Message{{ContentType: kv.ContentText, Body: []byte("a")}}, kv.SendOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan []kv.Delivery, 1)
+	go func() {
+		list, err := first.Receive(t.Context(), queue, kv.ReceiveOptions{Max: 2, Lease: time.Hour, Wait: startTime, Linger: natsqueue.AckWait + 2*time.Second})
+		if err != nil {
+			t.Error(err)
+		}
+		got <- list
+	}()
+	for leased := 0; leased == 0; time.Sleep(20 * time.Millisecond) {
+		stats, err := second.Stats(t.Context(), queue)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leased = int(stats.Leased)
+	}
+	if list, err := second.Receive(t.Context(), queue, kv.ReceiveOptions{Max: 1, Lease: time.Hour, Wait: natsqueue.AckWait + time.Second}); err != nil || len(list) > 0 {
+		t.Errorf("another node got %v, %v", list, err)
+	}
+	if list := <-got; len(list) != 1 || list[0].Attempts != 1 {
+		t.Errorf("got %v, want one message, for the first time", list)
 	}
 }
 
@@ -180,7 +229,7 @@ func TestNobodyGivesOut(t *testing.T) {
 func TestServerAway(t *testing.T) {
 	t.Parallel()
 	s := mustServer(t, t.TempDir())
-	q := mustNew(t, natsqueue.Config{Conn: mustConnect(t, s)})
+	q := mustNew(t, natsqueue.Patient(natsqueue.Config{Conn: mustConnect(t, s)}, 5*time.Second)) // it is never answered
 	defer q.Close()
 	message := []kv.Message{{ContentType: kv.ContentText, Body: []byte("a")}}
 	if _, err := q.Send(t.Context(), queue, message, kv.SendOptions{}); err != nil {

@@ -50,6 +50,7 @@ func (s *Queues) Receive(ctx context.Context, q kv.Queue, opts kv.ReceiveOptions
 			return nil, failure(ctx, "receive from queue", s.unreceived(ctx, q, err))
 		}
 		all := s.lease(q, st, list, opts.Lease)
+		s.leases.release(list)
 		if len(all) > 0 || len(list) == 0 {
 			return all, nil
 		}
@@ -124,7 +125,7 @@ func (s *Queues) pull(ctx context.Context, st *stream, req pullRequest) (list []
 	if err := s.cfg.Conn.PublishRequest(s.api+"CONSUMER.MSG.NEXT."+st.name+"."+consumerName, inbox, body); err != nil {
 		return nil, err
 	}
-	patience, cancel := context.WithTimeout(ctx, req.Expires+apiTimeout)
+	patience, cancel := context.WithTimeout(ctx, req.Expires+s.cfg.patience)
 	defer cancel()
 	for len(list) < req.Batch {
 		m, err := sub.NextMsgWithContext(patience)
@@ -132,6 +133,7 @@ func (s *Queues) pull(ctx context.Context, st *stream, req pullRequest) (list []
 			return list, err
 		}
 		if m.Reply != "" {
+			s.leases.hold(m.Reply)
 			list = append(list, m)
 			continue
 		}

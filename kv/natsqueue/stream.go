@@ -75,7 +75,7 @@ func (s *Queues) open(ctx context.Context, q kv.Queue) (*stream, error) {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
 	_, err = found.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
-		Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: s.cfg.ackWait, MaxDeliver: -1,
+		Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1,
 		MaxAckPending: maxLeased, FilterSubject: s.prefix(q) + due, MaxWaiting: 10_000,
 	})
 	if err != nil {

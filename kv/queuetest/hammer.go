@@ -74,7 +74,7 @@ type hammer struct {
 // often some are retried.
 func testHammer(t *testing.T, f *fixture) {
 	const producers, batches, size, consumers = 4, 10, 20, 6
-	ctx, done := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, done := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer done()
 	h := &hammer{fixture: f, acked: map[string]int{}, seen: map[string]int{}, done: done, want: producers * batches * size}
 	var all sync.WaitGroup

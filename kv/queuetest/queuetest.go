@@ -81,7 +81,7 @@ var (
 )
 
 // patience is how long the kit waits for what must happen.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // long is a lease that does not end during a test.
 const long = time.Hour

@@ -161,9 +161,13 @@ func testUnseen(t *testing.T, f *fixture) {
 
 func testLeaseEnds(t *testing.T, f *fixture) {
 	id := f.mustSend(t, queue, text("a"))[0]
-	first := f.mustReceive(t, queue, 1, time.Second)[0]
-	f.wantNone(t, queue, 0)
+	const lease = time.Second
+	began := time.Now()
+	first := f.mustReceive(t, queue, 1, lease)[0]
 	second := f.mustReceive(t, queue, 1, long)[0]
+	if waited := time.Since(began); waited < lease {
+		t.Errorf("the message came again after %v, which is before its lease was over", waited)
+	}
 	if second.ID != id || second.Attempts != 2 || second.Lease == first.Lease {
 		t.Errorf("got %+v after %+v", second, first)
 	}

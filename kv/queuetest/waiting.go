@@ -44,7 +44,7 @@ func testLinger(t *testing.T, f *fixture) {
 		}
 	}()
 	began := time.Now()
-	list, err := f.Receive(t.Context(), queue, kv.ReceiveOptions{Max: 5, Lease: long, Linger: patience})
+	list, err := f.Receive(t.Context(), queue, kv.ReceiveOptions{Max: 5, Lease: long, Wait: patience, Linger: patience})
 	if err != nil || len(list) != 5 {
 		t.Errorf("got %d messages, %v; want all that came in time", len(list), err)
 	}
@@ -56,12 +56,12 @@ func testLinger(t *testing.T, f *fixture) {
 	f.mustSend(t, another, large, large)
 	f.mustSend(t, another, large, large)
 	for range 2 { // no batch is longer than one that is sent
-		if list, err = f.Receive(t.Context(), another, kv.ReceiveOptions{Max: 5, Lease: long, Linger: patience}); err != nil || len(list) != 2 {
+		if list, err = f.Receive(t.Context(), another, kv.ReceiveOptions{Max: 5, Lease: long, Wait: patience, Linger: 5 * time.Second}); err != nil || len(list) != 2 {
 			t.Errorf("got %d of the longest messages, %v; want two", len(list), err)
 		}
 	}
 	f.mustSend(t, queue, text("b"))
-	if list, err = f.Receive(t.Context(), queue, kv.ReceiveOptions{Max: 5, Lease: long, Linger: time.Second}); err != nil || len(list) != 1 {
+	if list, err = f.Receive(t.Context(), queue, kv.ReceiveOptions{Max: 5, Lease: long, Wait: patience, Linger: time.Second}); err != nil || len(list) != 1 {
 		t.Errorf("got %d messages, %v; want what there is", len(list), err)
 	}
 }

@@ -1,6 +1,8 @@
 package storequeue_test
 
 import (
+	"flag"
+	"os"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/kv"
@@ -9,6 +11,15 @@ import (
 	"github.com/mayfly-run/mayfly/kv/queuetest"
 	"github.com/mayfly-run/mayfly/kv/storequeue"
 )
+
+// TestMain has tests that mostly wait do so at the same time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 func mustOpen(t testing.TB, cfg storequeue.Config) *storequeue.Queues {
 	t.Helper()
