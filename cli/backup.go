@@ -30,8 +30,10 @@ func newBackup(stdio Stdio) *cobra.Command {
 		Short:   "Write a whole node into a file (admin token)",
 		Long: `Backup writes everything that a running node has stored into one file: Functions
 with their Versions and modules, KV, accounts, tokens (as hashes), secrets (as they
-are sealed), all as of one moment, while the node goes on. What comes is verified;
-FILE appears when it is whole. FILE may be - for standard output.
+are sealed), queues with their messages, all as of one moment (but the messages of a
+cluster, which are those that there are while they are written), while the node goes
+on. What comes is verified; FILE appears when it is whole. FILE may be - for standard
+output.
 
 Not in it is what a node makes again, its configuration, and the key of the
 secrets: keep that one elsewhere. With --data a node that does not run is backed

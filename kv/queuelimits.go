@@ -99,11 +99,16 @@ func Leased(has, most int64) error {
 
 // CheckQueue panics unless q names a queue: such names are the node's own.
 func CheckQueue(q Queue) {
-	for _, s := range []string{q.Account, q.ID} {
-		if s == "" || len(s) > 64 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
-			panic("kv: no name of a queue: " + s)
-		}
+	if !IsQueue(q) {
+		panic("kv: no name of a queue: " + q.Account + "/" + q.ID)
 	}
+}
+
+// IsQueue says whether q names a queue.
+func IsQueue(q Queue) bool { return isQueueName(q.Account) && isQueueName(q.ID) }
+
+func isQueueName(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 }
 
 // CheckReceive returns a *LimitError for options out of range.

@@ -17,6 +17,9 @@
 //	'Z'   last, once: 8 bytes number of entries, 8 bytes number of blobs, SHA-256 of
 //	      all bytes before this frame
 //
+// The messages of queues are entries as well, as package storequeue has them in a Store;
+// those of a cluster, which has them elsewhere, are written as if they were.
+//
 // A frame's checksums say where a file is damaged; the digest at the end says
 // that it is whole, and that nobody took something out of it by accident. It is no
 // signature.

@@ -140,7 +140,7 @@ func address(m *nats.Msg, prefix string, delay time.Duration) {
 	}
 	m.Subject = prefix + later + id
 	at := time.Now().Add(delay + time.Millisecond)
-	m.Header.Set("Nats-Schedule", "@at "+at.UTC().Format(time.RFC3339Nano))
+	m.Header.Set("Nats-Schedule", scheduled+at.UTC().Format(time.RFC3339Nano))
 	m.Header.Set("Nats-Schedule-Target", prefix+due)
 	m.Header.Set("Nats-Schedule-TTL", left)
 }

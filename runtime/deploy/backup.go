@@ -14,7 +14,8 @@ import (
 )
 
 // Backup writes the node's records, the users' entries and the modules, all as of
-// one moment. Deploys go on meanwhile; what they no longer need is kept on disk
+// one moment, and the messages of queues: in a cluster those that there are while they
+// are written. Deploys go on meanwhile; what they no longer need is kept on disk
 // until the backup is done. Nothing was written if it is an error of the summary's
 // zero value.
 func (r *Registry) Backup(ctx context.Context, to io.Writer, software string) (backup.Summary, error) {
@@ -23,6 +24,9 @@ func (r *Registry) Backup(ctx context.Context, to io.Writer, software string) (b
 		return backup.Summary{}, fmt.Errorf("begin backup: %w", err)
 	}
 	defer thaw()
+	if queues, elsewhere := r.cfg.Queues.(kv.QueueCopier); elsewhere {
+		view = withMessages{view, r, queues}
+	}
 	return backup.Write(ctx, to, backupSource(view, r.cfg.Blobs, software))
 }
 

@@ -15,13 +15,10 @@ import (
 // restoring says that a restore into the cluster has begun, and may be begun again.
 const restoring = "node/restoring"
 
-// messages are those of queues in the store of a node; a cluster keeps them elsewhere.
-const messages = "queues/"
-
 // Restore brings a backup into a cluster whose nodes run, and in which nothing has been
-// deployed or stored yet, all but the messages that wait in queues. One that was cut off is done again. A backup that is damaged,
-// or whose secrets this node can't open, is refused before anything is written. The
-// error is an *host.Error for what users can mend.
+// deployed or stored yet. One that was cut off is done again. A backup that is damaged, or
+// whose secrets this node can't open, is refused before anything is written. The error is
+// an *host.Error for what users can mend.
 func (r *Registry) Restore(ctx context.Context, from io.ReadSeeker) (backup.Summary, error) {
 	if r.cluster == nil {
 		return backup.Summary{}, host.Errorf(host.CodeUnsupported, "a node without a cluster is not restored while it runs: make a new data directory with mayfly restore FILE --data DIR")
@@ -56,6 +53,8 @@ func (r *Registry) bringIn(ctx context.Context, from io.ReadSeeker) error {
 	if _, err := r.cfg.Store.Put(ctx, restoring, []byte(r.cluster.Node), kv.PutOptions{}); err != nil {
 		return err
 	}
+	in := r.newMessagesIn()
+	messages := func(e kv.Entry) error { return in.take(ctx, e) }
 	put := func(functions bool) func(kv.Entry) error {
 		return func(e kv.Entry) error {
 			if strings.HasPrefix(e.Key, functionRecords) != functions || ofNodes(e) {
@@ -72,11 +71,14 @@ func (r *Registry) bringIn(ctx context.Context, from io.ReadSeeker) error {
 	for _, pass := range []struct {
 		entry func(kv.Entry) error
 		blob  func([]byte) error
-	}{{nil, blob}, {put(false), nil}, {put(true), nil}} {
+	}{{nil, blob}, {put(false), nil}, {messages, nil}, {put(true), nil}} {
 		if _, err := from.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
 		if _, err := backup.Each(from, pass.entry, pass.blob); err != nil {
+			return err
+		}
+		if err := in.flush(ctx); err != nil {
 			return err
 		}
 	}
@@ -103,7 +105,7 @@ func (r *Registry) nothingYet(ctx context.Context) error {
 // ofNodes reports whether an entry is about the nodes that there were, and of no use to
 // others.
 func ofNodes(e kv.Entry) bool {
-	if hasPrefix(e.Key, nodesOwn()) || strings.HasPrefix(e.Key, messages) {
+	if hasPrefix(e.Key, nodesOwn()) || strings.HasPrefix(e.Key, MessageRecords) {
 		return true
 	}
 	var t Token

@@ -20,6 +20,7 @@ type filled struct {
 	namespace string
 	revision  uint64 // of its key
 	expires   time.Time
+	queue     deploy.Queue // with three messages, of which one is delayed
 }
 
 func mustFill(t *testing.T, n *node.Node) (f filled) {
@@ -42,7 +43,39 @@ func mustFill(t *testing.T, n *node.Node) (f filled) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if f.queue, err = n.Registry().CreateQueue(t.Context(), deploy.Local, "waits", deploy.QueueSettings{}); err != nil {
+		t.Fatal(err)
+	}
+	if f.queue, err = n.Registry().AddConsumer(t.Context(), deploy.Local, f.queue.ID, deploy.QueueConsumer{Type: deploy.ConsumerPull}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Registry().Send(t.Context(), f.queue, []host.QueueSend{
+		{ContentType: kv.ContentText, Body: []byte("first")}, {ContentType: kv.ContentText, Body: []byte("second")},
+		{ContentType: kv.ContentText, Body: []byte("late"), Delay: time.Hour}}); err != nil {
+		t.Fatal(err)
+	}
 	return f
+}
+
+// mustPull pulls what is due.
+func (f filled) mustPull(t *testing.T, n *node.Node, data string) (bodies map[string]int) {
+	t.Helper()
+	bodies = map[string]int{}
+	for deadline := time.Now().Add(2 * time.Minute); len(bodies) < 2 && time.Now().Before(deadline); {
+		var got struct {
+			Messages []struct {
+				Body     string
+				Attempts int
+			}
+		}
+		if status := post(t, n, data, "/"+f.queue.ID+"/messages/pull", `{"visibility_timeout_ms":3600000}`, &got); status != 200 {
+			t.Fatalf("pull: status %d", status)
+		}
+		for _, m := range got.Messages {
+			bodies[m.Body] = m.Attempts
+		}
+	}
+	return bodies
 }
 
 // wantFilled wants it all on another node, which may have to hear of it first.
@@ -64,6 +97,10 @@ func (f filled) wantFilled(t *testing.T, n *node.Node) (revision uint64) {
 	if len(e.Value) != 3<<20 || string(e.Metadata) != `{"a":1}` || !e.Expires.Equal(f.expires) {
 		t.Errorf("got %d bytes, %s, until %v", len(e.Value), e.Metadata, e.Expires)
 	}
+	eventually(t, "the messages are there", func() bool {
+		backlog, err := n.Registry().Backlog(t.Context(), f.queue)
+		return err == nil && backlog.Messages == 3
+	})
 	return e.Revision
 }
 
@@ -116,7 +153,13 @@ func TestBackupIntoCluster(t *testing.T) {
 	if _, err := node.Restore(t.Context(), bytes.NewReader(mustBackup(t, tr.nodes[2])), dir, nil); err != nil {
 		t.Fatal(err)
 	}
-	f.wantRestored(t, mustStart(t, node.Config{Data: string(dir)}))
+	again := mustStart(t, node.Config{Data: string(dir)})
+	f.wantRestored(t, again)
+	for name, n := range map[string]*node.Node{string(dir): again, tr.dirs[0]: tr.nodes[0]} {
+		if got := f.mustPull(t, n, name); len(got) != 2 || got["first"] != 1 || got["second"] != 1 {
+			t.Errorf("pulled %v, want the two messages that are due, for the first time", got)
+		}
+	}
 }
 
 // TestRestoreOfOtherKey refuses secrets that nobody in the cluster could open.

@@ -12,9 +12,6 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/trigger"
 )
 
-// messageRecords is where the messages of queues are in the store of a node.
-const messageRecords = "queues/" // see package storequeue
-
 // openQueues opens the messages of all queues: in the store, or beside it in a cluster.
 func (n *Node) openQueues(ctx context.Context, store kv.Store) (kv.Queues, error) {
 	queues, err := n.newQueues(ctx, store)
@@ -32,7 +29,7 @@ func (n *Node) newQueues(ctx context.Context, store kv.Store) (kv.Queues, error)
 			QueueBytes: n.cfg.QueueBytes, AccountBytes: n.cfg.AccountQueueBytes, Logger: n.cfg.Logger})
 	}
 	return storequeue.Open(ctx, storequeue.Config{
-		Store: store, Prefix: messageRecords, QueueBytes: n.cfg.QueueBytes, AccountBytes: n.cfg.AccountQueueBytes, Logger: n.cfg.Logger})
+		Store: store, Prefix: deploy.MessageRecords, QueueBytes: n.cfg.QueueBytes, AccountBytes: n.cfg.AccountQueueBytes, Logger: n.cfg.Logger})
 }
 
 // openConsumers begins to give messages to Functions.

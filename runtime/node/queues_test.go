@@ -20,11 +20,16 @@ import (
 // post asks the control API of a node, and decodes its result.
 func (tr *trio) post(t *testing.T, i int, path, body string, result any) (status int) {
 	t.Helper()
-	token, err := os.ReadFile(filepath.Join(tr.dirs[i], "admin.token"))
+	return post(t, tr.nodes[i], tr.dirs[i], path, body, result)
+}
+
+func post(t *testing.T, n *node.Node, data, path, body string, result any) (status int) {
+	t.Helper()
+	token, err := os.ReadFile(filepath.Join(data, "admin.token"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+tr.nodes[i].AdminAddr()+"/client/v4/accounts/local/queues"+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+n.AdminAddr()+"/client/v4/accounts/local/queues"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
