@@ -12,17 +12,6 @@ import (
 	"github.com/mayfly-run/mayfly/kv/internal/jstream"
 )
 
-// Codes of the server that package jetstream has no name for. (Source:
-// server/errors.json of nats-server.)
-const (
-	codeNotNow     jetstream.ErrorCode = 10008 // JetStream system temporarily unavailable
-	codeNotLeader  jetstream.ErrorCode = 10009
-	codeInProcess  jetstream.ErrorCode = 10158 // the same message is being stored
-	codeIncomplete jetstream.ErrorCode = 10176 // some messages of a batch did not come
-	codeDuplicate  jetstream.ErrorCode = 10201 // a batch has the id of a message that is stored
-	codeTooMany    jetstream.ErrorCode = 10210 // batches are under way
-)
-
 // errDisconnected: there is no connection to a server.
 var errDisconnected = errors.New("not connected to a server")
 

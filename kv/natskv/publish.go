@@ -2,7 +2,6 @@ package natskv
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -14,14 +13,6 @@ import (
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/internal/jstream"
-)
-
-// Headers of messages that are stored together or not at all, with sequences one
-// after the other. (Source: ADR-50 of nats-architecture-and-design.)
-const (
-	batchIDHeader     = "Nats-Batch-Id"
-	batchSeqHeader    = "Nats-Batch-Sequence"
-	batchCommitHeader = "Nats-Batch-Commit"
 )
 
 // message says what r says.
@@ -74,9 +65,9 @@ func (p *posting) do(ctx context.Context) (uint64, error) {
 			return revision, nil
 		case wrongLast(code) && !unclear:
 			return 0, errWrongLast
-		case wrongLast(code), code == codeDuplicate:
+		case wrongLast(code), code == jstream.CodeDuplicate:
 			return p.found(ctx, id)
-		case code != 0 && !passing(code):
+		case code != 0 && !jstream.Passing(code):
 			return 0, err // refused
 		case code == 0:
 			unclear = unclear || !errors.Is(err, nats.ErrNoResponders) && !errors.Is(err, nats.ErrReconnectBufExceeded)
@@ -96,56 +87,11 @@ func wrongLast(code jetstream.ErrorCode) bool {
 	return code == jetstream.JSErrCodeStreamWrongLastSequence || code == jetstream.JSErrCodeStreamWrongLastSequenceConstant
 }
 
-// passing is what a server says when nothing was stored, and it may be soon.
-func passing(code jetstream.ErrorCode) bool {
-	switch code {
-	case codeInProcess, codeNotNow, codeNotLeader, codeIncomplete, codeTooMany:
-		return true
-	}
-	return false
-}
-
 // attempt sends all messages once. What is wrong with one is said of the last.
 func (p *posting) attempt(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	batch, end := nuid.Next(), len(p.messages)-1
-	for i, m := range p.messages[:end] {
-		m.Header.Set(batchIDHeader, batch)
-		m.Header.Set(batchSeqHeader, strconv.Itoa(i+1))
-		if err := p.conn.PublishMsg(m); err != nil {
-			return 0, err
-		}
-	}
-	m := p.messages[end]
-	if end > 0 {
-		m.Header.Set(batchIDHeader, batch)
-		m.Header.Set(batchSeqHeader, strconv.Itoa(end+1))
-		m.Header.Set(batchCommitHeader, "1")
-	}
-	reply, err := p.conn.RequestMsgWithContext(ctx, m)
-	if err != nil {
-		return 0, err
-	}
-	return sequenceOf(reply.Data)
-}
-
-// sequenceOf reads what a server answers to a message.
-func sequenceOf(reply []byte) (uint64, error) {
-	var ack struct {
-		Error    *jetstream.APIError `json:"error"`
-		Sequence uint64              `json:"seq"`
-	}
-	if err := json.Unmarshal(reply, &ack); err != nil {
-		return 0, fmt.Errorf("read acknowledgement: %w", err)
-	}
-	if ack.Error != nil {
-		return 0, ack.Error
-	}
-	if ack.Sequence == 0 {
-		return 0, errors.New("read acknowledgement: it has no sequence")
-	}
-	return ack.Sequence, nil
+	return jstream.Publish(ctx, p.conn, p.messages)
 }
 
 // found finds out whether a write happened that is answered as if it had not.

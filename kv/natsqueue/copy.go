@@ -204,6 +204,6 @@ func (s *Queues) CopyIn(ctx context.Context, q kv.Queue, list []kv.StoredMessage
 		out.Header.Set(typeHeader, string(m.ContentType))
 		out.Header.Set(expiresHeader, millis(m.Expires))
 		out.Header.Set(attemptsHeader, strconv.Itoa(m.Attempts))
-		return s.publish(ctx, q, out, m.Due.Sub(now))
+		return s.publish(ctx, q, sending{out, m.Due.Sub(now)})
 	}))
 }

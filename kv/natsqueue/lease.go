@@ -186,5 +186,5 @@ func (s *Queues) again(ctx context.Context, q kv.Queue, st *stream, reply string
 	}
 	m.Header.Set(attemptsHeader, strconv.Itoa(attempts))
 	m.Header.Set(jetstream.MsgIDHeader, m.Header.Get(idHeader)+"."+found[2]) // once for each that it replaces
-	return s.publish(ctx, q, m, what.Delay)
+	return s.publish(ctx, q, sending{m, what.Delay})
 }

@@ -19,7 +19,7 @@ import (
 
 const (
 	// overhead is what a message takes beside its body, about.
-	overhead = 400
+	overhead = 600
 	// lookEvery is how long there is between two looks while messages are sent.
 	lookEvery = 2 * time.Second
 	// lookPart bounds the time that goes into looks: where they take long, there is this

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/internal/jstream"
 )
 
 // Headers of messages.
@@ -80,16 +81,18 @@ func (s *Queues) Send(ctx context.Context, q kv.Queue, list []kv.Message, opts k
 		return nil, err
 	}
 	ids, now := make([]string, len(list)), time.Now()
-	err = each(len(list), func(i int) error {
+	all := make([]sending, len(list))
+	for i, m := range list {
 		ids[i] = newID()
-		m := &nats.Msg{Data: list[i].Body, Header: nats.Header{}}
-		m.Header.Set(idHeader, ids[i])
-		m.Header.Set(jetstream.MsgIDHeader, ids[i])
-		m.Header.Set(sentHeader, millis(now))
-		m.Header.Set(typeHeader, string(list[i].ContentType))
-		m.Header.Set(expiresHeader, millis(now.Add(opts.Retention)))
-		return s.publish(ctx, q, m, list[i].Delay)
-	})
+		all[i] = sending{&nats.Msg{Data: m.Body, Header: nats.Header{}}, m.Delay}
+		h := all[i].Header
+		h.Set(idHeader, ids[i])
+		h.Set(jetstream.MsgIDHeader, ids[i])
+		h.Set(sentHeader, millis(now))
+		h.Set(typeHeader, string(m.ContentType))
+		h.Set(expiresHeader, millis(now.Add(opts.Retention)))
+	}
+	err = s.publish(ctx, q, all...)
 	if isGone(err) { // again and again
 		err = kv.ErrNoQueue
 	}
@@ -109,20 +112,59 @@ func newID() string {
 
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
-// publish puts a message into the stream, to be delivered after a delay. The stream is
-// made if it is not there.
-func (s *Queues) publish(ctx context.Context, q kv.Queue, m *nats.Msg, delay time.Duration) error {
+// sending is a message that is to be delivered after a delay.
+type sending struct {
+	*nats.Msg
+	delay time.Duration
+}
+
+// publish puts messages into the stream, all or none: a server syncs them together then.
+// The stream is made if it is not there.
+func (s *Queues) publish(ctx context.Context, q kv.Queue, all ...sending) error {
+	messages := make([]*nats.Msg, len(all))
 	for again := false; ; again = true {
 		st, err := s.open(ctx, q)
 		if err != nil {
 			return err
 		}
-		address(m, st.prefix, delay)
-		_, err = s.js.PublishMsg(ctx, m, jetstream.WithExpectStream(st.name))
+		for i, m := range all {
+			messages[i] = m.Msg
+			m.Header.Set(jetstream.ExpectedStreamHeader, st.name)
+			address(m.Msg, st.prefix, m.delay)
+		}
+		err = s.post(ctx, messages)
 		if again || !isGone(err) {
 			return err
 		}
 		s.forget(q)
+	}
+}
+
+// How often it is tried to reach who takes messages, and how long after one another.
+// Batches are tried again sooner that a stream has no room for beside others.
+const (
+	postTries   = 3
+	postPause   = 250 * time.Millisecond
+	crowdedWait = 10 * time.Millisecond
+)
+
+func (s *Queues) post(ctx context.Context, messages []*nats.Msg) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.patience)
+	defer cancel()
+	for try := 1; ; try++ {
+		_, err := jstream.Publish(ctx, s.cfg.Conn, messages)
+		pause := postPause
+		switch {
+		case jstream.Passing(jstream.CodeOf(err)):
+			pause = crowdedWait
+		case try == postTries, !errors.Is(err, nats.ErrNoResponders):
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
 	}
 }
 

@@ -94,7 +94,7 @@ func (s *Queues) make(ctx context.Context, q kv.Queue) (jetstream.Stream, error)
 	cfg := jetstream.StreamConfig{
 		Name: s.streamName(q), Description: "Mayfly: the messages of a queue", Subjects: []string{s.prefix(q) + ">"},
 		Storage: jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardOld,
-		AllowMsgTTL: true, AllowMsgSchedules: true, AllowRollup: true, MaxAge: kv.MaxRetention + kv.MaxDelay, Duplicates: 2 * time.Minute,
+		AllowMsgTTL: true, AllowMsgSchedules: true, AllowRollup: true, AllowAtomicPublish: true, MaxAge: kv.MaxRetention + kv.MaxDelay, Duplicates: 2 * time.Minute,
 		Metadata: map[string]string{idKey: rand.Text()},
 	}
 	made, err := jstream.Create(ctx, s.js, cfg, s.cfg.Replicas)
