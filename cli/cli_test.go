@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/mayfly-run/mayfly/cli"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -115,7 +114,7 @@ func scriptNode(ts *testscript.TestScript, _ bool, args []string) {
 // program is a Run that goes on in this process.
 type program struct {
 	out    *io.PipeReader // ends with the program
-	log    buffer         // standard error
+	log    logtest.Buffer // standard error
 	cancel context.CancelFunc
 	code   chan int
 }
@@ -135,24 +134,6 @@ func start(args ...string) *program {
 func (p *program) end() int {
 	p.cancel()
 	return <-p.code
-}
-
-// buffer is safe for concurrent use.
-type buffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 func scriptTiny(ts *testscript.TestScript, _ bool, args []string) {

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/cli"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 )
 
 // session is a mayfly dev in this process.
 type session struct {
 	dir, url string
-	log      *buffer
+	log      *logtest.Buffer
 }
 
 const prebuilt = `

@@ -3,7 +3,6 @@
 package wrangler_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +20,7 @@ import (
 	"github.com/mayfly-run/mayfly/cli/api"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/native"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 )
 
 // step is one call of wrangler.
@@ -201,7 +200,7 @@ func (w *wrangler) tail(t *testing.T, n *node, s step) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c := w.command(ctx, s.args)
-	var out output
+	var out logtest.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -218,28 +217,10 @@ func (w *wrangler) tail(t *testing.T, n *node, s step) {
 	c.Wait()                       //nolint:errcheck // it was interrupted
 }
 
-// output is safe for concurrent use.
-type output struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
 // node is a node that runs until the test ends.
 type node struct {
 	web, api, token string
-	log             *output
+	log             *logtest.Buffer
 }
 
 func startNode(t *testing.T) *node {
@@ -247,7 +228,7 @@ func startNode(t *testing.T) *node {
 	data := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
-	log := new(output)
+	log := new(logtest.Buffer)
 	ended := make(chan int, 1)
 	go func() {
 		ended <- cli.Run(ctx, []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"},

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/runtime/certs"
 	"github.com/mayfly-run/mayfly/runtime/certs/certstest"
 )
@@ -20,7 +21,7 @@ import (
 type site struct {
 	t     testing.TB
 	certs *certs.Certs
-	log   *syncBuffer
+	log   *logtest.Buffer
 	tls   net.Listener
 }
 
@@ -35,8 +36,8 @@ func portOf(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
 // startSite serves with certificates from an authority, for hosts below ours.test.
 func startSite(t testing.TB, a *certstest.Authority, dir string, plain, secure net.Listener) *site {
 	t.Helper()
-	s := &site{t: t, log: new(syncBuffer), tls: secure}
-	s.certs = must(certs.New(certs.Config{Logger: s.log.logger(), ACME: &certs.ACME{
+	s := &site{t: t, log: new(logtest.Buffer), tls: secure}
+	s.certs = must(certs.New(certs.Config{Logger: s.log.Logger(), ACME: &certs.ACME{
 		Email: "operator@ours.test", Directory: a.Directory, CAFile: a.Root, Dir: dir,
 		Hosts: func(host string) bool { return strings.HasSuffix(host, ".ours.test") }}}))(t)
 	t.Cleanup(func() { s.certs.Close() })

@@ -7,13 +7,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/runtime/certs"
 	"github.com/mayfly-run/mayfly/runtime/certs/certstest"
 )
 
 func TestChoice(t *testing.T) {
-	var log syncBuffer
-	c := must(certs.New(certs.Config{Logger: log.logger(), Pairs: []certs.Pair{
+	var log logtest.Buffer
+	c := must(certs.New(certs.Config{Logger: log.Logger(), Pairs: []certs.Pair{
 		certstest.Pair(t, t.TempDir(), 1, "example.com", "www.example.com"), certstest.Pair(t, t.TempDir(), 2, "*.example.com"), certstest.Pair(t, t.TempDir(), 3, "Other.test")}}))(t)
 	for _, tt := range []struct {
 		host string
@@ -38,10 +39,10 @@ func TestChoice(t *testing.T) {
 
 // What was read before goes on until what is new is good.
 func TestReload(t *testing.T) {
-	var log syncBuffer
+	var log logtest.Buffer
 	dir := t.TempDir()
 	pair := certstest.Pair(t, dir, 1, "example.com")
-	c := must(certs.New(certs.Config{Logger: log.logger(), Pairs: []certs.Pair{pair}}))(t)
+	c := must(certs.New(certs.Config{Logger: log.Logger(), Pairs: []certs.Pair{pair}}))(t)
 	steps := []struct {
 		name   string
 		change func()
@@ -74,9 +75,9 @@ func TestReload(t *testing.T) {
 }
 
 func TestReloadUnderLoad(t *testing.T) {
-	var log syncBuffer
+	var log logtest.Buffer
 	dir := t.TempDir()
-	c := must(certs.New(certs.Config{Logger: log.logger(), Pairs: []certs.Pair{certstest.Pair(t, dir, 1, "example.com")}}))(t)
+	c := must(certs.New(certs.Config{Logger: log.Logger(), Pairs: []certs.Pair{certstest.Pair(t, dir, 1, "example.com")}}))(t)
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
@@ -95,7 +96,7 @@ func TestReloadUnderLoad(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	var log syncBuffer
+	var log logtest.Buffer
 	good, other := certstest.Pair(t, t.TempDir(), 1, "example.com"), certstest.Pair(t, t.TempDir(), 2, "example.org")
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	write(t, empty, nil)
@@ -114,7 +115,7 @@ func TestRefused(t *testing.T) {
 		{"roots missing", certs.Config{ACME: &certs.ACME{Dir: t.TempDir(), CAFile: "missing.pem"}}, "read roots of the ACME directory"},
 		{"roots empty", certs.Config{ACME: &certs.ACME{Dir: t.TempDir(), CAFile: empty}}, "has no certificates; it must be a PEM file"},
 	} {
-		tt.cfg.Logger = log.logger()
+		tt.cfg.Logger = log.Logger()
 		if _, err := certs.New(tt.cfg); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}

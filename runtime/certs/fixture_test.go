@@ -1,11 +1,8 @@
 package certs_test
 
 import (
-	"bytes"
 	"crypto/tls"
-	"log/slog"
 	"os"
-	"sync"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/runtime/certs"
@@ -20,26 +17,6 @@ func must[T any](v T, err error) func(testing.TB) T {
 		return v
 	}
 }
-
-// syncBuffer is a log.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-func (b *syncBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
 func write(t testing.TB, file string, data []byte) {
 	t.Helper()

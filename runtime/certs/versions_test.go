@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/runtime/certs"
 	"github.com/mayfly-run/mayfly/runtime/certs/certstest"
 )
@@ -26,8 +27,8 @@ func shake(t *testing.T, server, client *tls.Config) string {
 }
 
 func TestVersions(t *testing.T) {
-	var log syncBuffer
-	c := must(certs.New(certs.Config{Logger: log.logger(), Pairs: []certs.Pair{certstest.Pair(t, t.TempDir(), 1, "example.com")}}))(t)
+	var log logtest.Buffer
+	c := must(certs.New(certs.Config{Logger: log.Logger(), Pairs: []certs.Pair{certstest.Pair(t, t.TempDir(), 1, "example.com")}}))(t)
 	for _, tt := range []struct {
 		name        string
 		least, most uint16

@@ -1,14 +1,12 @@
 package node_test
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/runtime/node"
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -39,9 +37,9 @@ func TestUnsafeServers(t *testing.T) {
 			if tt.monitor {
 				cluster.Monitor = []string{"http://" + s.MonitorAddr().String() + "/"}
 			}
-			var log lockedBuffer
+			var log logtest.Buffer
 			n, err := node.Start(t.Context(), node.Config{Data: t.TempDir(), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Cluster: cluster,
-				Logger: slog.New(slog.NewTextHandler(&log, nil))})
+				Logger: log.Logger()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,21 +49,4 @@ func TestUnsafeServers(t *testing.T) {
 			}
 		})
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

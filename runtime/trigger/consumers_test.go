@@ -15,6 +15,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/kv/storequeue"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
@@ -26,7 +27,7 @@ import (
 type mill struct {
 	t       *testing.T
 	queues  kv.Queues
-	log     *syncBuffer
+	log     *logtest.Buffer
 	metrics telemetry.Metrics
 	// handle is the Function.
 	handle func(ctx context.Context, b *host.QueueBatch) (trigger.Ran, error)
@@ -39,7 +40,7 @@ type mill struct {
 }
 
 func newMill(t *testing.T, settings deploy.ConsumerSettings, deadLetter string) *mill {
-	m := &mill{t: t, log: new(syncBuffer), all: map[string]deploy.Queue{}}
+	m := &mill{t: t, log: new(logtest.Buffer), all: map[string]deploy.Queue{}}
 	m.open(memkv.New(memkv.Config{}))
 	m.all["q"] = deploy.Queue{ID: "q", Account: "local", Name: "jobs", Consumer: &deploy.QueueConsumer{
 		Type: deploy.ConsumerWorker, Function: "worker", DeadLetterQueue: deadLetter, Settings: settings}}

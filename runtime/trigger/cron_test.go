@@ -15,6 +15,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
@@ -25,7 +26,7 @@ import (
 type clockwork struct {
 	t     *testing.T
 	store kv.Store
-	log   *syncBuffer
+	log   *logtest.Buffer
 	wait  chan struct{} // each run waits for it, if it is not nil
 
 	mu        sync.Mutex // guards what follows
@@ -34,7 +35,7 @@ type clockwork struct {
 }
 
 func newClockwork(t *testing.T, crons ...string) *clockwork {
-	w := &clockwork{t: t, store: memkv.New(memkv.Config{}), log: new(syncBuffer)}
+	w := &clockwork{t: t, store: memkv.New(memkv.Config{}), log: new(logtest.Buffer)}
 	w.set("job", crons...)
 	return w
 }

@@ -2,7 +2,6 @@ package trigger_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -13,7 +12,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +22,7 @@ import (
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/host/wagi"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
@@ -43,24 +42,7 @@ type server struct {
 	services *host.Services
 	guestLog *hosttest.Log
 	observer *telemetry.Observer
-	log      *syncBuffer
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+	log      *logtest.Buffer
 }
 
 // start serves the guests, each under its name, with limits for all of them.
@@ -84,7 +66,7 @@ func (s *server) waitForGuest() {
 // startWith is start with what a registry can be told beside limits.
 func startWith(t testing.TB, registry deploy.Config, guests map[string][]byte, edit ...func(*trigger.HTTPConfig)) *server {
 	t.Helper()
-	s := &server{t: t, guestLog: new(hosttest.Log), log: new(syncBuffer)}
+	s := &server{t: t, guestLog: new(hosttest.Log), log: new(logtest.Buffer)}
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	config := runtime.Config{ABIs: []abi.ABI{native.New(), wagi.New()}}
 	if workertest.Asked() {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
 	"github.com/valyala/fasthttp"
@@ -272,7 +273,7 @@ func TestDeployUnderLoad(t *testing.T) {
 }
 
 func TestAccessLog(t *testing.T) {
-	var log syncBuffer
+	var log logtest.Buffer
 	s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")}, func(c *trigger.HTTPConfig) {
 		c.AccessLog = slog.New(slog.NewJSONHandler(&log, nil))
 	})

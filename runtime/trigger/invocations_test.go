@@ -15,6 +15,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
@@ -25,7 +26,7 @@ import (
 type mailbox struct {
 	t     *testing.T
 	store kv.Store
-	log   *syncBuffer
+	log   *logtest.Buffer
 	began time.Time
 
 	mu        sync.Mutex // guards what follows
@@ -36,7 +37,7 @@ type mailbox struct {
 }
 
 func newMailbox(t *testing.T) *mailbox {
-	p := &mailbox{t: t, store: memkv.New(memkv.Config{}), log: new(syncBuffer), began: time.Now(), functions: map[string]deploy.Function{}, elsewhere: map[string]bool{}}
+	p := &mailbox{t: t, store: memkv.New(memkv.Config{}), log: new(logtest.Buffer), began: time.Now(), functions: map[string]deploy.Function{}, elsewhere: map[string]bool{}}
 	p.set("job", nil)
 	return p
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/trigger"
@@ -27,7 +28,7 @@ type tower struct {
 	t       *testing.T
 	store   kv.Store
 	entries kv.Store // of the namespace
-	log     *syncBuffer
+	log     *logtest.Buffer
 	began   time.Time
 	changed chan struct{}
 
@@ -41,7 +42,7 @@ type tower struct {
 }
 
 func newTower(t *testing.T) *tower {
-	w := &tower{t: t, store: memkv.New(memkv.Config{}), log: new(syncBuffer), began: time.Now(), changed: make(chan struct{}, 1), under: map[string]int{}, before: map[string]uint64{}}
+	w := &tower{t: t, store: memkv.New(memkv.Config{}), log: new(logtest.Buffer), began: time.Now(), changed: make(chan struct{}, 1), under: map[string]int{}, before: map[string]uint64{}}
 	w.entries = kv.Sub(w.store, "kv/space/")
 	return w
 }
