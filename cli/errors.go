@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mayfly-run/mayfly/cli/api"
@@ -19,8 +20,9 @@ func newErrors(stdio Stdio) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "errors NAME",
 		Short: "Show the last requests of a Function that failed, and where",
-		Long: `Errors shows the last requests that failed, newest first. The node keeps a hundred
-of each Function in memory, since it was started.`,
+		Long: `Errors shows the last requests that failed, newest first. Each node keeps a hundred
+of each Function in memory, since it was started. In a cluster all nodes are asked,
+and those named that have not answered within two seconds.`,
 		Example:           "  mayfly errors shop\n  mayfly errors shop --json",
 		Args:              exactly("NAME"),
 		RunE:              func(c *cobra.Command, args []string) error { return e.run(c, args[0]) },
@@ -36,17 +38,29 @@ func (e *errorsCommand) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	all, err := client.Failures(c.Context(), name)
+	all, missing, err := client.Failures(c.Context(), name)
 	if err != nil {
 		return err
+	}
+	for _, m := range missing {
+		fmt.Fprintf(e.stdio.Err, "Warning: %s\n", printable(m.Message))
 	}
 	if e.json {
 		return printJSON(e.stdio.Out, append([]api.Failure{}, all...))
 	}
-	return table(e.stdio.Out, "TIME\tREQUEST\tVERSION\tOUTCOME\tERROR", len(all), func(i int) string {
+	head := "TIME\tREQUEST\tVERSION\tOUTCOME\tERROR"
+	several := slices.ContainsFunc(all, func(f api.Failure) bool { return f.Node != "" })
+	if several {
+		head = "NODE\t" + head
+	}
+	return table(e.stdio.Out, head, len(all), func(i int) string {
 		f := all[i]
 		where, _, _ := strings.Cut(strings.TrimSpace(f.Stack), "\n")
-		return fmt.Sprintf("%s\t%s %s\t%.8s\t%s\t%s", date(f.Time), printable(f.Method), printable(f.URL), f.VersionID, f.Outcome,
+		line := fmt.Sprintf("%s\t%s %s\t%.8s\t%s\t%s", date(f.Time), printable(f.Method), printable(f.URL), f.VersionID, f.Outcome,
 			strings.TrimSpace(printable(f.Name+": "+f.Message+" "+where)))
+		if several {
+			line = printable(f.Node) + "\t" + line
+		}
+		return line
 	})
 }

@@ -30,7 +30,8 @@ func newTail(stdio Stdio) *cobra.Command {
 		Short: "Watch the requests of a Function, what it logs and what goes wrong",
 		Long: `Tail shows each request of a Function when it has ended, until it is interrupted:
 its outcome, what was logged, and where it failed. Values that may be secret are
-replaced with REDACTED. More than a hundred in a second are not shown.`,
+replaced with REDACTED. More than a hundred in a second are not shown. In a cluster
+those of all nodes are shown.`,
 		Example:           "  mayfly tail shop\n  mayfly tail shop --status error --format json",
 		Args:              exactly("NAME"),
 		RunE:              func(c *cobra.Command, args []string) error { return t.run(c, args[0]) },
@@ -171,6 +172,16 @@ type tailEvent struct {
 	} `json:"exceptions"`
 	CPUTime  float64 `json:"cpuTime"`
 	WallTime float64 `json:"wallTime"`
+	Node     string  `json:"node"` // in a cluster
+}
+
+// how ends the first line of an event.
+func (e *tailEvent) how() string {
+	node := ""
+	if e.Node != "" {
+		node = ", node " + printable(e.Node)
+	}
+	return fmt.Sprintf("@ %s (cpu %.1f ms, wall %.1f ms, request %s%s)", time.UnixMilli(e.EventTimestamp).Format(time.DateTime), e.CPUTime, e.WallTime, e.RequestID, node)
 }
 
 func (t *tailCommand) pretty(text json.RawMessage) error {
@@ -181,17 +192,14 @@ func (t *tailCommand) pretty(text json.RawMessage) error {
 	var b strings.Builder
 	switch {
 	case e.Event.Cron != "":
-		fmt.Fprintf(&b, "%q - %s @ %s (cpu %.1f ms, wall %.1f ms, request %s)\n", printable(e.Event.Cron),
-			e.Outcome, time.UnixMilli(e.EventTimestamp).Format(time.DateTime), e.CPUTime, e.WallTime, e.RequestID)
+		fmt.Fprintf(&b, "%q - %s %s\n", printable(e.Event.Cron), e.Outcome, e.how())
 	case e.Event.Key != "":
 		what := map[bool]string{false: "put", true: "delete"}[e.Event.Deleted]
-		fmt.Fprintf(&b, "KV %s %q - %s @ %s (cpu %.1f ms, wall %.1f ms, request %s)\n", what, printable(e.Event.Key),
-			e.Outcome, time.UnixMilli(e.EventTimestamp).Format(time.DateTime), e.CPUTime, e.WallTime, e.RequestID)
+		fmt.Fprintf(&b, "KV %s %q - %s %s\n", what, printable(e.Event.Key), e.Outcome, e.how())
 	case e.Event.Request == nil:
 		fmt.Fprintln(&b, printable(e.Event.Message))
 	default:
-		fmt.Fprintf(&b, "%s %s - %s %d @ %s (cpu %.1f ms, wall %.1f ms, request %s)\n", printable(e.Event.Request.Method), printable(e.Event.Request.URL),
-			e.Outcome, e.Event.Response.Status, time.UnixMilli(e.EventTimestamp).Format(time.DateTime), e.CPUTime, e.WallTime, e.RequestID)
+		fmt.Fprintf(&b, "%s %s - %s %d %s\n", printable(e.Event.Request.Method), printable(e.Event.Request.URL), e.Outcome, e.Event.Response.Status, e.how())
 	}
 	for _, l := range e.Logs {
 		fmt.Fprintf(&b, "  (%s) %s\n", l.Level, printable(strings.Join(l.Message, " ")))

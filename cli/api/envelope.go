@@ -67,13 +67,15 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 type envelope struct {
 	Success    bool            `json:"success"`
 	Errors     []Message       `json:"errors"`
+	Messages   []Message       `json:"messages"`
 	Result     json.RawMessage `json:"result"`
 	ResultInfo pageInfo        `json:"result_info"`
 }
 
-// pageInfo says where in a listing an answer is.
+// pageInfo is what an answer has beside its result.
 type pageInfo struct {
 	Cursor string `json:"cursor"` // of the next page; empty after the last
+	said   []Message
 }
 
 // open unwraps an answer into out, unless that is nil.
@@ -90,6 +92,7 @@ func open(status int, reply []byte, out any) (pageInfo, error) {
 			return pageInfo{}, fmt.Errorf("decode the node's answer: %w", err)
 		}
 	}
+	e.ResultInfo.said = e.Messages
 	return e.ResultInfo, nil
 }
 

@@ -141,13 +141,15 @@ type Failure struct {
 	Name      string    `json:"name"`
 	Message   string    `json:"message"`
 	Stack     string    `json:"stack,omitempty"`
-	Log       string    `json:"log,omitempty"` // the end of what it logged
+	Log       string    `json:"log,omitempty"`  // the end of what it logged
+	Node      string    `json:"node,omitempty"` // where, in a cluster
 }
 
-// Failures lists the last invocations of a Function that failed, newest first.
-func (c *Client) Failures(ctx context.Context, name string) (all []Failure, err error) {
-	_, err = c.send(ctx, http.MethodGet, c.account("workers", "scripts", name, "errors"), nil, &all)
-	return all, err
+// Failures lists the last invocations of a Function that failed, newest first, and says
+// which nodes of a cluster have not told of theirs.
+func (c *Client) Failures(ctx context.Context, name string) (all []Failure, missing []Message, err error) {
+	info, err := c.send(ctx, http.MethodGet, c.account("workers", "scripts", name, "errors"), nil, &all)
+	return all, info.said, err
 }
 
 // Empty reports whether a filter asks for nothing.

@@ -290,5 +290,16 @@ func (s *Store) Status() Status {
 // Conn is the connection, for what else is kept in the cluster.
 func (s *Store) Conn() *nats.Conn { return s.conn }
 
+// Connect makes another connection to the same servers, for what is not to share one
+// with the Store. Who asks closes it.
+func (s *Store) Connect(options ...nats.Option) (*nats.Conn, error) {
+	if s.cfg.URL == "" {
+		return nil, errors.New("the store was given a connection, and knows no URL")
+	}
+	cfg := s.cfg
+	cfg.Conn, cfg.Options = nil, slices.Concat(cfg.Options, options)
+	return connect(cfg)
+}
+
 // JetStream is that of the connection.
 func (s *Store) JetStream() jetstream.JetStream { return s.js }

@@ -39,6 +39,12 @@ func failed(f *failure) envelope {
 // ok answers with a result.
 func (r *request) ok(result any) error { return r.page(result, nil) }
 
+// okWith answers with a result, and says something beside it.
+func (r *request) okWith(result any, said []message) error {
+	r.send(http.StatusOK, envelope{Success: true, Errors: []message{}, Messages: said, Result: result})
+	return nil
+}
+
 // page answers with one page of a listing.
 func (r *request) page(result any, info *resultInfo) error {
 	r.send(http.StatusOK, envelope{Success: true, Errors: []message{}, Messages: []message{}, Result: result, ResultInfo: info})

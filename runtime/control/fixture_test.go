@@ -59,6 +59,8 @@ type options struct {
 	invoke     *control.Invokes
 	changes    control.KVTriggers
 	failures   control.FailureLimits // default: as good as none
+	nodes      control.Nodes         // default: there are no others
+	bus        telemetry.Bus         // of node a; default: there are no others
 }
 
 func newFixture(t testing.TB, o options) *fixture {
@@ -123,6 +125,11 @@ func newFixture(t testing.TB, o options) *fixture {
 		consumers.Shutdown(over)
 	})
 	observer := telemetry.NewObserver(telemetry.ObserverConfig{})
+	if o.bus != nil {
+		if err := observer.Join(o.bus, "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ledger, err := telemetry.NewLedger(t.Context(), telemetry.LedgerConfig{Observer: observer, Store: o.store, Node: "n1", Now: func() time.Time { return epoch }})
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +138,7 @@ func newFixture(t testing.TB, o options) *fixture {
 	server := httptest.NewServer(control.New(control.Config{
 		Registry: registry, Observer: observer, Ledger: ledger, Audit: log, Logger: logger, Version: "1.2.3", Ready: o.ready, Changes: o.stale, MaxModule: o.maxModule, UploadTime: o.uploadTime, UploadWait: o.uploadWait,
 		URL: func(host string) string { return "http://" + host + ":8787" },
-		Now: o.now, Failures: o.failures, Invoke: o.invoke, Pull: consumers, KVTriggers: o.changes,
+		Now: o.now, Failures: o.failures, Invoke: o.invoke, Nodes: o.nodes, Pull: consumers, KVTriggers: o.changes,
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { observer.Close() })

@@ -14,14 +14,18 @@ type Nodes interface {
 }
 
 func listNodes(r *request) error {
-	if r.api.cfg.Nodes == nil {
-		return r.ok([]cluster.Node{})
-	}
-	nodes, err := r.api.cfg.Nodes.List(r.Context())
+	nodes, err := r.nodes()
 	if err != nil {
 		return err
 	}
 	return r.ok(nodes)
+}
+
+func (r *request) nodes() ([]cluster.Node, error) {
+	if r.api.cfg.Nodes == nil {
+		return []cluster.Node{}, nil
+	}
+	return r.api.cfg.Nodes.List(r.Context())
 }
 
 func drainNode(r *request) error  { return r.setDrain(Nodes.Drain, cluster.Draining) }

@@ -103,10 +103,3 @@ func (r *request) serveTail(ticket string) error {
 	r.replied = true
 	return err
 }
-
-func listErrors(r *request) error {
-	if _, _, err := r.function(); err != nil {
-		return err
-	}
-	return r.ok(r.api.cfg.Observer.Failures(r.account(), r.params["script"]))
-}

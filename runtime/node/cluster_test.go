@@ -200,6 +200,7 @@ func TestClusterDeploys(t *testing.T) {
 	served(tr.nodes, "one")
 	mustDeploy(t, tr.nodes[1], "hello", hello("two"))
 	served(tr.nodes, "two")
+	tr.wantTails(t)
 	if err := tr.nodes[2].Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}

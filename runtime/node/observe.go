@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/natsbus"
 	"github.com/mayfly-run/mayfly/runtime/telemetry"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -17,6 +18,9 @@ func (n *Node) openObserver(ctx context.Context, store kv.Store, id string) (err
 		return err
 	}
 	n.observer = telemetry.NewObserver(telemetry.ObserverConfig{Failures: n.cfg.Errors, Tracer: tracer, Logger: n.cfg.Logger})
+	if err := n.openBus(id); err != nil {
+		return err
+	}
 	n.closers = append(n.closers, n.observer.Close)
 	n.ledger, err = telemetry.NewLedger(ctx, telemetry.LedgerConfig{
 		Observer: n.observer, Store: store, Node: id, Keep: n.cfg.UsageKeep, Functions: n.cfg.FunctionMetrics, Logger: n.cfg.Logger})
@@ -25,6 +29,19 @@ func (n *Node) openObserver(ctx context.Context, store kv.Store, id string) (err
 	}
 	n.closers = append(n.closers, n.ledger.Close)
 	return nil
+}
+
+// openBus has tails and errors be those of all nodes.
+func (n *Node) openBus(id string) error {
+	if n.shared == nil {
+		return nil
+	}
+	bus, err := natsbus.Open(natsbus.Config{Connect: n.shared.Connect, Bucket: n.cfg.Cluster.name(), Logger: n.cfg.Logger})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, bus.Close)
+	return n.observer.Join(bus, id)
 }
 
 // openTracer makes what sends traces, where that is wanted.

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ type Event struct {
 	Event          any           `json:"event"`
 	CPUTime        float64       `json:"cpuTime"`  // milliseconds
 	WallTime       float64       `json:"wallTime"` // milliseconds
+	// Node is where it happened, if there are several: one more than Cloudflare has.
+	Node string `json:"node,omitempty"`
 
 	size int // bytes, about
 }
@@ -121,6 +124,14 @@ func newEvent(c *host.Call, e Ended, logs []LogEntry) *Event {
 		event.size += len(k.Key)
 	}
 	return event
+}
+
+func (e *Event) json() []byte {
+	text, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // Events are made of our own types
+	}
+	return text
 }
 
 // eventOverhead is about what an Event takes beside texts, in bytes.

@@ -31,6 +31,7 @@ type Failure struct {
 	Message   string    `json:"message"`
 	Stack     string    `json:"stack,omitempty"` // innermost first, a line each
 	Log       string    `json:"log,omitempty"`   // the end of what it logged
+	Node      string    `json:"node,omitempty"`  // where, if there are several
 }
 
 func (f *Failure) size() int64 {
@@ -53,7 +54,8 @@ func (o *Observer) fail(v *version, c *host.Call, e Ended) {
 	o.failures.add(v.key.functionKey, f)
 }
 
-// Failures returns the last Invocations of a Function that failed, newest first.
+// Failures returns the last Invocations of a Function that failed on this node, newest
+// first.
 func (o *Observer) Failures(account, function string) []Failure {
 	return o.failures.list(functionKey{account, function})
 }

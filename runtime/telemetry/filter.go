@@ -32,8 +32,12 @@ type HeaderFilter struct {
 	Query string `json:"query,omitempty"`
 }
 
-// maxFilters bounds a list of filters, and each list in one.
-const maxFilters = 100
+// maxFilters bounds a list of filters, and each list in one; maxFilterText what they
+// have all together, in bytes of JSON: it is told to all nodes again and again.
+const (
+	maxFilters    = 100
+	maxFilterText = 16 << 10
+)
 
 // ParseFilters reads {"filters": [...]} as one Filter; self is who "self" is. An
 // empty text wants all.
@@ -56,7 +60,13 @@ func ParseFilters(text []byte, self netip.Addr) (Filter, error) {
 	for _, f := range in.Filters {
 		all.with(f)
 	}
-	return all, all.check(self)
+	if err := all.check(self); err != nil {
+		return Filter{}, err
+	}
+	if n := len(all.announced()); n > maxFilterText {
+		return Filter{}, fmt.Errorf("the filters have %d bytes; at most %d are allowed", n, maxFilterText)
+	}
+	return all, nil
 }
 
 // with adds what other sets.

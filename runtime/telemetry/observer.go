@@ -26,6 +26,7 @@ type Observer struct {
 	cfg      ObserverConfig
 	failures failures
 	tails    tails
+	peers    *peers // nil: there is no other node
 
 	mu        sync.Mutex // guards what follows
 	functions map[functionKey]*function
@@ -124,7 +125,7 @@ func (o *Observer) End(at *Observed, c *host.Call, e Ended) {
 		return
 	}
 	if r.listens {
-		v.function.tell(r, c, e)
+		v.function.tell(r, c, e, o.peers.name())
 	}
 	if r.span != nil {
 		endSpan(r.span, c, e)

@@ -324,12 +324,8 @@ func testKeepAlive(t *testing.T, valid bool, want string, within time.Duration) 
 	}
 	node, client := net.Pipe()
 	defer client.Close()
-	request := httptest.NewRequest("GET", "/", nil)
-	for name, value := range map[string]string{"Upgrade": "websocket", "Connection": "Upgrade", "Sec-Websocket-Protocol": "trace-v1", "Sec-Websocket-Version": "13", "Sec-Websocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} {
-		request.Header.Set(name, value)
-	}
 	served := make(chan error, 1)
-	go func() { served <- o.ServeTail(hijacked{node}, request, tail.Ticket) }()
+	go func() { served <- o.ServeTail(hijacked{node}, tailRequest(), tail.Ticket) }()
 	from := bufio.NewReader(client)
 	if _, err := http.ReadResponse(from, nil); err != nil {
 		t.Fatal(err)
@@ -357,6 +353,15 @@ func testKeepAlive(t *testing.T, valid bool, want string, within time.Duration) 
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
+}
+
+// tailRequest is what the reader of a tail begins with.
+func tailRequest() *http.Request {
+	r := httptest.NewRequest("GET", "/", nil)
+	for name, value := range map[string]string{"Upgrade": "websocket", "Connection": "Upgrade", "Sec-Websocket-Protocol": "trace-v1", "Sec-Websocket-Version": "13", "Sec-Websocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} {
+		r.Header.Set(name, value)
+	}
+	return r
 }
 
 // hijacked is a ResponseWriter whose connection is given away.

@@ -39,10 +39,13 @@ type Tail struct {
 	alive    func() bool // whether its owner may still read
 
 	connected atomic.Bool
+	away      bool // its reader is at another node; see remote
 	queue     chan *Event
 	waiting   atomic.Int64 // bytes in queue
 	quota     Quota
+	perSecond atomic.Int64 // Events that quota lets through
 	skipped   atomic.Int64 // Events left out that the reader was not told of
+	lost      atomic.Int64 // Events between nodes, likewise
 	done      chan struct{}
 	end       sync.Once
 	reason    error // set before done is closed
@@ -69,14 +72,12 @@ type tails struct {
 // it may go on; nil is for always. The error is an *host.Error.
 func (o *Observer) OpenTail(account, name string, f Filter, alive func() bool) (*Tail, error) {
 	now := o.cfg.Now()
-	t := &Tail{
-		ID: randomHex(), Ticket: randomHex(), Account: account, Function: name, Filter: f, created: now, alive: alive,
-		Expires: now.Add(tailLife).UTC().Truncate(time.Second), queue: make(chan *Event, tailQueue), done: make(chan struct{}),
-	}
+	t := newTail(functionKey{account, name}, f, now)
+	t.ID, t.Ticket, t.alive = randomHex(), randomHex(), alive
 	o.expireTails(now)
 	o.tails.mu.Lock()
 	defer o.tails.mu.Unlock()
-	same, ours := 0, 0
+	same, ours, elsewhere := o.peers.tails(functionKey{account, name})
 	for _, other := range o.tails.all {
 		if other.Account == account {
 			ours++
@@ -92,11 +93,18 @@ func (o *Observer) OpenTail(account, name string, f Filter, alive func() bool) (
 		return nil, host.Errorf(host.CodeLimit, "%s has %d tails already; end one of them", name, same)
 	case ours >= tailsOfAccount:
 		return nil, host.Errorf(host.CodeLimit, "account %s has %d tails already; end one of them", account, ours)
-	case len(o.tails.all) >= tailsOfNode:
+	case len(o.tails.all)+elsewhere >= tailsOfNode:
 		return nil, host.Errorf(host.CodeLimit, "the node has %d tails already; end one of them", tailsOfNode)
 	}
 	o.tails.all[t.ID] = t
 	return t, nil
+}
+
+func newTail(key functionKey, f Filter, created time.Time) *Tail {
+	t := &Tail{Account: key.account, Function: key.function, Filter: f, created: created,
+		Expires: created.Add(tailLife).UTC().Truncate(time.Second), queue: make(chan *Event, tailQueue), done: make(chan struct{})}
+	t.perSecond.Store(tailPerSecond)
+	return t
 }
 
 // randomHex is 128 random bits in hexadecimal digits.
@@ -109,14 +117,14 @@ func randomHex() string {
 // Tails returns the tails of a Function, oldest first.
 func (o *Observer) Tails(account, function string) []*Tail {
 	o.expireTails(o.cfg.Now())
-	list := o.tails.of(functionKey{account, function})
+	list := append(o.tails.of(functionKey{account, function}), o.peers.of(functionKey{account, function})...)
 	slices.SortFunc(list, func(a, b *Tail) int {
 		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.ID, b.ID))
 	})
 	return list
 }
 
-// OpenTails is how many tails have not ended.
+// OpenTails is how many tails of this node's readers have not ended.
 func (o *Observer) OpenTails() int { return len(o.tails.every()) }
 
 func (ts *tails) of(key functionKey) (list []*Tail) {
@@ -130,11 +138,18 @@ func (ts *tails) of(key functionKey) (list []*Tail) {
 	return list
 }
 
-// CloseTail ends a tail of a Function. One that has ended is no error.
+// CloseTail ends a tail of a Function, also one that is read at another node. One that
+// has ended is no error.
 func (o *Observer) CloseTail(account, function, id string) {
-	for _, t := range o.tails.of(functionKey{account, function}) {
+	key := functionKey{account, function}
+	for _, t := range o.tails.of(key) {
 		if t.ID == id {
 			o.endTail(t, ErrTailClosed)
+		}
+	}
+	for _, t := range o.peers.of(key) {
+		if t.ID == id {
+			o.peers.publish(endSubject, &tailEnd{id, account, function}) //nolint:errcheck // who asked sees that it goes on, and asks again
 		}
 	}
 }
@@ -152,12 +167,16 @@ func (o *Observer) Close() error {
 		o.endTail(t, ErrTailDrained)
 	}
 	o.tails.served.Wait()
+	o.peers.leave()
 	return nil
 }
 
 func (o *Observer) forgetTails(key functionKey) {
 	for _, t := range o.tails.of(key) {
 		o.endTail(t, ErrTailClosed)
+	}
+	for _, t := range o.peers.of(key) {
+		t.stop(ErrTailClosed)
 	}
 }
 
@@ -200,12 +219,34 @@ func (o *Observer) attach(t *Tail) bool {
 		return false
 	}
 	o.tails.served.Add(1)
+	if o.peers != nil {
+		o.tails.served.Go(func() { o.lead(t) })
+	}
+	f.watch(t)
+	return true
+}
+
+// watch has a Function's Invocations told to a tail. It needs tails.mu.
+func (f *function) watch(t *Tail) {
 	list := []*Tail{t}
 	if now := f.tails.Load(); now != nil {
 		list = append(slices.Clone(*now), t)
 	}
 	f.tails.Store(&list)
-	return true
+}
+
+// unwatch ends watch. It needs tails.mu.
+func (f *function) unwatch(t *Tail) {
+	now := f.tails.Load()
+	if now == nil {
+		return
+	}
+	left := slices.DeleteFunc(slices.Clone(*now), func(other *Tail) bool { return other == t })
+	if len(left) == 0 {
+		f.tails.Store(nil)
+		return
+	}
+	f.tails.Store(&left)
 }
 
 // endTail ends a tail for a reason; the first one counts.
@@ -214,13 +255,7 @@ func (o *Observer) endTail(t *Tail, reason error) {
 	o.tails.mu.Lock()
 	defer o.tails.mu.Unlock()
 	delete(o.tails.all, t.ID)
-	if now := f.tails.Load(); now != nil {
-		if left := slices.DeleteFunc(slices.Clone(*now), func(other *Tail) bool { return other == t }); len(left) > 0 {
-			f.tails.Store(&left)
-		} else {
-			f.tails.Store(nil)
-		}
-	}
+	f.unwatch(t)
 	t.stop(reason)
 }
 
@@ -233,7 +268,7 @@ func (t *Tail) stop(reason error) {
 }
 
 // tell shows an Invocation to the tails that want it.
-func (f *function) tell(r *recording, c *host.Call, e Ended) {
+func (f *function) tell(r *recording, c *host.Call, e Ended, node string) {
 	tails := f.tails.Load()
 	if tails == nil {
 		return
@@ -246,6 +281,7 @@ func (f *function) tell(r *recording, c *host.Call, e Ended) {
 		}
 		if event == nil {
 			event = newEvent(c, e, logs)
+			event.Node = node
 		}
 		t.offer(event)
 	}
@@ -253,22 +289,27 @@ func (f *function) tell(r *recording, c *host.Call, e Ended) {
 
 // room bounds how many Events a second are shown.
 func (t *Tail) room() bool {
-	if _, ok := t.quota.Take(time.Now(), tailPerSecond); ok {
+	if _, ok := t.quota.Take(time.Now(), t.perSecond.Load()); ok {
 		return true
 	}
 	t.skipped.Add(1)
 	return false
 }
 
-// offer never waits: a reader that is too slow loses the tail.
+// offer never waits: a reader that is too slow loses the tail, and a network that is
+// too slow loses Events.
 func (t *Tail) offer(e *Event) {
-	if t.waiting.Add(int64(e.size)) > tailQueueBytes {
+	if t.waiting.Add(int64(e.size)) <= tailQueueBytes {
+		select {
+		case t.queue <- e:
+			return
+		default:
+		}
+	}
+	if !t.away {
 		t.stop(ErrTailSlow)
 		return
 	}
-	select {
-	case t.queue <- e:
-	default:
-		t.stop(ErrTailSlow)
-	}
+	t.waiting.Add(-int64(e.size))
+	t.lost.Add(1)
 }

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -110,12 +109,16 @@ func (o *Observer) showTail(t *Tail, show *tailWriter, pings <-chan []byte, gone
 	defer expired.Stop()
 	alive := time.NewTicker(pingEvery)
 	defer alive.Stop()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
 	for show.err == nil {
 		select {
 		case e := <-t.queue:
 			t.waiting.Add(-int64(e.size))
 			show.event(e)
-			show.skipped(t.skipped.Swap(0))
+			show.missing(t)
+		case <-second.C:
+			show.missing(t)
 		case payload := <-pings:
 			show.frame(ws.NewPongFrame(payload))
 		case <-alive.C:
@@ -145,20 +148,25 @@ func (w *tailWriter) frame(f ws.Frame) {
 }
 
 func (w *tailWriter) event(e *Event) {
-	text, err := json.Marshal(e)
-	if err != nil {
-		panic(err) // Events are made of our own types
-	}
-	w.frame(ws.NewTextFrame(text))
+	w.frame(ws.NewTextFrame(e.json()))
 }
 
-// skipped tells the reader that Events were left out, as Cloudflare does.
-func (w *tailWriter) skipped(n int64) {
-	if n == 0 || w.err != nil {
-		return
+// missing tells the reader of Events that are not shown.
+func (w *tailWriter) missing(t *Tail) {
+	if n := t.skipped.Swap(0); n > 0 {
+		w.overload("%d invocations were left out: more than %d a second; narrow the tail with filters or a sampling rate", n, tailPerSecond)
 	}
-	w.event(&Event{Exceptions: []Exception{}, Logs: []LogEntry{}, EventTimestamp: time.Now().UnixMilli(), Event: map[string]string{
-		"type": "overload", "message": fmt.Sprintf("%d invocations were left out: more than %d a second; narrow the tail with filters or a sampling rate", n, tailPerSecond)}})
+	if n := t.lost.Swap(0); n > 0 {
+		w.overload("%d invocations of other nodes were lost on their way to this one; narrow the tail with filters or a sampling rate", n)
+	}
+}
+
+// overload is how Cloudflare says that something is missing.
+func (w *tailWriter) overload(format string, args ...any) {
+	if w.err == nil {
+		w.event(&Event{Exceptions: []Exception{}, Logs: []LogEntry{}, EventTimestamp: time.Now().UnixMilli(),
+			Event: map[string]string{"type": "overload", "message": fmt.Sprintf(format, args...)}})
+	}
 }
 
 // readPings reads what the reader sends, until it is gone or silent, and passes its
