@@ -61,9 +61,17 @@ func failed(outcome host.Outcome, text string) telemetry.Ended {
 	return telemetry.Ended{Outcome: outcome, Err: errors.New(text), Status: 500}
 }
 
-// Where nobody wants to know more than how much was used, being told costs nothing.
+// Where nobody wants to know more than how much was used, being told costs nothing, on a
+// node alone and on one of several.
 func TestObserverAllocatesNothing(t *testing.T) {
-	o := telemetry.NewObserver(telemetry.ObserverConfig{})
+	alone := telemetry.NewObserver(telemetry.ObserverConfig{})
+	for name, o := range map[string]*telemetry.Observer{"alone": alone, "one of two": mustJoin(t, newMemoryBus(), 2)[0].Observer} {
+		t.Run(name, func(t *testing.T) { allocatesNothing(t, o) })
+	}
+}
+
+func allocatesNothing(t *testing.T, o *telemetry.Observer) {
+	t.Helper()
 	var at telemetry.Observed
 	c := &host.Call{Bindings: &host.Bindings{Account: "local", Function: "shop", Version: "v1"}}
 	if n := testing.AllocsPerRun(100, func() {
