@@ -159,6 +159,8 @@ type tailEvent struct {
 		Cron    string `json:"cron"` // of a cron trigger
 		Key     string `json:"key"`  // of a KV trigger, as is Deleted
 		Deleted bool   `json:"deleted"`
+		Queue   string `json:"queue"`   // of a batch, as is Batch
+		Batch   int    `json:"batchSize"`
 		Message string `json:"message"` // about the tail itself
 	} `json:"event"`
 	Logs []struct {
@@ -196,6 +198,8 @@ func (t *tailCommand) pretty(text json.RawMessage) error {
 	case e.Event.Key != "":
 		what := map[bool]string{false: "put", true: "delete"}[e.Event.Deleted]
 		fmt.Fprintf(&b, "KV %s %q - %s %s\n", what, printable(e.Event.Key), e.Outcome, e.how())
+	case e.Event.Queue != "":
+		fmt.Fprintf(&b, "queue %s (%d messages) - %s %s\n", printable(e.Event.Queue), e.Event.Batch, e.Outcome, e.how())
 	case e.Event.Request == nil:
 		fmt.Fprintln(&b, printable(e.Event.Message))
 	default:

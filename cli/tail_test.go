@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mayfly-run/mayfly/cli"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/native"
 )
@@ -77,5 +78,25 @@ func TestTailPretty(t *testing.T) {
 	s.mustSignal(t, syscall.SIGTERM)
 	if code := <-p.code; code != 1 || !strings.Contains(p.log.String(), "the node is shutting down") {
 		t.Errorf("when the node ended it ended with %d: %s", code, p.log.String())
+	}
+}
+
+// Each kind of event has a line of its own, with the node where there are several.
+func TestPrettyEvents(t *testing.T) {
+	const rest = `"outcome":"ok","requestId":"r1","eventTimestamp":0,"cpuTime":1,"wallTime":2,"logs":[],"exceptions":[]}`
+	for event, want := range map[string][2]string{
+		`{"event":{"request":{"method":"GET","url":"http://a/"},"response":{"status":200}},"node":"n1",` + rest: {"GET http://a/ - ok 200 @ ", "(cpu 1.0 ms, wall 2.0 ms, request r1, node n1)\n"},
+		`{"event":{"cron":"0 5 * * *"},` + rest:                            {`"0 5 * * *" - ok @ `, "request r1)\n"},
+		`{"event":{"key":"k","deleted":true},` + rest:                      {`KV delete "k" - ok @ `, "request r1)\n"},
+		`{"event":{"queue":"jobs","batchSize":3},"node":"n\u001b",` + rest: {"queue jobs (3 messages) - ok @ ", "request r1, node n\uFFFD)\n"},
+		`{"event":{"type":"overload","message":"7 were left out"},` + rest: {"7 were left out\n", ""},
+	} {
+		got, err := cli.PrettyEvent(event)
+		if err != nil || !strings.HasPrefix(got, want[0]) || !strings.HasSuffix(got, want[1]) {
+			t.Errorf("%s: got %q, %v, want %q", event, got, err, want)
+		}
+	}
+	if _, err := cli.PrettyEvent(`{"event":`); err == nil {
+		t.Error("half an event was taken")
 	}
 }
