@@ -159,7 +159,7 @@ type tailEvent struct {
 		Cron    string `json:"cron"` // of a cron trigger
 		Key     string `json:"key"`  // of a KV trigger, as is Deleted
 		Deleted bool   `json:"deleted"`
-		Queue   string `json:"queue"`   // of a batch, as is Batch
+		Queue   string `json:"queue"` // of a batch, as is Batch
 		Batch   int    `json:"batchSize"`
 		Message string `json:"message"` // about the tail itself
 	} `json:"event"`
