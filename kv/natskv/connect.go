@@ -13,7 +13,8 @@ const apiTimeout = 5 * time.Second
 
 // connect returns the connection, which may not be one yet. A connection of our own
 // holds nothing back for a server that is away: what is not sent fails at once.
-func connect(cfg Config) (*nats.Conn, error) {
+// failed is told why an attempt to connect was in vain.
+func connect(cfg Config, failed func(error)) (*nats.Conn, error) {
 	if cfg.Conn != nil {
 		return cfg.Conn, nil
 	}
@@ -28,6 +29,8 @@ func connect(cfg Config) (*nats.Conn, error) {
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(apiTimeout),
 		nats.IgnoreAuthErrorAbort(),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { cfg.Logger.Debug("NATS", "err", err) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { failed(err) }),
 	}
 	if cfg.Credentials != "" {
 		options = append(options, nats.UserCredentials(cfg.Credentials))

@@ -15,12 +15,16 @@ import (
 // errDisconnected: there is no connection to a server.
 var errDisconnected = errors.New("not connected to a server")
 
-// disconnected says why there is none, if a server said so.
+// disconnected says why there is none, if that is known.
 func (s *Store) disconnected() error {
-	if err := s.conn.LastError(); err != nil {
-		return fmt.Errorf("%w: %w", errDisconnected, err)
+	err := s.conn.LastError()
+	if attempt := s.attempt.Load(); err == nil && attempt != nil {
+		err = *attempt
 	}
-	return errDisconnected
+	if err == nil {
+		return errDisconnected
+	}
+	return fmt.Errorf("%w: %w", errDisconnected, explain(err))
 }
 
 // errStalled: what the stream has does not come.

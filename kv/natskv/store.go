@@ -29,6 +29,8 @@ type Store struct {
 	js   jetstream.JetStream
 	name string // begins the ids of this Store's messages
 
+	attempt atomic.Pointer[error] // the last one to connect that failed
+
 	copy  *badgerkv.Replica
 	id    string // of the streams that the copy is of
 	cache *fileblob.Blobs
@@ -96,7 +98,7 @@ func open(cfg Config) (*Store, error) {
 			return nil, err
 		}
 	}
-	if s.conn, err = connect(cfg); err != nil {
+	if s.conn, err = connect(cfg, func(err error) { s.attempt.Store(&err) }); err != nil {
 		return nil, errors.Join(err, s.closeCopy())
 	}
 	s.js, err = jetStream(s.conn, cfg.Domain)
@@ -191,15 +193,22 @@ func (s *Store) firstAttach(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Wait)
 	defer cancel()
-	for {
+	var refused error // by the one that said so last
+	for began := time.Now(); ; {
 		attempt, cancel := context.WithTimeout(ctx, attachTimeout)
 		st, err := s.attach(attempt, "")
 		cancel()
 		if err == nil {
 			return s.openCopy(st.id)
 		}
-		if diverged(err) {
+		if err = s.withPermissions(err); diverged(err) {
 			return err
+		}
+		if errors.Is(err, ErrRefused) {
+			refused = err
+		}
+		if refused != nil && time.Since(began) > refusedTime {
+			return fmt.Errorf("connect to %s: %w: %w", s.where(), kv.ErrUnavailable, refused)
 		}
 		select {
 		case <-ctx.Done():
@@ -207,6 +216,18 @@ func (s *Store) firstAttach(ctx context.Context) error {
 		case <-time.After(retryEvery):
 		}
 	}
+}
+
+// refusedTime is how long servers that refuse this node are asked again: one of several
+// may not, or it has not read yet what it is to know.
+const refusedTime = 3 * time.Second
+
+// withPermissions adds why a server that is connected does not answer.
+func (s *Store) withPermissions(err error) error {
+	if last := s.conn.LastError(); errors.Is(last, nats.ErrPermissionViolation) {
+		return fmt.Errorf("%w: %w", explain(last), err)
+	}
+	return err
 }
 
 func (s *Store) where() string {
@@ -219,14 +240,16 @@ func (s *Store) where() string {
 // await waits for the first session to be current. Without the cluster it gives up
 // after Config.Wait, which is no error if the copy was current once.
 func (s *Store) await(ctx context.Context) error {
-	fresh := !s.wasWhole()
-	deadline := time.Now().Add(s.cfg.Wait)
+	fresh, began := !s.wasWhole(), time.Now()
+	deadline := began.Add(s.cfg.Wait)
 	for {
 		status, changed := s.state.get()
 		if status.Connected {
 			return nil
 		}
-		if !fresh && (time.Now().After(deadline) || diverged(s.state.cause())) {
+		cause := s.state.cause()
+		refused := errors.Is(cause, ErrRefused) && time.Since(began) > refusedTime
+		if !fresh && (time.Now().After(deadline) || refused || diverged(cause)) {
 			s.cfg.Logger.Warn("the cluster can't be reached: going on with the copy", "revision", s.progress.get(), "why", status.Problem)
 			return nil
 		}
@@ -298,7 +321,7 @@ func (s *Store) Connect(options ...nats.Option) (*nats.Conn, error) {
 	}
 	cfg := s.cfg
 	cfg.Conn, cfg.Options = nil, slices.Concat(cfg.Options, options)
-	return connect(cfg)
+	return connect(cfg, func(error) {})
 }
 
 // JetStream is that of the connection.

@@ -46,6 +46,8 @@ func (l *logger) Errorf(format string, args ...any) {
 	case !l.isNew(text):
 	case strings.Contains(text, "uthorization Violation") || strings.Contains(text, "authentication error"):
 		l.log.Error("the NATS servers of two nodes, or a client, do not have the same secret: give all nodes the same one (MAYFLY_CLUSTER_SECRET, or secret_file)", "nats", text)
+	case strings.Contains(text, "TLS") && strings.Contains(text, "handshake error"):
+		l.log.Error("the NATS servers of two nodes, or a client, do not accept each other's certificates: give all nodes the same authority (tls.ca), and each a certificate by it (tls.cert, tls.key) for its host in peers", "nats", text)
 	default:
 		l.log.Error("NATS: " + text)
 	}

@@ -108,6 +108,9 @@ func (s *Server) await(ctx context.Context, log *logger) error {
 // this number. There is one a second.
 const errorReports = 600
 
+// tlsSeconds is how long a handshake may take, on a machine that does much else.
+const tlsSeconds = 10
+
 func (cfg *Config) options() (*server.Options, error) {
 	opts := &server.Options{
 		ServerName: cfg.Node, DontListen: true, NoSigs: true, NoLog: true, DisableJetStreamBanner: true,
@@ -126,6 +129,7 @@ func (cfg *Config) options() (*server.Options, error) {
 		}
 	}
 	opts.TLS = cfg.TLS != nil
+	opts.TLSTimeout, opts.Cluster.TLSTimeout = tlsSeconds, tlsSeconds
 	if cfg.ClusterListen == "" {
 		return opts, nil
 	}
@@ -187,7 +191,7 @@ func (s *Server) Waiting() string {
 	if s.cfg.ClusterListen == "" || s.server.JetStreamIsCurrent() {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d servers are there, and more than half are needed: start the others, and see that they reach each other by the addresses in peers",
+	return fmt.Sprintf("%d of %d servers are there, and more than half are needed, or all when the cluster starts for the first time: start the others, and see that they reach each other by the addresses in peers",
 		s.server.NumRemotes()+1, len(s.cfg.Peers))
 }
 

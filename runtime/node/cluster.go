@@ -74,13 +74,29 @@ func (n *Node) shareConfig(cfg DataConfig) (_ *natskv.Config, err error) {
 		return nil, err
 	}
 	shared.Offline = c.takesOffline()
+	if c.Embedded {
+		return shared, nil
+	}
+	return shared, c.identify(shared)
+}
+
+// identify has the node say who it is, if it is told how.
+func (c *Cluster) identify(shared *natskv.Config) error {
 	switch {
 	case c.User != "":
 		shared.Options = append(shared.Options, nats.UserInfo(c.User, c.Password))
+		return nil
 	case c.Token != "":
 		shared.Options = append(shared.Options, nats.Token(c.Token))
+		return nil
+	case c.Credentials != "":
+		return nil // natskv reads it
 	}
-	return shared, nil
+	secret, err := c.secret()
+	if err == nil && secret != "" {
+		shared.Options = append(shared.Options, nats.UserInfo(natsserver.User, secret))
+	}
+	return err
 }
 
 // takesOffline is nil if no namespace takes writes while the cluster is away.
@@ -119,6 +135,9 @@ func (n *Node) join(ctx context.Context, cfg natskv.Config, server *natsserver.S
 		s, err := natskv.Open(ctx, cfg)
 		if !errors.Is(err, kv.ErrUnavailable) || ctx.Err() != nil {
 			return s, err
+		}
+		if server == nil && errors.Is(err, natskv.ErrRefused) {
+			return nil, err
 		}
 		if server == nil && time.Since(began) > patience {
 			return nil, fmt.Errorf("%w; see that the NATS servers run, with JetStream, and can be reached from here by %s", err, cfg.URL)

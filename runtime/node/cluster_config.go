@@ -49,7 +49,8 @@ type Cluster struct {
 	Peers                 []string
 	// SecretFile has what the servers know each other by, a key as KEKFile has one,
 	// where neither the systemd credential mayfly.cluster nor MAYFLY_CLUSTER_SECRET has
-	// it.
+	// it. A node with URL and no other way to say who it is comes by the same key to
+	// servers of other nodes, where those have Listen.
 	SecretFile string
 
 	TLS ClusterTLS
@@ -85,18 +86,30 @@ func (c *Cluster) check() error {
 	switch {
 	case len(c.URL) == 0:
 		return errors.New(`has neither "url" nor "embedded = true"; say where the NATS servers are, or run one in each node`)
-	case c.Listen != "" || c.ClusterListen != "" || len(c.Peers) > 0 || c.SecretFile != "":
-		return errors.New(`has keys of a server in the node ("listen", "cluster_listen", "peers", "secret_file") without "embedded = true"`)
-	case c.Credentials != "" && (c.User != "" || c.Token != ""), c.User != "" && c.Token != "":
-		return errors.New(`has more than one of "credentials", "user" and "token"; keep the one that the servers want`)
+	case c.Listen != "" || c.ClusterListen != "" || len(c.Peers) > 0:
+		return errors.New(`has keys of a server in the node ("listen", "cluster_listen", "peers") without "embedded = true"`)
+	case c.ways() > 1:
+		return errors.New(`has more than one of "credentials", "user", "token" and "secret_file"; keep the one that the servers want`)
 	case c.Password != "" && c.User == "":
 		return errors.New(`has a "password" without a "user"`)
 	}
 	return nil
 }
 
+// ways is in how many ways the node would say who it is.
+func (c *Cluster) ways() (n int) {
+	for _, way := range []string{c.Credentials, c.User, c.Token, c.SecretFile} {
+		if way != "" {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *Cluster) checkEmbedded() error {
 	switch {
+	case c.TLS != (ClusterTLS{}) && c.TLS.Cert == "":
+		return errors.New(`has "tls" without "cert" and "key", which the server in the node needs; set both`)
 	case len(c.URL) > 0 || c.Credentials != "" || c.User != "" || c.Password != "" || c.Token != "" || len(c.Monitor) > 0:
 		return errors.New(`has "embedded = true" beside keys of other servers ("url", "credentials", "user", "password", "token", "monitor"); keep one of both`)
 	case c.ClusterListen == "" && len(c.Peers) > 0:
