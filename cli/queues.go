@@ -63,7 +63,7 @@ func (q *queuesCommand) newManage() []*cobra.Command {
 		RunE:    func(c *cobra.Command, args []string) error { return q.remove(c, args[0]) },
 	}
 	for _, c := range []*cobra.Command{create, update} {
-		c.Flags().Int64Var(&q.delay, "delivery-delay-secs", 0, "how long messages wait that are sent without a delay: 0 to 43200")
+		c.Flags().Int64Var(&q.delay, "delivery-delay-secs", 0, "how long messages wait that are sent without a delay: 0 to 86400")
 		c.Flags().Int64Var(&q.retention, "message-retention-period-secs", 0, "how long messages are kept: 60 to 1209600 (default 345600)")
 	}
 	for _, c := range []*cobra.Command{create, list, info, update} {

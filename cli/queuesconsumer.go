@@ -50,7 +50,7 @@ func (w *queuesConsumer) register(f *pflag.FlagSet) {
 	f.Int64Var(&w.batch, "batch-size", 0, "most messages of a batch: 1 to 100 (default 10)")
 	f.Int64Var(&w.retries, "message-retries", 0, "how often a message is delivered again: 0 to 100 (default 3)")
 	f.StringVar(&w.deadLetter, "dead-letter-queue", "", "the queue that messages go to which have no retries left")
-	f.Int64Var(&w.retryDelay, "retry-delay-secs", 0, "seconds before a retry: 0 to 43200 (default: none at first, then growing)")
+	f.Int64Var(&w.retryDelay, "retry-delay-secs", 0, "seconds before a retry: 0 to 86400 (default: none at first, then growing)")
 }
 
 // settings are those of the flags that were given.

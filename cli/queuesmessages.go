@@ -65,7 +65,7 @@ func (q *queuesCommand) newSend() *cobra.Command {
 	}
 	c.Flags().StringVar(&s.contentType, "content-type", "json", "what a body is: json, text or bytes")
 	c.Flags().StringVar(&s.path, "path", "", "file with the body; - is standard input")
-	c.Flags().Int64Var(&s.delay, "delay-secs", 0, "how long the messages wait: 0 to 43200 (default: as the queue says)")
+	c.Flags().Int64Var(&s.delay, "delay-secs", 0, "how long the messages wait: 0 to 86400 (default: as the queue says)")
 	c.Flags().BoolVar(&q.json, "json", false, "print JSON")
 	return c
 }

@@ -21,6 +21,7 @@ const (
 // them. (Source: the validator of miniflare, in cloudflare/workers-sdk.)
 type LimitError struct {
 	Status int    // HTTP status
+	Code   int    // Cloudflare's for it, in answers of the API; 0: there is none
 	Msg    string // may be shown to the user
 }
 

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -12,7 +13,8 @@ const (
 	MaxMessage       = 128_000 // bytes of a body
 	MaxBatch         = 100     // messages in one Send or one Receive
 	MaxBatchBytes    = 256_000 // bytes of the bodies in one Send or one Receive
-	MaxDelay         = 12 * time.Hour
+	MaxDelay         = 24 * time.Hour
+	MaxLease         = 12 * time.Hour
 	DefaultRetention = 4 * 24 * time.Hour
 	MinRetention     = time.Minute
 	MaxRetention     = 14 * 24 * time.Hour
@@ -23,14 +25,29 @@ const (
 // were received from it.
 const MaxLeased = 50_000
 
+// Codes of errors about queues. (Source:
+// https://developers.cloudflare.com/queues/reference/error-codes/)
+const (
+	codeMetadata   = 10203 // a content type or a delay
+	codeMessage    = 10204 // the size of a message
+	codeBatchBytes = 10205
+	codeBatchCount = 10206
+	codeOverloaded = 10250
+	codeStorage    = 10251
+)
+
+func queueLimit(code, status int, format string, args ...any) error {
+	return &LimitError{Status: status, Code: code, Msg: fmt.Sprintf(format, args...)}
+}
+
 // CheckMessages returns a *LimitError unless the messages may be sent together. The
 // texts about sizes are those of miniflare, in cloudflare/workers-sdk.
 func CheckMessages(messages []Message) error {
 	if len(messages) == 0 {
-		return limitError(http.StatusBadRequest, "there is no message to send")
+		return queueLimit(codeBatchCount, http.StatusBadRequest, "there is no message to send")
 	}
 	if len(messages) > MaxBatch {
-		return limitError(http.StatusRequestEntityTooLarge, "batch message count of %d exceeds limit of %d", len(messages), MaxBatch)
+		return queueLimit(codeBatchCount, http.StatusRequestEntityTooLarge, "batch message count of %d exceeds limit of %d", len(messages), MaxBatch)
 	}
 	total := 0
 	for _, m := range messages {
@@ -40,7 +57,7 @@ func CheckMessages(messages []Message) error {
 		}
 	}
 	if total > MaxBatchBytes {
-		return limitError(http.StatusRequestEntityTooLarge, "total batch size of %d bytes exceeds limit of %d", total, MaxBatchBytes)
+		return queueLimit(codeBatchBytes, http.StatusRequestEntityTooLarge, "total batch size of %d bytes exceeds limit of %d", total, MaxBatchBytes)
 	}
 	return nil
 }
@@ -48,12 +65,12 @@ func CheckMessages(messages []Message) error {
 // Check returns a *LimitError unless the message may be sent.
 func (m Message) Check() error {
 	if len(m.Body) > MaxMessage {
-		return limitError(http.StatusRequestEntityTooLarge, "message length of %d bytes exceeds limit of %d", len(m.Body), MaxMessage)
+		return queueLimit(codeMessage, http.StatusRequestEntityTooLarge, "message length of %d bytes exceeds limit of %d", len(m.Body), MaxMessage)
 	}
 	switch m.ContentType {
 	case ContentJSON, ContentText, ContentBytes, ContentV8:
 	default:
-		return limitError(http.StatusBadRequest, "the content type of a message is json, text, bytes or v8, not %q", m.ContentType)
+		return queueLimit(codeMetadata, http.StatusBadRequest, "the content type of a message is json, text, bytes or v8, not %q", m.ContentType)
 	}
 	return CheckDelay(m.Delay)
 }
@@ -61,7 +78,7 @@ func (m Message) Check() error {
 // CheckDelay returns a *LimitError unless a message may be delayed by d.
 func CheckDelay(d time.Duration) error {
 	if d < 0 || d > MaxDelay {
-		return limitError(http.StatusBadRequest, "a delay of %g seconds is out of range: 0 to %d are allowed", d.Seconds(), MaxDelay/time.Second)
+		return queueLimit(codeMetadata, http.StatusBadRequest, "a delay of %g seconds is out of range: 0 to %d are allowed", d.Seconds(), MaxDelay/time.Second)
 	}
 	return nil
 }
@@ -89,12 +106,12 @@ func CheckSend(messages []Message, opts SendOptions) (SendOptions, error) {
 // Full is the *LimitError of a Send for which there is no room. scope is "queue" or
 // "account".
 func Full(scope string, bytes, most int64) error {
-	return limitError(http.StatusTooManyRequests, "the %s has %d bytes of messages that wait, and may have %d: have consumers take some, or purge a queue", scope, bytes, most)
+	return queueLimit(codeStorage, http.StatusTooManyRequests, "the %s has %d bytes of messages that wait, and may have %d: have consumers take some, or purge a queue", scope, bytes, most)
 }
 
 // Leased is the *LimitError of a Receive that is Bounded.
 func Leased(has, most int64) error {
-	return limitError(http.StatusTooManyRequests, "%d messages of the account are on lease, and no more are leased beyond %d: acknowledge some or give them back, wait until leases end, or purge a queue", has, most)
+	return queueLimit(codeOverloaded, http.StatusTooManyRequests, "%d messages of the account are on lease, and no more are leased beyond %d: acknowledge some or give them back, wait until leases end, or purge a queue", has, most)
 }
 
 // CheckQueue panics unless q names a queue: such names are the node's own.
@@ -116,8 +133,8 @@ func CheckReceive(opts ReceiveOptions) error {
 	if opts.Max < 1 || opts.Max > MaxBatch {
 		return limitError(http.StatusBadRequest, "a batch of %d messages is out of range: 1 to %d are allowed", opts.Max, MaxBatch)
 	}
-	if opts.Lease < time.Second || opts.Lease > MaxDelay {
-		return limitError(http.StatusBadRequest, "a visibility timeout of %d ms is out of range: 1000 to %d are allowed", opts.Lease.Milliseconds(), MaxDelay.Milliseconds())
+	if opts.Lease < time.Second || opts.Lease > MaxLease {
+		return limitError(http.StatusBadRequest, "a visibility timeout of %d ms is out of range: 1000 to %d are allowed", opts.Lease.Milliseconds(), MaxLease.Milliseconds())
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ type SendOptions struct {
 // ReceiveOptions say how many messages are leased, and for how long.
 type ReceiveOptions struct {
 	Max   int           // most messages: 1 to MaxBatch
-	Lease time.Duration // how long they are leased: a second to MaxDelay
+	Lease time.Duration // how long they are leased: a second to MaxLease
 	// Wait is how long to wait for the first message; 0 waits for none.
 	Wait time.Duration
 	// Linger is how much longer to wait, once there is a message, for as many as there

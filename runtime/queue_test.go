@@ -101,7 +101,7 @@ func queueWorkers(t *testing.T, r *runtime.Runtime) {
 		{"retries", `export default { queue(b) { b.messages[0].retry(); b.messages[2].retry({ delaySeconds: 60 }); } };`, host.OutcomeOK, "retry ack retry:1m0s", ""},
 		{"retries all", `export default { queue(b) { b.retryAll({ delaySeconds: 5 }); } };`, host.OutcomeOK, "retry:5s retry:5s retry:5s", ""},
 		{"acks all, and throws", `export default { queue(b) { b.ackAll(); throw 1; } };`, host.OutcomeException, "ack ack ack", ""},
-		{"bad delay", `export default { queue(b) { for (const delaySeconds of [43201, -1, 1e12]) try { b.messages[0].retry({ delaySeconds }); } catch (e) { console.log(e.name, e.message); } } };`,
+		{"bad delay", `export default { queue(b) { for (const delaySeconds of [86401, -1, 1e12]) try { b.messages[0].retry({ delaySeconds }); } catch (e) { console.log(e.name, e.message); } } };`,
 			host.OutcomeOK, "ack ack ack", "TypeError"},
 		{"says two things", `export default { queue(b) {
 			const [one, two, three] = b.messages;

@@ -26,7 +26,8 @@ const mailer = `export default {
 var queueSteps = []step{
 	{args: "deploy", want: `Queue "mails" does not exist. To create it, run: wrangler queues create mails`, fails: true},
 	{args: "queues create mails --delivery-delay-secs 1", want: `Created queue 'mails'`},
-	{args: "queues create mails", want: `queue "mails" exists already`, fails: true, long: true},
+	{args: "queues create mails", want: `queue "mails" already exists`, fails: true, long: true},
+	{args: "queues create later", want: `Created queue 'later'`}, // deploy asks for both at once
 	{args: "queues update mails --delivery-delay-secs 0 --message-retention-period-secs 3600", want: `Updated queue mails`},
 	{args: "deploy", want: `(?s)Producer for mails.*Consumer for mails`, answer: "Queue"},
 	{args: "queues list", want: `(?s)│ mails .*│ 1 +│ 1 .*│ mails-dead `},
@@ -58,6 +59,9 @@ compatibility_date = "2025-01-01"
 [[queues.producers]]
 binding = "MAILS"
 queue = "mails"
+[[queues.producers]]
+binding = "LATER"
+queue = "later"
 [[queues.consumers]]
 queue = "mails"
 max_batch_size = 5

@@ -55,7 +55,7 @@ func TestBatch(t *testing.T) {
 	g.Want(0, "batch_ack", 0)
 	g.Want(0, "batch_retry", 0, 5)
 	g.Want(0, "batch_retry", 1, 1500)
-	g.Want(invalid, "batch_retry", 1, 12*3600*1000+1)
+	g.Want(invalid, "batch_retry", 1, 24*3600*1000+1)
 	g.Want(invalid, "batch_retry", 1, -2)
 	g.Want(invalid, "batch_retry", -1, 0)
 	g.Want(invalid, "batch_ack", 2)
@@ -136,7 +136,7 @@ func TestQueueSend(t *testing.T) {
 		"a short head": "\x00\x00\x00\x00",
 		"a short body": little(uint32(1), uint32(3), int64(-1), "hi"),
 		"a type":       little(uint32(4), uint32(2), int64(-1), "hi"),
-		"a delay":      little(uint32(1), uint32(2), int64(43_200_001), "hi"),
+		"a delay":      little(uint32(1), uint32(2), int64(86_400_001), "hi"),
 		"a bad delay":  little(uint32(1), uint32(2), int64(-2), "hi"),
 	} {
 		if got := g.Must("queue_send", with(jobs, g.puts(messages))...); got != invalid {

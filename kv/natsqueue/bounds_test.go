@@ -1,13 +1,10 @@
 package natsqueue_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/kv/natsqueue"
 )
 
@@ -161,31 +159,13 @@ func TestRoomOfOthers(t *testing.T) {
 	}
 }
 
-// lines is a log that may be read while it is written.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // What somebody else has written into the stream of a queue is removed, and said so. The
 // messages beside it are delivered.
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	conn := mustConnect(t, mustServer(t, t.TempDir()))
-	var log lines
-	q, err := natsqueue.New(natsqueue.Config{Conn: conn, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	var log logtest.Buffer
+	q, err := natsqueue.New(natsqueue.Config{Conn: conn, Logger: log.Logger()})
 	if err != nil {
 		t.Fatal(err)
 	}

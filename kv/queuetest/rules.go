@@ -79,7 +79,7 @@ func testLimits(t *testing.T, f *fixture) {
 	if s := f.mustStats(t, queue); s.Messages != kv.MaxBatch {
 		t.Errorf("there are %d messages, want those of the batch that is allowed", s.Messages)
 	}
-	for _, opts := range []kv.ReceiveOptions{{Max: 0, Lease: time.Minute}, {Max: kv.MaxBatch + 1, Lease: time.Minute}, {Max: 1}, {Max: 1, Lease: kv.MaxDelay + 1}} {
+	for _, opts := range []kv.ReceiveOptions{{Max: 0, Lease: time.Minute}, {Max: kv.MaxBatch + 1, Lease: time.Minute}, {Max: 1}, {Max: 1, Lease: kv.MaxLease + 1}} {
 		if _, err := f.Receive(t.Context(), queue, opts); err == nil {
 			t.Errorf("Receive took %+v", opts)
 		}

@@ -39,7 +39,7 @@ func TestKeptOfAccount(t *testing.T) {
 	for range each / 10 {
 		for i := range queues {
 			name := kv.Queue{Account: queue.Account, ID: fmt.Sprint(i)}
-			list, err := q.Receive(t.Context(), name, kv.ReceiveOptions{Max: 10, Lease: kv.MaxDelay})
+			list, err := q.Receive(t.Context(), name, kv.ReceiveOptions{Max: 10, Lease: kv.MaxLease})
 			if err != nil || len(list) != 10 {
 				t.Fatalf("queue %d gave %d messages, %v; want 10", i, len(list), err)
 			}
@@ -72,7 +72,7 @@ func TestKeptHammer(t *testing.T) {
 		})
 		all.Go(func() {
 			for got := 0; got < each; {
-				list, err := q.Receive(t.Context(), name, kv.ReceiveOptions{Max: 7, Lease: kv.MaxDelay, Wait: time.Minute})
+				list, err := q.Receive(t.Context(), name, kv.ReceiveOptions{Max: 7, Lease: kv.MaxLease, Wait: time.Minute})
 				if err != nil || len(list) == 0 {
 					t.Errorf("queue %s gave %d of %d messages, %v", name.ID, got, each, err)
 					return

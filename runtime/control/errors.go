@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func (r *request) public(err error) *failure {
 		return f
 	}
 	if e, ok := errors.AsType[*kv.LimitError](err); ok {
-		return &failure{e.Status, 10000 + e.Status, e.Msg}
+		return &failure{e.Status, cmp.Or(e.Code, 10000+e.Status), e.Msg}
 	}
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return r.of(host.CodeTooLarge, fmt.Sprintf("the body is longer than %d bytes", e.Limit))
@@ -97,6 +98,8 @@ func (r *request) of(c host.Code, msg string) *failure {
 		code = 10013
 	case r.area == areaKV && c == host.CodeConflict:
 		code = 10014
+	case r.area == areaQueues || r.area == areaMessages:
+		code = r.queueCode(c, code)
 	}
 	return &failure{status, code, msg}
 }

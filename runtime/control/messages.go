@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -155,6 +156,7 @@ func pullMessages(r *request) error {
 	var in struct {
 		BatchSize    *int   `json:"batch_size"`
 		VisibilityMS *int64 `json:"visibility_timeout_ms"`
+		Visibility   *int64 `json:"visibility_timeout"` // the same, as in Cloudflare's guide
 	}
 	if err := r.readJSON(maxJSON, &in); err != nil {
 		return err
@@ -169,9 +171,9 @@ func pullMessages(r *request) error {
 			return badRequest("batch_size is %d; it is 1 to %d", most, kv.MaxBatch)
 		}
 	}
-	if n := in.VisibilityMS; n != nil {
-		if *n < 1000 || *n > kv.MaxDelay.Milliseconds() {
-			return badRequest("visibility_timeout_ms is %d; it is 1000 to %d", *n, kv.MaxDelay.Milliseconds())
+	if n := cmp.Or(in.VisibilityMS, in.Visibility); n != nil {
+		if *n < 1000 || *n > kv.MaxLease.Milliseconds() {
+			return badRequest("visibility_timeout_ms is %d; it is 1000 to %d", *n, kv.MaxLease.Milliseconds())
 		}
 		visibility = time.Duration(*n) * time.Millisecond
 	}

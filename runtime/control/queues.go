@@ -1,6 +1,8 @@
 package control
 
 import (
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -49,15 +51,50 @@ func (r *request) queue() (deploy.Queue, error) {
 	return r.api.registry.Queue(r.account(), r.params["queue"])
 }
 
-// listQueues also finds a queue by its name, which is how wrangler does.
+// Codes of errors about queues, by which programs tell them apart. Those of settings
+// that are out of range (100127, 100128) are not among them: wrangler hides what is wrong
+// behind them. (Sources: https://developers.cloudflare.com/queues/reference/error-codes/
+// for messages; for the rest what cloudflare/workers-sdk and other clients look for.)
+const (
+	codeNoQueue        = 11000
+	codeConsumerExists = 11004
+	codeQueueExists    = 11009
+	codeNoQueueToUse   = 10104 // by messages
+	codeMessageJSON    = 10207
+)
+
+// queueCode is the code of an error about a queue, or otherwise.
+func (r *request) queueCode(c host.Code, otherwise int) int {
+	messages := r.area == areaMessages
+	switch {
+	case c == host.CodeNotFound && r.queueIsMissing() && messages:
+		return codeNoQueueToUse
+	case c == host.CodeNotFound && r.queueIsMissing():
+		return codeNoQueue
+	case c == host.CodeInvalid && messages:
+		return codeMessageJSON
+	case c == host.CodeConflict && r.Method == http.MethodPost && r.params["queue"] == "":
+		return codeQueueExists
+	case c == host.CodeConflict && r.Method == http.MethodPost && !messages:
+		return codeConsumerExists
+	}
+	return otherwise
+}
+
+func (r *request) queueIsMissing() bool {
+	_, err := r.queue()
+	return r.params["queue"] != "" && host.CodeOf(err) == host.CodeNotFound
+}
+
+// listQueues also finds queues by their names, which is how wrangler does.
 func listQueues(r *request) error {
 	all, err := r.api.registry.Queues(r.account())
 	if err != nil {
 		return err
 	}
-	name, list := r.URL.Query().Get("name"), []queueJSON{}
+	names, list := r.URL.Query()["name"], []queueJSON{}
 	for _, q := range all {
-		if name == "" || q.Name == name {
+		if len(names) == 0 || slices.Contains(names, q.Name) {
 			list = append(list, r.queueOf(q))
 		}
 	}

@@ -47,11 +47,11 @@ func TestQueues(t *testing.T) {
 		t.Errorf("got %+v", q)
 	}
 	f.queue(t, "mail")
-	f.refused(t, call{method: "POST", path: queues, body: `{"queue_name":"jobs"}`}, 409, 10409, `queue "jobs" exists already in account local`)
+	f.refused(t, call{method: "POST", path: queues, body: `{"queue_name":"jobs"}`}, 409, 11009, `queue "jobs" already exists in account local`)
 	f.refused(t, call{method: "POST", path: queues, body: `{"queue_name":"A b"}`}, 400, 10400, `a queue's name "A b" is not 1 to 63 lower-case letters, digits and dashes with no dash first or last`)
 	f.refused(t, call{method: "POST", path: queues, body: `{}`}, 400, 10400, `queue_name is missing`)
 	f.refused(t, call{method: "POST", path: queues, body: `{"queue_name":"a","settings":{"message_retention_period":59}}`}, 400, 10400, `message_retention_period: a retention of 59 seconds is out of range: 60 to 1209600 are allowed`)
-	f.refused(t, call{method: "PATCH", path: path, body: `{"settings":{"delivery_delay":43201}}`}, 400, 10400, `delivery_delay: a delay of 43201 seconds is out of range: 0 to 43200 are allowed`)
+	f.refused(t, call{method: "PATCH", path: path, body: `{"settings":{"delivery_delay":86401}}`}, 400, 10400, `delivery_delay: a delay of 86401 seconds is out of range: 0 to 86400 are allowed`)
 	f.refused(t, call{method: "PUT", path: path, body: `{"queue_name":"other"}`}, 400, 10400, `queue "jobs" keeps its name, by which Functions are bound to it; make another queue`)
 
 	f.ok(t, call{method: "PATCH", path: path, body: `{"queue_name":"jobs","settings":{"delivery_paused":true}}`}, &q)
@@ -63,11 +63,17 @@ func TestQueues(t *testing.T) {
 	if a := f.ok(t, call{method: "GET", path: queues + "?page=1&name=mail"}, &list); len(list) != 1 || list[0].Name != "mail" || a.envelope.Info.TotalCount != 1 {
 		t.Errorf("got %+v", list)
 	}
+	// As wrangler asks for all queues of a manifest.
+	if f.ok(t, call{method: "GET", path: queues + "?name=mail&name=jobs&name=none&page=1"}, &list); len(list) != 2 || list[1].Name != "mail" {
+		t.Errorf("got %+v, want both that were named", list)
+	}
 	if f.ok(t, call{method: "GET", path: queues}, &list); len(list) != 2 || list[0].Name != "jobs" {
 		t.Errorf("got %+v", list)
 	}
 	f.ok(t, call{method: "DELETE", path: path}, nil)
-	f.refused(t, call{method: "GET", path: path}, 404, 10404, `queue "`+q.ID+`" does not exist in account local`)
+	f.refused(t, call{method: "GET", path: path}, 404, 11000, `queue "`+q.ID+`" does not exist in account local`)
+	f.refused(t, call{method: "POST", path: path + "/messages", body: `{"body":1}`}, 404, 10104, `queue "`+q.ID+`" does not exist in account local`)
+	f.refused(t, call{method: "POST", path: path + "/consumers", body: `{"type":"http_pull"}`}, 404, 11000, `queue "`+q.ID+`" does not exist in account local`)
 	f.queue(t, "jobs") // which is another one
 }
 
@@ -101,7 +107,7 @@ func TestQueueConsumers(t *testing.T) {
 	f.refused(t, call{method: "POST", path: consumers, body: `{"script_name":"worker","dead_letter_queue":"jobs"}`}, 400, 10400, `queue "jobs" can't be its own dead letter queue`)
 	f.refused(t, call{method: "POST", path: consumers, body: `{"type":"pull"}`}, 400, 10400, `the type of a consumer is "worker" or "http_pull", not "pull"`)
 	f.ok(t, call{method: "POST", path: consumers, body: `{"type":"worker","script_name":"worker","environment_name":"","dead_letter_queue":"dead","settings":{"batch_size":3,"max_retries":0,"max_wait_time_ms":2500,"max_concurrency":null}}`}, nil)
-	f.refused(t, call{method: "POST", path: consumers, body: `{"type":"http_pull"}`}, 409, 10409, `queue "jobs" has a consumer already, Function worker; remove it first`)
+	f.refused(t, call{method: "POST", path: consumers, body: `{"type":"http_pull"}`}, 409, 11004, `queue "jobs" has a consumer already, Function worker; remove it first`)
 	f.ok(t, call{method: "GET", path: path}, &q)
 	want := map[string]int64{"batch_size": 3, "max_retries": 0, "max_wait_time_ms": 3000}
 	if len(q.Consumers) != 1 || q.Consumers[0].ScriptName != "worker" || q.Consumers[0].DeadLetterQueue != "dead" || !reflect.DeepEqual(q.Consumers[0].Settings, want) {
@@ -163,19 +169,23 @@ func TestQueueMessages(t *testing.T) {
 	f.refused(t, post("/pull", `{}`), 409, 10409, `queue "jobs" has no HTTP pull consumer; add one with: mayfly queues consumer http add jobs`)
 	f.ok(t, call{method: "POST", path: path + "/consumers", body: `{"type":"http_pull","dead_letter_queue":"dead","settings":{"max_retries":1}}`}, nil)
 	for _, tt := range []struct{ what, body, msg string }{
+		{"", `{"body":`, `the body is not the JSON expected here: unexpected EOF`},
 		{"", `{"body":1,"content_type":"text"}`, `the body of a message of the type text is a string`},
 		{"", `{"body":"!","content_type":"bytes"}`, `the body of a message of the type bytes is base64: illegal base64 data at input byte 0`},
 		{"", `{"body":1,"content_type":"v8"}`, `the content_type of a message is json, text or bytes, not "v8"`},
 		{"", `{"content_type":"text"}`, `a message has no body`},
-		{"", `{"body":1,"delay_seconds":1.5}`, `delay_seconds is 1.5; a whole number from 0 to 43200 is expected`},
-		{"/batch", `{"messages":[]}`, `there is no message to send`},
+		{"", `{"body":1,"delay_seconds":1.5}`, `delay_seconds is 1.5; a whole number from 0 to 86400 is expected`},
 		{"/pull", `{"batch_size":101}`, `batch_size is 101; it is 1 to 100`},
+		{"/pull", `{"visibility_timeout":1}`, `visibility_timeout_ms is 1; it is 1000 to 43200000`},
 		{"/pull", `{"visibility_timeout_ms":1}`, `visibility_timeout_ms is 1; it is 1000 to 43200000`},
-		{"/ack", `{"retries":[{"lease_id":"x","delay_seconds":-1}]}`, `delay_seconds is -1; a whole number from 0 to 43200 is expected`},
+		{"/ack", `{"retries":[{"lease_id":"x","delay_seconds":-1}]}`, `delay_seconds is -1; a whole number from 0 to 86400 is expected`},
 	} {
-		f.refused(t, post(tt.what, tt.body), 400, 10400, tt.msg)
+		f.refused(t, post(tt.what, tt.body), 400, 10207, tt.msg)
 	}
-	f.refused(t, post("", fmt.Sprintf(`{"body":"%s","content_type":"text"}`, strings.Repeat("x", 128_001))), 413, 10413, "message length of 128001 bytes exceeds limit of 128000")
+	f.refused(t, post("/batch", `{"messages":[]}`), 400, 10206, "there is no message to send")
+	f.refused(t, post("/batch", `{"messages":[`+strings.Repeat(`{"body":1},`, 100)+`{"body":1}]}`), 413, 10206, "batch message count of 101 exceeds limit of 100")
+	f.refused(t, post("/batch", `{"messages":[`+strings.Repeat(`{"body":"`+strings.Repeat("x", 100_000)+`"},`, 2)+`{"body":"`+strings.Repeat("x", 100_000)+`"}]}`), 413, 10205, "total batch size of 300006 bytes exceeds limit of 256000")
+	f.refused(t, post("", fmt.Sprintf(`{"body":"%s","content_type":"text"}`, strings.Repeat("x", 128_001))), 413, 10204, "message length of 128001 bytes exceeds limit of 128000")
 
 	f.ok(t, post("", `{"body":{ "a": 1 }}`), nil)
 	f.ok(t, post("/batch", `{"messages":[{"body":"hey","content_type":"text"},{"body":"AAH/","content_type":"bytes"},{"body":"later","content_type":"text","delay_seconds":3600}]}`), nil)
@@ -267,7 +277,7 @@ func TestQueuePullBounded(t *testing.T) {
 		case "jobs":
 			f.ok(t, call{method: "POST", path: path + "/messages/pull", body: `{"batch_size":3}`}, &got)
 		case "mails":
-			f.refused(t, call{method: "POST", path: path + "/messages/pull", body: `{}`}, 429, 10429,
+			f.refused(t, call{method: "POST", path: path + "/messages/pull", body: `{}`}, 429, 10250,
 				"3 messages of the account are on lease, and no more are leased beyond 3: acknowledge some or give them back, wait until leases end, or purge a queue")
 		}
 	}

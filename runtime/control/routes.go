@@ -28,6 +28,7 @@ const (
 	areaScripts
 	areaKV
 	areaQueues
+	areaMessages
 )
 
 // access is what a token needs for a route: one of the scopes. The route's
@@ -180,10 +181,10 @@ func (a *api) table() []route {
 		{"GET", oneQueue + "/consumers/{consumer}", areaQueues, getConsumer, accessRead | accessQueues},
 		{"PUT", oneQueue + "/consumers/{consumer}", areaQueues, changeConsumer, accessDeploy | accessQueues},
 		{"DELETE", oneQueue + "/consumers/{consumer}", areaQueues, deleteConsumer, accessDeploy | accessQueues},
-		{"POST", oneQueue + "/messages", areaQueues, pushMessage, accessQueues},
-		{"POST", oneQueue + "/messages/batch", areaQueues, pushMessages, accessQueues},
-		{"POST", oneQueue + "/messages/pull", areaQueues, pullMessages, accessQueues},
-		{"POST", oneQueue + "/messages/ack", areaQueues, ackMessages, accessQueues},
+		{"POST", oneQueue + "/messages", areaMessages, pushMessage, accessQueues},
+		{"POST", oneQueue + "/messages/batch", areaMessages, pushMessages, accessQueues},
+		{"POST", oneQueue + "/messages/pull", areaMessages, pullMessages, accessQueues},
+		{"POST", oneQueue + "/messages/ack", areaMessages, ackMessages, accessQueues},
 	}
 }
 

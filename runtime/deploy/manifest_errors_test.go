@@ -152,11 +152,11 @@ func manifestErrors() map[string]struct {
 			`8:1: "entrypoint" is Cloudflare's, not offered by Mayfly yet`,
 			`10:11: binding "B" is already the service on line 6`,
 		}},
-		"queues": {"[queues]\nproducers = [{ binding = 'Q' }, { binding = 'Q', queue = 'A b', delivery_delay = 43201 }]\n[[queues.consumers]]\nmax_batch_size = 0\ntype = 'pull'\n[[queues.consumers]]\nqueue = 'a'\ndead_letter_queue = 'a'\n[[queues.consumers]]\nqueue = 'a'\nmax_batch = 1", []string{
+		"queues": {"[queues]\nproducers = [{ binding = 'Q' }, { binding = 'Q', queue = 'A b', delivery_delay = 86401 }]\n[[queues.consumers]]\nmax_batch_size = 0\ntype = 'pull'\n[[queues.consumers]]\nqueue = 'a'\ndead_letter_queue = 'a'\n[[queues.consumers]]\nqueue = 'a'\nmax_batch = 1", []string{
 			`2:14: "queue" is missing in [[queues.producers]]`,
 			`2:45: binding "Q" is already the queue on line 2`,
 			`2:58: name "A b" is not 1 to 63 lower-case letters, digits and dashes with no dash first or last`,
-			`2:82: "delivery_delay" wants a whole number from 0 to 43200, not 43201`,
+			`2:82: "delivery_delay" wants a whole number from 0 to 86400, not 86401`,
 			`3:1: "queue" is missing in [[queues.consumers]]`,
 			`4:18: "max_batch_size" wants a whole number from 1 to 100, not 0`,
 			`5:8: "type" wants "worker" or "http_pull", not "pull"`,

@@ -41,7 +41,7 @@ type ConsumerSettings struct {
 	BatchTimeout *int64 `json:"max_batch_timeout,omitempty"`     // seconds to wait for a full batch, 0 to 60; default 5
 	Retries      *int64 `json:"max_retries,omitempty"`           // 0 to 100; default 3
 	Concurrency  *int64 `json:"max_concurrency,omitempty"`       // batches at the same time, 1 to 250; default 250
-	RetryDelay   *int64 `json:"retry_delay,omitempty"`           // seconds before a retry, 0 to 43,200; default: none at first, then growing
+	RetryDelay   *int64 `json:"retry_delay,omitempty"`           // seconds before a retry, 0 to 86,400; default: none at first, then growing
 	VisibilityMS *int64 `json:"visibility_timeout_ms,omitempty"` // lease of pulled messages, 1,000 to 43,200,000; default 30,000
 }
 
@@ -52,7 +52,7 @@ const (
 	mostBatchTimeout = 60 // seconds
 	mostRetries      = 100
 	mostConcurrency  = 250
-	mostDelay        = 43_200 // seconds
+	mostDelay        = 86_400 // seconds
 	mostVisibility   = 43_200_000
 )
 

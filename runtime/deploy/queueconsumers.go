@@ -221,8 +221,12 @@ func (r *Registry) Consumed() (list []Queue) {
 	return list
 }
 
-// DeadLetter puts a message into the dead letter queue that has a name.
+// DeadLetter puts a message into the dead letter queue that has a name. One that was
+// deleted since the consumer got it is made again.
 func (r *Registry) DeadLetter(ctx context.Context, account, name string, d kv.Delivery) error {
+	if err := r.ensureQueue(ctx, account, name); err != nil {
+		return err
+	}
 	q, err := r.QueueNamed(account, name)
 	if err != nil {
 		return err

@@ -89,7 +89,7 @@ func (s *snapshot) mayAddQueue(q Queue) error {
 		return invalid("a queue's %v", err)
 	}
 	if _, err := s.queueNamed(q.Account, q.Name); err == nil {
-		return host.Errorf(host.CodeConflict, "queue %q exists already in account %s", q.Name, q.Account)
+		return host.Errorf(host.CodeConflict, "queue %q already exists in account %s", q.Name, q.Account)
 	}
 	if n := len(s.queuesOf(q.Account)); n >= maxQueues {
 		return host.Errorf(host.CodeLimit, "account %s has %d queues, which is the limit", q.Account, n)

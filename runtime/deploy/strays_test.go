@@ -104,3 +104,24 @@ func TestStrayMessagesByThemselves(t *testing.T) {
 	mustSend(t, all, stray)
 	eventually(t, "a message of no queue is removed", func() bool { return !listed(t, all, stray) })
 }
+
+// A dead letter queue that was deleted is made again when it is needed.
+func TestDeadLetterQueueAgain(t *testing.T) {
+	r, err := newNode(t).tryOpen(t, deploy.Config{Queues: mustQueues(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.DeadLetter(t.Context(), deploy.Local, "dead", kv.Delivery{ContentType: kv.ContentText, Body: []byte("a")}); err != nil {
+		t.Fatal(err)
+	}
+	dead, err := r.QueueNamed(deploy.Local, "dead")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if backlog, err := r.Backlog(t.Context(), dead); err != nil || backlog.Messages != 1 {
+		t.Errorf("got %+v, %v, want the message", backlog, err)
+	}
+	if err := r.DeadLetter(t.Context(), "nobody", "dead", kv.Delivery{ContentType: kv.ContentText}); host.CodeOf(err) != host.CodeNotFound {
+		t.Errorf("an account that is gone: got %v", err)
+	}
+}

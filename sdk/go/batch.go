@@ -71,7 +71,7 @@ func (m *Message) Ack() { decided(host.Ack(m.index)) }
 // max_retries times it goes to the dead letter queue, or is dropped.
 func (m *Message) Retry() { decided(host.Retry(m.index, host.NoDelay)) }
 
-// RetryAfter is Retry after a delay of at most 12 hours; a longer one is those 12 hours.
+// RetryAfter is Retry after a delay of at most 24 hours; a longer one is those 24 hours.
 func (m *Message) RetryAfter(delay time.Duration) { decided(host.Retry(m.index, bounded(delay))) }
 
 // AckAll is Ack for all messages about which nothing else is decided.
@@ -83,7 +83,7 @@ func (b *Batch) RetryAll() { decided(host.RetryAll(host.NoDelay)) }
 // RetryAllAfter is RetryAfter for all messages about which nothing else is decided.
 func (b *Batch) RetryAllAfter(delay time.Duration) { decided(host.RetryAll(bounded(delay))) }
 
-const maxDelay = 12 * time.Hour
+const maxDelay = 24 * time.Hour
 
 func bounded(delay time.Duration) int64 { return max(0, min(delay, maxDelay)).Milliseconds() }
 

@@ -60,7 +60,7 @@ func TestQueueSend(t *testing.T) {
 			jobs.Send(mayfly.JSONMessage([]byte(`{}`)), mayfly.TextMessage("hi").After(time.Second), mayfly.BytesMessage([]byte{1}).After(-1)),
 			jobs.Send(),
 			jobs.Send(mayfly.Outgoing{Body: make([]byte, 128_001)}),
-			jobs.Send(mayfly.Outgoing{Delay: 13 * time.Hour}),
+			jobs.Send(mayfly.Outgoing{Delay: 25 * time.Hour}),
 			mayfly.Queue("OTHER").Send(mayfly.TextMessage("x")),
 		}
 		backlog, _ = jobs.Backlog()

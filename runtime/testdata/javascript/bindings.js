@@ -100,7 +100,7 @@ test("queue", async (_, env) => {
   await rejects(QUEUE.send("x", { contentType: "bytes" }), "TypeError", 'Content Type "bytes" requires a value of type ArrayBufferView, but received: string');
   await rejects(QUEUE.send(() => {}), "TypeError");
   await rejects(QUEUE.send(() => {}, { contentType: "v8" }), "DataCloneError");
-  await rejects(QUEUE.send("x", { delaySeconds: 43201 }), "TypeError", "43200");
+  await rejects(QUEUE.send("x", { delaySeconds: 86401 }), "TypeError", "86400");
   await rejects(QUEUE.send("x".repeat(128_001), { contentType: "text" }), "Error", "Queue send failed: message length of 128001 bytes exceeds limit of 128000");
   await rejects(QUEUE.sendBatch([]), "TypeError", "sendBatch() requires at least one message");
   await rejects(QUEUE.sendBatch(Array(101).fill({ body: 1 })), "Error", "Queue sendBatch failed: batch message count of 101 exceeds limit of 100");

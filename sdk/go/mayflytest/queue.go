@@ -62,7 +62,7 @@ const (
 	maxMessages  = 100
 	maxMessage   = 128_000 // bytes
 	maxBatchSize = 256_000
-	maxDelay     = 12 * time.Hour
+	maxDelay     = 24 * time.Hour
 )
 
 func (q openQueue) Send(messages []host.Outgoing) error {
@@ -76,7 +76,7 @@ func (q openQueue) Send(messages []host.Outgoing) error {
 			return &host.Error{Code: host.TooLarge, Message: "a message has at most 128,000 bytes, and all together 256,000"}
 		}
 		if m.Delay > maxDelay.Milliseconds() {
-			return &host.Error{Code: host.Invalid, Message: "a delay is at most 12 hours"}
+			return &host.Error{Code: host.Invalid, Message: "a delay is at most 24 hours"}
 		}
 	}
 	q.node.mu.Lock()
