@@ -3,10 +3,10 @@ package natsserver_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/kv/natsserver"
 	"github.com/mayfly-run/mayfly/kv/natsserver/natstest"
 	"github.com/mayfly-run/mayfly/kv/porttest"
@@ -18,10 +18,10 @@ import (
 func TestTLS(t *testing.T) {
 	ours, theirs := natstest.NewAuthority(t), natstest.NewAuthority(t)
 	peers := porttest.Addresses(t, 3)
-	var log lockedBuffer
+	var log logtest.Buffer
 	start := func(i int, a *natstest.Authority, dir string) *natsserver.Server {
 		return mustStart(t, natsserver.Config{Dir: dir, Node: fmt.Sprint("n", i), Secret: "of these three", ClusterListen: peers[i], Peers: peers,
-			TLS: a.TLS(t, "127.0.0.1", true), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			TLS: a.TLS(t, "127.0.0.1", true), Logger: log.Logger()})
 	}
 	first, last := start(0, ours, t.TempDir()), t.TempDir()
 	stranger := start(2, theirs, last)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/logtest"
 	"github.com/mayfly-run/mayfly/kv/natsserver/natstest"
 	"github.com/mayfly-run/mayfly/kv/porttest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
@@ -157,8 +158,8 @@ func TestCopyRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := mustParse(t, dir, text+"wrong'", port)
-	var log lockedBuffer
-	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	var log logtest.Buffer
+	cfg.Logger = log.Logger()
 	n, err := node.Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
