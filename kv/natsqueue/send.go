@@ -92,11 +92,7 @@ func (s *Queues) Send(ctx context.Context, q kv.Queue, list []kv.Message, opts k
 		h.Set(typeHeader, string(m.ContentType))
 		h.Set(expiresHeader, millis(now.Add(opts.Retention)))
 	}
-	err = s.publish(ctx, q, all...)
-	if isGone(err) { // again and again
-		err = kv.ErrNoQueue
-	}
-	if err != nil {
+	if err := s.publish(ctx, q, all...); err != nil {
 		return nil, failure(ctx, "send to queue", err)
 	}
 	return ids, nil
@@ -119,53 +115,43 @@ type sending struct {
 }
 
 // publish puts messages into the stream, all or none: a server syncs them together then.
-// The stream is made if it is not there.
+// The stream is made if it is not there. It is tried again while servers say that there is
+// none, or that they can't tell: one that was deleted just now may seem to be there.
 func (s *Queues) publish(ctx context.Context, q kv.Queue, all ...sending) error {
-	messages := make([]*nats.Msg, len(all))
-	for again := false; ; again = true {
-		st, err := s.open(ctx, q)
-		if err != nil {
+	asked, cancel := context.WithTimeout(ctx, s.cfg.patience)
+	defer cancel()
+	for {
+		err := s.attempt(asked, q, all)
+		if !isGone(err) && !jstream.Passing(jstream.CodeOf(err)) {
 			return err
 		}
-		for i, m := range all {
-			messages[i] = m.Msg
-			m.Header.Set(jetstream.ExpectedStreamHeader, st.name)
-			address(m.Msg, st.prefix, m.delay)
+		if isGone(err) {
+			s.forget(q)
 		}
-		err = s.post(ctx, messages)
-		if again || !isGone(err) {
-			return err
+		select {
+		case <-time.After(attemptPause):
+		case <-asked.Done():
+			return fmt.Errorf("no server takes messages of the queue: %w: %w", kv.ErrUnavailable, err)
 		}
-		s.forget(q)
 	}
 }
 
-// How often it is tried to reach who takes messages, and how long after one another.
-// Batches are tried again sooner that a stream has no room for beside others.
-const (
-	postTries   = 3
-	postPause   = 250 * time.Millisecond
-	crowdedWait = 10 * time.Millisecond
-)
+// attemptPause is how long is waited before messages are sent again.
+const attemptPause = 20 * time.Millisecond
 
-func (s *Queues) post(ctx context.Context, messages []*nats.Msg) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.patience)
-	defer cancel()
-	for try := 1; ; try++ {
-		_, err := jstream.Publish(ctx, s.cfg.Conn, messages)
-		pause := postPause
-		switch {
-		case jstream.Passing(jstream.CodeOf(err)):
-			pause = crowdedWait
-		case try == postTries, !errors.Is(err, nats.ErrNoResponders):
-			return err
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return err
-		}
+func (s *Queues) attempt(ctx context.Context, q kv.Queue, all []sending) error {
+	st, err := s.open(ctx, q)
+	if err != nil {
+		return err
 	}
+	messages := make([]*nats.Msg, len(all))
+	for i, m := range all {
+		messages[i] = m.Msg
+		m.Header.Set(jetstream.ExpectedStreamHeader, st.name)
+		address(m.Msg, st.prefix, m.delay)
+	}
+	_, err = jstream.Publish(ctx, s.cfg.Conn, messages)
+	return err
 }
 
 // address says where a message goes, and when.

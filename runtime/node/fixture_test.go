@@ -44,11 +44,11 @@ func mustStart(t *testing.T, cfg node.Config) *node.Node {
 	return n
 }
 
-// mustDeploy tries again while the servers of a cluster agree on who leads.
-func mustDeploy(t *testing.T, n *node.Node, name string, wasm []byte) {
+// patiently does something again while the servers of a cluster agree on who leads.
+func patiently(t *testing.T, do func() error) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		_, err := n.Registry().Deploy(t.Context(), deploy.Local, name, deploy.Upload{Module: wasm})
+		err := do()
 		if err == nil {
 			return
 		}
@@ -56,6 +56,14 @@ func mustDeploy(t *testing.T, n *node.Node, name string, wasm []byte) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func mustDeploy(t *testing.T, n *node.Node, name string, wasm []byte) {
+	t.Helper()
+	patiently(t, func() error {
+		_, err := n.Registry().Deploy(t.Context(), deploy.Local, name, deploy.Upload{Module: wasm})
+		return err
+	})
 }
 
 // get asks a Function of a node.
