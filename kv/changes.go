@@ -24,7 +24,9 @@ type ChangeRule struct {
 // it is listed, watched, read and deleted as such, and has the following properties.
 //
 //   - It is written in one step with the change: whatever happens, both are there or
-//     none. A change that several rules are about has a record for each.
+//     none, and who sees the record, or its event, sees the entry as it is since the
+//     change, or since a later one. A change that several rules are about has a record
+//     for each.
 //   - Its key is the rule's Log and a name that comes, in the order of bytes, after
 //     those of earlier changes of the same key that are still there.
 //   - ChangeOf reads it.
@@ -32,8 +34,9 @@ type ChangeRule struct {
 // Neither expiry, nor the removal of a key that is absent, is a change.
 type ChangeLogger interface {
 	// LogChanges replaces the rules. Writes that begin on this node after it returned
-	// are logged by the new ones. They are not kept: a node gives them again after
-	// each start, before anything is written.
+	// are logged by the new ones. A node gives them again after each start, before
+	// anything is written: a Store keeps them only for writes that it was given before,
+	// and that it sends after a start.
 	LogChanges(ctx context.Context, rules []ChangeRule) error
 }
 

@@ -23,7 +23,7 @@ func (s *Store) Batch(ctx context.Context, writes []kv.Write, _ bool) error {
 		return err
 	}
 	defer s.leave()
-	defer s.lockAll(writes)()
+	defer s.lockAll(len(writes), func(i int) string { return writes[i].Key })()
 	if err := ctx.Err(); err != nil || len(writes) == 0 { // the locks may have taken a while
 		return err
 	}
@@ -45,11 +45,11 @@ func (s *Store) Batch(ctx context.Context, writes []kv.Write, _ bool) error {
 	return nil
 }
 
-// lockAll takes the locks of all keys, in one order for everybody.
-func (s *Store) lockAll(writes []kv.Write) (unlock func()) {
+// lockAll takes the locks of n keys, in one order for everybody.
+func (s *Store) lockAll(n int, key func(i int) string) (unlock func()) {
 	var taken []int
-	for _, w := range writes {
-		taken = append(taken, int(maphash.String(s.seed, w.Key)%stripes))
+	for i := range n {
+		taken = append(taken, int(maphash.String(s.seed, key(i))%stripes))
 	}
 	slices.Sort(taken)
 	taken = slices.Compact(taken)

@@ -86,25 +86,31 @@ func (r *Replica) Position() Position {
 	return r.position
 }
 
-// Apply does one change and keeps mark with the position, in one step. Revisions
-// must not fall. Watchers get what they would have got from a Store; of damage, nothing.
-func (r *Replica) Apply(ctx context.Context, c Change, mark []byte) error {
-	if err := kv.CheckSize(c.Entry.Key, c.Entry.Value, c.Entry.Metadata); err != nil {
-		return err
-	}
-	lock := r.store.lockOf(c.Entry.Key)
-	return r.move(ctx, Position{Revision: c.Entry.Revision, Mark: mark}, func(p Position) error {
-		lock.Lock()
-		defer lock.Unlock()
-		old, err := r.store.stored(c.Entry.Key)
-		if err != nil {
+// Apply does changes of different keys and keeps the position, in one step: who sees
+// one of them sees all. Revisions must not fall, nor be above that of the position.
+// Watchers get what they would have got from a Store; of damage, nothing.
+func (r *Replica) Apply(ctx context.Context, p Position, changes ...Change) error {
+	for _, c := range changes {
+		if err := kv.CheckSize(c.Entry.Key, c.Entry.Value, c.Entry.Metadata); err != nil {
 			return err
 		}
-		if err := r.store.commitChange(&c, old, p); err != nil {
-			return fmt.Errorf("apply key %q: %w", c.Entry.Key, err)
+	}
+	return r.move(ctx, p, func(p Position) error {
+		defer r.store.lockAll(len(changes), func(i int) string { return changes[i].Entry.Key })()
+		olds := make([]state, len(changes))
+		for i, c := range changes {
+			var err error
+			if olds[i], err = r.store.stored(c.Entry.Key); err != nil {
+				return err
+			}
 		}
-		if !c.Damaged {
-			r.store.publish(write{entry: c.Entry, remove: c.Deleted}, old)
+		if err := r.store.commitChanges(changes, olds, p); err != nil {
+			return fmt.Errorf("apply revision %d: %w", p.Revision, err)
+		}
+		for i, c := range changes {
+			if !c.Damaged {
+				r.store.publish(write{entry: c.Entry, remove: c.Deleted}, olds[i])
+			}
 		}
 		return nil
 	})
@@ -113,7 +119,7 @@ func (r *Replica) Apply(ctx context.Context, c Change, mark []byte) error {
 // Advance keeps a position that comes with no change.
 func (r *Replica) Advance(ctx context.Context, revision uint64, mark []byte) error {
 	return r.move(ctx, Position{Revision: revision, Mark: mark}, func(p Position) error {
-		return r.store.commitChange(nil, state{}, p)
+		return r.store.commitChanges(nil, nil, p)
 	})
 }
 
@@ -136,13 +142,17 @@ func (r *Replica) move(ctx context.Context, p Position, do func(Position) error)
 	return nil
 }
 
-// commitChange does c, if there is one, and keeps the position.
-func (s *Store) commitChange(c *Change, old state, p Position) error {
+// commitChanges does them, and keeps the position.
+func (s *Store) commitChanges(changes []Change, olds []state, p Position) error {
 	txn := s.db.NewTransactionAt(latest, true)
 	defer txn.Discard()
-	if c != nil {
-		if err := s.setChange(txn, *c, old); err != nil {
+	long := 0
+	for i, c := range changes {
+		if err := s.setChange(txn, c, olds[i]); err != nil {
 			return err
+		}
+		if len(c.Entry.Value) >= valueThreshold {
+			long += len(c.Entry.Value)
 		}
 	}
 	record := entry.Encode(kv.Entry{Key: appliedKey, Revision: p.Revision, Metadata: p.Mark}, true)
@@ -152,8 +162,8 @@ func (s *Store) commitChange(c *Change, old state, p Position) error {
 	if err := txn.CommitAt(p.Revision, nil); err != nil {
 		return err
 	}
-	if c != nil && len(c.Entry.Value) >= valueThreshold {
-		s.wroteLong(len(c.Entry.Value))
+	if long > 0 {
+		s.wroteLong(long)
 	}
 	return nil
 }

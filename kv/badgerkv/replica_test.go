@@ -48,7 +48,7 @@ func (s *source) change(ctx context.Context, c badgerkv.Change, cond kv.Conditio
 		return 0, kv.ErrConflict
 	}
 	c.Entry.Revision = s.Position().Revision + 3
-	return c.Entry.Revision, s.Apply(ctx, c, fmt.Append(nil, c.Entry.Revision))
+	return c.Entry.Revision, s.Apply(ctx, badgerkv.Position{Revision: c.Entry.Revision, Mark: fmt.Append(nil, c.Entry.Revision)}, c)
 }
 
 func mustOpenReplica(t testing.TB, cfg badgerkv.Config) *badgerkv.Replica {
@@ -70,7 +70,7 @@ func TestReplica(t *testing.T) {
 
 func mustApply(t *testing.T, r *badgerkv.Replica, c badgerkv.Change, mark string) {
 	t.Helper()
-	if err := r.Apply(t.Context(), c, []byte(mark)); err != nil {
+	if err := r.Apply(t.Context(), badgerkv.Position{Revision: c.Entry.Revision, Mark: []byte(mark)}, c); err != nil {
 		t.Fatalf("Apply(%+v): %v", c, err)
 	}
 }
@@ -84,7 +84,7 @@ func TestReplicaPosition(t *testing.T) {
 	mustApply(t, r, badgerkv.Change{Entry: kv.Entry{Key: "k", Value: []byte("v"), Revision: 1 << 40}}, "one")
 	mustApply(t, r, badgerkv.Change{Entry: kv.Entry{Key: "gone", Revision: 1<<40 + 5}, Deleted: true}, "two")
 	for _, revision := range []uint64{0, 1<<40 + 4} {
-		if err := r.Apply(t.Context(), badgerkv.Change{Entry: kv.Entry{Key: "k", Revision: revision}}, nil); err == nil {
+		if err := r.Apply(t.Context(), badgerkv.Position{Revision: revision}, badgerkv.Change{Entry: kv.Entry{Key: "k", Revision: revision}}); err == nil {
 			t.Errorf("revision %d was applied", revision)
 		}
 	}

@@ -20,6 +20,7 @@ func RunChanges(t *testing.T, open Open) {
 		{"Sizes", testChangeSizes},
 		{"Keep", testChangesKept},
 		{"Order", testChangeOrder},
+		{"Seen", testChangeSeen},
 		{"Refused", testChangesRefused},
 	})
 }
@@ -163,6 +164,31 @@ func testChangeSizes(t *testing.T, f *fixture) {
 		}
 		if !c.Omitted && !bytes.Equal(c.Value, value) {
 			t.Errorf("%d bytes: another value", size)
+		}
+	}
+}
+
+// testChangeSeen has who sees the record of a change see the change.
+func testChangeSeen(t *testing.T, f *fixture) {
+	f.mustLog(t, kv.ChangeRule{Prefix: "a", Log: "log/"})
+	w := f.mustWatch(t, "log/")
+	const changes = 30
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for i := range changes {
+			if _, err := f.Put(t.Context(), "a", pattern(i%3*300_000), kv.PutOptions{}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	defer writer.Wait()
+	for range changes {
+		c, err := kv.ChangeOf(mustNext(t, w).Entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := f.mustGet(t, "a"); e.Revision < c.Revision {
+			t.Errorf("there is a record of revision %d, and the entry has %d", c.Revision, e.Revision)
 		}
 	}
 }

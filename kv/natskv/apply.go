@@ -13,22 +13,77 @@ import (
 	"github.com/mayfly-run/mayfly/kv/badgerkv"
 )
 
-// apply does in the copy what a message says.
+// step is what a message does in the copy.
+type step struct {
+	change badgerkv.Change
+	moves  bool // it is no change: the copy is only further
+	mark   []byte
+	object string // that the entry has
+	own    bool   // this Store wrote it
+}
+
+// apply does in the copy what a message says, together with those that belong to it.
 func (f *session) apply(ctx context.Context, m jetstream.Msg, revision uint64, at time.Time) error {
+	if revision > f.together {
+		if err := f.flush(ctx); err != nil {
+			return err
+		}
+	}
+	s, err := f.read(ctx, m, revision, at)
+	if err != nil {
+		return err
+	}
+	f.held = append(f.held, s)
+	if f.together = max(f.together, revision+follows(m)); revision < f.together {
+		return nil
+	}
+	return f.flush(ctx)
+}
+
+// flush applies what is held.
+func (f *session) flush(ctx context.Context) error {
+	if len(f.held) == 0 {
+		return nil
+	}
+	var changes []badgerkv.Change
+	for _, s := range f.held {
+		if !s.moves {
+			changes = append(changes, s.change)
+		}
+	}
+	last := f.held[len(f.held)-1]
+	revision := last.change.Entry.Revision
+	if err := f.copy.Apply(ctx, badgerkv.Position{Revision: revision, Mark: last.mark}, changes...); err != nil {
+		return err
+	}
+	for _, s := range f.held {
+		if !s.moves {
+			f.objects.replace(s.change.Entry.Key, s.object, s.own)
+			f.offline.landed(s.change.Entry.Key, s.change.Entry.Revision)
+		}
+	}
+	f.held = nil
+	f.progress.set(revision)
+	return nil
+}
+
+// read makes a step of a message.
+func (f *session) read(ctx context.Context, m jetstream.Msg, revision uint64, at time.Time) (step, error) {
 	token := strings.TrimPrefix(m.Subject(), f.entryPrefix)
+	moves := step{change: badgerkv.Change{Entry: kv.Entry{Revision: revision}}, moves: true, mark: mark(at, "")}
 	r, err := decode(token, m.Data())
 	if err == nil && r.object != "" {
 		r.entry.Value, err = f.valueOf(ctx, r)
 		if errors.Is(err, errSuperseded) {
-			return f.advance(ctx, revision, mark(at, ""))
+			return moves, nil
 		}
 	}
 	if err != nil && !errors.Is(err, kv.ErrCorrupt) {
-		return fmt.Errorf("read value of key %q: %w", r.entry.Key, err)
+		return step{}, fmt.Errorf("read value of key %q: %w", r.entry.Key, err)
 	}
 	if !r.deleted {
 		if err := f.cfg.Room(int64(r.size())); err != nil {
-			return fmt.Errorf("keep a copy: %w", err)
+			return step{}, fmt.Errorf("keep a copy: %w", err)
 		}
 	}
 	c := badgerkv.Change{Entry: r.entry, Deleted: r.deleted}
@@ -36,18 +91,12 @@ func (f *session) apply(ctx context.Context, m jetstream.Msg, revision uint64, a
 		f.cfg.Logger.Error("a message of the stream is damaged: reading its key is an error until it is written anew", "revision", revision, "err", err)
 		key, err := f.keyOf(ctx, token)
 		if err != nil || key == "" {
-			return errors.Join(err, f.advance(ctx, revision, mark(at, "")))
+			return moves, err
 		}
 		c = badgerkv.Change{Entry: kv.Entry{Key: key}, Damaged: true}
 	}
 	c.Entry.Revision = revision
-	if err := f.copy.Apply(ctx, c, mark(at, c.Entry.Key)); err != nil {
-		return err
-	}
-	f.objects.replace(c.Entry.Key, r.object, f.owns(m))
-	f.offline.landed(c.Entry.Key, revision)
-	f.progress.set(revision)
-	return nil
+	return step{change: c, mark: mark(at, c.Entry.Key), object: r.object, own: f.owns(m)}, nil
 }
 
 // keyOf is the key of a token; of one that does not say it, the one in the copy, if
@@ -70,14 +119,6 @@ func (f *session) keyOf(ctx context.Context, token string) (string, error) {
 			return "", nil
 		}
 	}
-}
-
-func (f *session) advance(ctx context.Context, revision uint64, mark []byte) error {
-	if err := f.copy.Advance(ctx, revision, mark); err != nil {
-		return err
-	}
-	f.progress.set(revision)
-	return nil
 }
 
 // owns reports whether this Store wrote the message.

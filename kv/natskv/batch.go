@@ -12,23 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/mayfly-run/mayfly/kv"
-	"github.com/mayfly-run/mayfly/kv/internal/changelog"
 )
-
-// LogChanges implements kv.ChangeLogger. The records of a change and its entry are
-// messages that the server stores together, in this order.
-func (s *Store) LogChanges(ctx context.Context, list []kv.ChangeRule) error {
-	rules, err := changelog.New(list)
-	if err != nil {
-		return err
-	}
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.leave()
-	s.rules.Store(rules)
-	return nil
-}
 
 // logged are the messages of a change's records.
 func (w *writing) logged(ctx context.Context) (list []*nats.Msg, err error) {

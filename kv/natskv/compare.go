@@ -89,7 +89,7 @@ func (f *session) removeGone(ctx context.Context) error {
 	at := max(f.end, f.progress.get())
 	for _, key := range gone {
 		c := badgerkv.Change{Entry: kv.Entry{Key: key, Revision: at}, Deleted: true}
-		if err := f.copy.Apply(ctx, c, mark(f.now, "")); err != nil {
+		if err := f.copy.Apply(ctx, badgerkv.Position{Revision: at, Mark: mark(f.now, "")}, c); err != nil {
 			return err
 		}
 	}

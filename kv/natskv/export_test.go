@@ -94,3 +94,8 @@ func ReadJournal(data []byte) (keys []string, whole int, err error) {
 	}
 	return keys, whole, err
 }
+
+func ParseRules(data []byte) error {
+	_, err := parseRules(data)
+	return err
+}

@@ -27,7 +27,10 @@ const (
 	// deliveryTime is how long what was acknowledged may take to come, before it is
 	// taken for lost with the server that had the consumer.
 	deliveryTime = time.Second
-	pullExpiry   = 30 * time.Second
+	// heldTime is how long messages wait for those that belong to them, before what is
+	// missing is taken for overwritten.
+	heldTime   = deliveryTime / 2
+	pullExpiry = 30 * time.Second
 	// mostSilent is how many heartbeats in a row a consumer may have nothing for a copy
 	// that is not current. One on a server whose part of the stream was just made has
 	// nothing for ever; another session gets one elsewhere.
@@ -77,6 +80,8 @@ type session struct {
 	now      time.Time // then, by the server's clock
 	consumed uint64    // messages of the consumer
 	silent   int       // heartbeats without one while the copy is not current
+	held     []step    // to be applied together
+	together uint64    // the revision of the last message that belongs to those
 }
 
 func (s *Store) session(ctx context.Context) error {
@@ -87,6 +92,7 @@ func (s *Store) session(ctx context.Context) error {
 		return err
 	}
 	f := &session{Store: s, streams: st, began: s.progress.get()}
+	defer s.taking.Store(false)
 	if err := f.compare(ctx); err != nil {
 		return err
 	}
@@ -177,10 +183,13 @@ func (f *session) consume(ctx context.Context, cfg jetstream.ConsumerConfig) (je
 
 // next returns no message if there was none for a while and the copy is not current.
 func (f *session) next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
-	wait := ctx
-	if !f.state.current() {
+	wait, most := ctx, heartbeat
+	if len(f.held) > 0 {
+		most = heldTime
+	}
+	if len(f.held) > 0 || !f.state.current() {
 		var cancel context.CancelFunc
-		wait, cancel = context.WithTimeout(ctx, heartbeat)
+		wait, cancel = context.WithTimeout(ctx, most)
 		defer cancel()
 	}
 	m, err := messages.Next(jetstream.NextContext(wait))
@@ -195,6 +204,10 @@ func (f *session) next(ctx context.Context, messages jetstream.MessagesContext) 
 	}
 	if wait.Err() == nil {
 		return nil, err
+	}
+	if len(f.held) > 0 {
+		f.taking.Store(false)
+		return nil, f.flush(ctx)
 	}
 	if f.silent++; f.silent > mostSilent {
 		return nil, errSilent
@@ -239,7 +252,7 @@ func (f *session) take(ctx context.Context, m jetstream.Msg) error {
 		return errGap
 	}
 	f.taking.Store(true)
-	defer f.taking.Store(false)
+	defer func() { f.taking.Store(len(f.held) > 0) }()
 	if revision := meta.Sequence.Stream; revision <= f.began {
 		err = f.verify(ctx, m, revision)
 	} else {

@@ -53,6 +53,9 @@ func (o *offline) open(s *Store) error {
 		s.cfg.Logger.Error("writes that waited for the cluster may be lost", "err", err)
 	}
 	o.journal = j
+	if err := s.loadRules(); err != nil {
+		s.cfg.Logger.Error("writes that wait for the cluster are not logged as changes", "err", err)
+	}
 	for _, r := range records {
 		o.note(r)
 	}

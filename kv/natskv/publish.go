@@ -15,6 +15,16 @@ import (
 	"github.com/mayfly-run/mayfly/kv/internal/jstream"
 )
 
+// followHeader has how many messages after this one were stored with it. Nodes apply them
+// together.
+const followHeader = "Mayfly-Follow"
+
+// follows is how many they are.
+func follows(m jetstream.Msg) uint64 {
+	n, _ := strconv.ParseUint(m.Headers().Get(followHeader), 10, 16) // mostly there are none
+	return n
+}
+
 // message says what r says.
 func (s *Store) message(st *streams, r record) *nats.Msg {
 	m := &nats.Msg{Subject: st.entryPrefix + keyToken(r.entry.Key), Data: r.encode(), Header: nats.Header{}}
@@ -57,6 +67,9 @@ func (p *posting) do(ctx context.Context) (uint64, error) {
 	last.Header.Set(jetstream.MsgIDHeader, id)
 	if p.compares {
 		last.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(p.expected, 10))
+	}
+	for i, m := range p.messages[:len(p.messages)-1] {
+		m.Header.Set(followHeader, strconv.Itoa(len(p.messages)-1-i))
 	}
 	for unclear := false; ; {
 		revision, err := p.attempt(ctx)
