@@ -25,7 +25,7 @@ type nodeFlags struct {
 }
 
 func (n *nodeFlags) register(f *pflag.FlagSet) {
-	f.StringVar(&n.api, "api", "", "base URL of the node's API (MAYFLY_API; default "+defaultAPI+"); its token is taken from MAYFLY_API_TOKEN")
+	f.StringVar(&n.api, "api", "", "base URL of the node's API (MAYFLY_API, CLOUDFLARE_API_BASE_URL; default "+defaultAPI+"); its token is taken from MAYFLY_API_TOKEN")
 	f.StringVar(&n.account, "account", "", "account to work in (CLOUDFLARE_ACCOUNT_ID; default "+defaultAccount+")")
 }
 
@@ -36,7 +36,7 @@ func (n *nodeFlags) client(c *cobra.Command) (*api.Client, error) {
 		return nil, errNoToken
 	}
 	client, err := api.New(api.Config{
-		Base:    firstOf(n.api, os.Getenv("MAYFLY_API"), defaultAPI),
+		Base:    firstOf(n.api, os.Getenv("MAYFLY_API"), os.Getenv("CLOUDFLARE_API_BASE_URL"), defaultAPI),
 		Account: firstOf(n.account, os.Getenv("CLOUDFLARE_ACCOUNT_ID"), defaultAccount),
 		Token:   token,
 	})
