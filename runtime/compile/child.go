@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strconv"
 	"syscall"
 	"time"
@@ -19,6 +20,7 @@ type result struct {
 	Format  int    `json:"format"`
 	Refused string `json:"refused,omitempty"` // what wazero says about the module
 	Failed  string `json:"failed,omitempty"`  // what else went wrong
+	UsedUp  bool   `json:"used_up,omitempty"` // the processor time is
 }
 
 // Child is the main function of the child process: it limits itself, reads a
@@ -34,12 +36,28 @@ func Child(stdin io.Reader, stdout, stderr io.Writer, args []string) int {
 		fmt.Fprintln(stderr, err)
 		return 2
 	}
-	r := work(stdin, dir, limits)
+	r := workUntil(stdin, dir, limits)
 	if err := json.NewEncoder(stdout).Encode(r); err != nil || r.Failed != "" {
 		fmt.Fprintln(stderr, r.Failed)
 		return 1
 	}
 	return 0
+}
+
+// workUntil works until the processor time is used up, of which the kernel tells by a
+// signal. Nobody else knows: that time counts in ticks, and what the parent is told in
+// the end may be less by a tenth.
+func workUntil(stdin io.Reader, dir string, limits Limits) result {
+	usedUp := make(chan os.Signal, 1)
+	signal.Notify(usedUp, syscall.SIGXCPU)
+	done := make(chan result, 1)
+	go func() { done <- work(stdin, dir, limits) }() // it ends with the process
+	select {
+	case r := <-done:
+		return r
+	case <-usedUp:
+		return result{Format: format, UsedUp: true}
+	}
 }
 
 func work(stdin io.Reader, dir string, limits Limits) result {

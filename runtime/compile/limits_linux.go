@@ -15,23 +15,24 @@ const (
 	childNice  = 10 // requests go first
 )
 
-// apply limits this process. The soft limit of processor time is the hard one,
-// so that the kernel ends the process without asking it.
+// apply limits this process. At the soft limit of processor time it is told to end,
+// and a second later the kernel ends it without asking.
 func (l Limits) apply() error {
 	space, err := addressSpace()
 	if err != nil {
 		return err
 	}
+	seconds := uint64(l.CPU / time.Second)
 	for _, r := range []struct {
-		resource int
-		limit    uint64
+		resource   int
+		soft, hard uint64
 	}{
-		{unix.RLIMIT_CORE, 0},
-		{unix.RLIMIT_NOFILE, childFiles},
-		{unix.RLIMIT_CPU, uint64(l.CPU / time.Second)},
-		{unix.RLIMIT_AS, space + uint64(l.Memory)},
+		{unix.RLIMIT_CORE, 0, 0},
+		{unix.RLIMIT_NOFILE, childFiles, childFiles},
+		{unix.RLIMIT_CPU, seconds, seconds + 1},
+		{unix.RLIMIT_AS, space + uint64(l.Memory), space + uint64(l.Memory)},
 	} {
-		if err := unix.Setrlimit(r.resource, &unix.Rlimit{Cur: r.limit, Max: r.limit}); err != nil {
+		if err := unix.Setrlimit(r.resource, &unix.Rlimit{Cur: r.soft, Max: r.hard}); err != nil {
 			return fmt.Errorf("resource %d: %w", r.resource, err)
 		}
 	}

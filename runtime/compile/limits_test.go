@@ -21,7 +21,7 @@ func TestLimits(t *testing.T) {
 		want   string
 	}{
 		{"wall", false, compile.Limits{Wall: 300 * time.Millisecond}, "takes more than 300ms;"},
-		{"cpu", true, compile.Limits{CPU: time.Second}, "takes more than 1s of CPU;"},
+		{"cpu", true, compile.Limits{CPU: time.Second, Wall: time.Hour}, "takes more than 1s of CPU;"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,7 +36,7 @@ func (c *Cache) runChild(dir string, code []byte) error {
 	err := cmd.Run()
 	switch {
 	case err == nil:
-		return judge(out.data)
+		return c.judge(out.data)
 	case errors.Is(context.Cause(ctx), errWall):
 		return tooMuch("%v", c.cfg.Limits.Wall)
 	case c.base.Err() != nil:
@@ -50,13 +50,16 @@ func (c *Cache) runChild(dir string, code []byte) error {
 }
 
 // judge reads what a child that exited with 0 printed.
-func judge(line []byte) error {
+func (c *Cache) judge(line []byte) error {
 	var r result
 	if err := json.Unmarshal(line, &r); err != nil {
 		return fmt.Errorf("read the child's result: %w", err)
 	}
 	if r.Format != format {
 		return errors.New("the program file was replaced by another version: restart the server")
+	}
+	if r.UsedUp {
+		return tooMuch("%v of CPU", c.cfg.Limits.CPU)
 	}
 	if r.Refused != "" {
 		return host.Errorf(host.CodeInvalid, "the module is not valid WebAssembly: %s", r.Refused)
@@ -69,6 +72,7 @@ func tooMuch(format string, args ...any) error {
 		fmt.Sprintf(format, args...))
 }
 
+// usedUpCPU is for a child that did not get to say so.
 func (c *Cache) usedUpCPU(state *os.ProcessState) bool {
 	if state == nil {
 		return false
