@@ -29,6 +29,9 @@ type ACME struct {
 	// Hosts reports whether a host, in lower case, is one of the node's own. None is
 	// asked for that is not, so that nobody can use up what the authority allows.
 	Hosts func(host string) bool
+	// RenewBefore is how long before its end a certificate is renewed, at most 30 days;
+	// default a third of its life.
+	RenewBefore time.Duration
 }
 
 // authority gets certificates over ACME, and renews them.
@@ -58,7 +61,7 @@ func newAuthority(cfg ACME, log *slog.Logger) (*authority, error) {
 	}
 	a := &authority{hosts: cfg.Hosts, log: log, stop: stop, failures: map[string]*pause{}}
 	a.manager = autocert.Manager{
-		Prompt: autocert.AcceptTOS, Email: cfg.Email, Cache: autocert.DirCache(cfg.Dir), HostPolicy: a.policy,
+		Prompt: autocert.AcceptTOS, Email: cfg.Email, Cache: autocert.DirCache(cfg.Dir), HostPolicy: a.policy, RenewBefore: cfg.RenewBefore,
 		Client: &acme.Client{DirectoryURL: cfg.Directory, HTTPClient: &http.Client{Transport: transport, Timeout: time.Minute}},
 	}
 	a.tokens = a.manager.HTTPHandler(http.NotFoundHandler())

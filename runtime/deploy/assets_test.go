@@ -79,7 +79,7 @@ func (n node) blobCount(t testing.TB) int {
 // settles waits until there are so many blobs.
 func (n node) settles(t testing.TB, want int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); n.blobCount(t) != want; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); n.blobCount(t) != want; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("there are %d blobs, want %d", n.blobCount(t), want)
 		}

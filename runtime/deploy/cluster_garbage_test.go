@@ -251,7 +251,7 @@ func TestClusterAssetSession(t *testing.T) {
 // TestClusterNamespaceIsEmptied by the node with the duties, or by the next one that
 // gets them.
 func TestClusterNamespaceIsEmptied(t *testing.T) {
-	n := newNodes(t, 2, deploy.Config{Cluster: &deploy.Cluster{Lease: 3 * time.Second}})
+	n := newNodes(t, 2, deploy.Config{})
 	for round, r := range []*deploy.Registry{n.all[1], n.all[1]} {
 		ns := mustNamespace(t, r, deploy.Local, "gone")
 		entries, err := r.Entries(deploy.Local, ns.ID)

@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -281,11 +282,11 @@ func TestClusterDeadHolder(t *testing.T) {
 	for _, torn := range []bool{false, true} {
 		t.Run(fmt.Sprintf("torn %v", torn), func(t *testing.T) {
 			t.Parallel()
-			cfg := deploy.Config{Cluster: &deploy.Cluster{Lease: 3 * time.Second}}
-			n := newNodes(t, 1, cfg)
+			n := newNodes(t, 1, deploy.Config{})
 			old := mustDeploy(t, n.all[0], deploy.Local, "hello", deploy.Upload{Module: guest(1)})
 			c := &crash{left: 4, torn: torn} // the next write is that of the Function's record
 			n.dieDeploying(t, c)
+			n.shorten(t, time.Second)
 			want := 2
 			if torn {
 				want = 3
@@ -307,7 +308,7 @@ func (n *nodes) dieDeploying(t *testing.T, c *crash) {
 	t.Helper()
 	store := n.cluster.Join(someLag)
 	defer store.Close()
-	cfg := deploy.Config{Cluster: &deploy.Cluster{Node: "dying", Lease: n.cfg.Cluster.Lease}}
+	cfg := deploy.Config{Cluster: &deploy.Cluster{Node: "dying", Lease: 2 * time.Minute}}
 	dying, err := node{syncing{c.store(store), store}, n.blobs}.tryOpen(t, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -315,6 +316,29 @@ func (n *nodes) dieDeploying(t *testing.T, c *crash) {
 	defer dying.Close()
 	if _, err := dying.Deploy(t.Context(), deploy.Local, "hello", deploy.Upload{Module: guest(2)}); !errors.Is(err, errCrashed) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// shorten has the lease of a node that died end soon. While it lived, a short one would
+// have been renewed on a busy machine, or lost.
+func (n *nodes) shorten(t *testing.T, ttl time.Duration) {
+	t.Helper()
+	const key = "node/locks/changes"
+	e, err := n.cluster.Truth().Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var record map[string]any
+	if err := json.Unmarshal(e.Value, &record); err != nil || record["owner"] != "dying" {
+		t.Fatalf("the lease is %s, %v", e.Value, err)
+	}
+	record["ttl_ms"] = ttl.Milliseconds()
+	value, err := json.Marshal(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.stores[0].Put(t.Context(), key, value, kv.PutOptions{If: kv.IfRevision(e.Revision)}); err != nil {
+		t.Fatal(err)
 	}
 }
 

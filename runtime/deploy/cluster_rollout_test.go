@@ -42,6 +42,7 @@ func TestClusterRollout(t *testing.T) {
 		message string
 	}{"does well": {200, "promoted after 1s: 60 requests, "}, "fails": {500, "rolled back because of errors>10%: 60 requests, 33% errors"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits
 			n := newNodes(t, 3, deploy.Config{})
 			old := mustDeploy(t, n.all[0], deploy.Local, "hello", deploy.Upload{Module: guest(1)})
 			tried := mustDeploy(t, n.all[0], deploy.Local, "hello", deploy.Upload{Module: guest(2), Idle: true})

@@ -87,6 +87,7 @@ func TestRollouts(t *testing.T) {
 		"answers 500": {host.OutcomeOK, 500, false, "rolled back because of errors>10%: "},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits
 			n := newNode(t)
 			r := n.open(t)
 			old := mustDeploy(t, r, deploy.Local, "hello", deploy.Upload{Module: guest(1)})

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
-	"github.com/mayfly-run/mayfly/runtime/trigger"
 )
 
 // Expectations (RFC 9110, section 10.1.1), bodies that are too large, and several
@@ -101,10 +100,10 @@ func TestHalfClosed(t *testing.T) {
 }
 
 // What never comes is not waited for longer than is allowed.
-func TestRawUnfinished(t *testing.T) {
-	s := startRaw(t, func(c *trigger.HTTPConfig) {
-		c.HeaderTimeout, c.ResponseTimeout = 300*time.Millisecond, 300*time.Millisecond
-	})
+func TestRawUnfinished(t *testing.T) { patiently(t, testRawUnfinished) }
+
+func testRawUnfinished(t testing.TB, soon time.Duration) {
+	s := startRaw(t, impatient(soon))
 	var waiting sync.WaitGroup
 	defer waiting.Wait()
 	for _, tt := range []rawCase{

@@ -153,7 +153,7 @@ func TestServiceTrace(t *testing.T) {
 }
 
 func TestServiceFails(t *testing.T) {
-	limits := host.Limits{RequestBody: 1000, CPU: 50 * time.Millisecond, Wall: 5 * time.Second}
+	limits := host.Limits{RequestBody: 1000, CPU: 50 * time.Millisecond, Wall: 5 * time.Minute}
 	s := startWith(t, deploy.Config{Limits: limits, Memory: 1 << 30}, map[string][]byte{
 		"trap": opsGuest(hosttest.Unreachable), "silent": opsGuest(), "spin": opsGuest(hosttest.Loop, hosttest.Br(0), hosttest.End),
 		"body": bodyGuest(), "broken": brokenStreamGuest(), "gone": helloGuest("hi"),
