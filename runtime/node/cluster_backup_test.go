@@ -124,18 +124,15 @@ func mustBackup(t *testing.T, n *node.Node) []byte {
 	return file.Bytes()
 }
 
-// TestBackupIntoCluster brings a node's backup into a cluster, and that one's into a
-// node without one.
-func TestBackupIntoCluster(t *testing.T) {
-	setKeys(t)
+// takesBackup brings a node's backup into a cluster, and that one's into a node without
+// one.
+func (tr *trio) takesBackup(t *testing.T) {
 	alone := mustStart(t, node.Config{})
 	f := mustFill(t, alone)
 	file := mustBackup(t, alone)
 	if _, err := alone.Registry().Restore(t.Context(), bytes.NewReader(file)); host.CodeOf(err) != host.CodeUnsupported {
 		t.Errorf("into a node without a cluster: got %v", err)
 	}
-
-	tr := mustTrio(t)
 	damaged := bytes.Clone(file)
 	damaged[len(damaged)/2] ^= 1
 	if _, err := tr.nodes[0].Registry().Restore(t.Context(), bytes.NewReader(damaged)); host.CodeOf(err) != host.CodeInvalid {

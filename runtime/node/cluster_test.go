@@ -43,6 +43,7 @@ func setKeys(t *testing.T) {
 
 // trio are three nodes with a NATS server in each.
 type trio struct {
+	t     *testing.T // as long as which they run, but for those that it shuts down
 	peers []string
 	dirs  []string
 	nodes []*node.Node
@@ -64,7 +65,8 @@ func mustTrioLogging(t *testing.T, log host.LogSink) *trio {
 	if testing.Short() {
 		t.Skip("three nodes take long to start: run it without -short")
 	}
-	tr := &trio{log: log, peers: porttest.Addresses(t, 3), dirs: []string{t.TempDir(), t.TempDir(), t.TempDir()}, nodes: make([]*node.Node, 3)}
+	tr := &trio{t: t, log: log, peers: porttest.Addresses(t, 3), dirs: []string{t.TempDir(), t.TempDir(), t.TempDir()}, nodes: make([]*node.Node, 3)}
+	t.Cleanup(tr.stop)
 	var all sync.WaitGroup
 	for i := range tr.nodes {
 		all.Go(func() { tr.start(t, i) })
@@ -78,14 +80,24 @@ func mustTrioLogging(t *testing.T, log host.LogSink) *trio {
 // start starts a node. It may be called from other goroutines than the test's.
 func (tr *trio) start(t *testing.T, i int) {
 	cfg := tr.config(i)
-	cfg.Logger = slog.New(slog.NewTextHandler(testLog{t, i}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	n, err := node.Start(t.Context(), cfg)
+	cfg.Logger = slog.New(slog.NewTextHandler(testLog{tr.t, i}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	n, err := node.Start(tr.t.Context(), cfg)
 	if err != nil {
 		t.Errorf("node %d: %v", i, err)
 		return
 	}
 	tr.nodes[i] = n
-	t.Cleanup(func() { n.Shutdown(context.Background()) })
+}
+
+// stop shuts all nodes down at once: the last one alone would wait for the others.
+func (tr *trio) stop() {
+	var all sync.WaitGroup
+	for _, n := range tr.nodes {
+		if n != nil {
+			all.Go(func() { n.Shutdown(context.Background()) })
+		}
+	}
+	all.Wait()
 }
 
 type testLog struct {
@@ -140,14 +152,38 @@ func (tr *trio) ready(t *testing.T) bool {
 	return true
 }
 
+// TestClusterOfThree does all of its subtests with the same nodes: three servers take
+// long to agree on who leads. They are given a backup first, which has to be into an
+// empty cluster.
 func TestClusterOfThree(t *testing.T) {
 	setKeys(t)
 	tr := mustTrio(t)
 	eventually(t, "all nodes see all", func() bool { return tr.ready(t) })
-	var h control.Health
-	if status := tr.ask(t, 0, 0, "GET", "/healthz", &h); status != 200 || h.Cluster == nil || !h.Cluster.Connected || h.Cluster.CopyAge != 0 {
-		t.Errorf("/healthz: got %d, %+v", status, h)
+	for _, tt := range []struct {
+		name string
+		test func(*testing.T)
+	}{
+		{"is healthy", tr.isHealthy},
+		{"takes a backup", tr.takesBackup},
+		{"has queues", tr.hasQueues},
+		{"deploys", tr.deploys},
+		{"drains", tr.drains},
+	} {
+		if !t.Run(tt.name, tt.test) {
+			return // what comes next needs what was there before
+		}
 	}
+}
+
+func (tr *trio) isHealthy(t *testing.T) {
+	eventually(t, "the first node has all that there is", func() bool {
+		var h control.Health
+		status := tr.ask(t, 0, 0, "GET", "/healthz", &h)
+		return status == 200 && h.Cluster != nil && h.Cluster.Connected && h.Cluster.CopyAge == 0
+	})
+}
+
+func (tr *trio) drains(t *testing.T) {
 	if status := tr.ask(t, 0, 0, "POST", "/client/v4/mayfly/nodes/"+tr.nodes[2].ID()+"/drain", nil); status != 200 {
 		t.Fatalf("drain: got %d", status)
 	}
@@ -181,12 +217,9 @@ func TestOtherKey(t *testing.T) {
 	mustStart(t, second)
 }
 
-// TestClusterDeploys: what is deployed at one node is served by all, and what a node
+// deploys: what is deployed at one node is served by all, and what a node
 // that was away has missed as well.
-func TestClusterDeploys(t *testing.T) {
-	setKeys(t)
-	tr := mustTrio(t)
-	eventually(t, "all nodes see all", func() bool { return tr.ready(t) })
+func (tr *trio) deploys(t *testing.T) {
 	served := func(nodes []*node.Node, want string) {
 		t.Helper()
 		for i, n := range nodes {
@@ -206,7 +239,9 @@ func TestClusterDeploys(t *testing.T) {
 	}
 	mustDeploy(t, tr.nodes[0], "hello", hello("three"))
 	served(tr.nodes[:2], "three")
-	tr.start(t, 2)
+	if tr.start(t, 2); t.Failed() {
+		t.FailNow()
+	}
 	served(tr.nodes, "three")
 	if status := tr.ask(t, 0, 2, "GET", "/client/v4/accounts/local/workers/scripts", nil); status != 200 {
 		t.Errorf("the token of one node at another: got %d", status)

@@ -45,11 +45,9 @@ func post(t *testing.T, n *node.Node, data, path, body string, result any) (stat
 	return status
 }
 
-// A message goes from one node of a cluster to another, and what the one that has it
-// says, a third one may.
-func TestQueueOfThree(t *testing.T) {
-	setKeys(t)
-	tr := mustTrio(t)
+// hasQueues: a message goes from one node of a cluster to another, and what the one that
+// has it says, a third one may.
+func (tr *trio) hasQueues(t *testing.T) {
 	var q struct {
 		ID string `json:"queue_id"`
 	}
