@@ -14,10 +14,10 @@ import (
 )
 
 // A blob is an object with a message b.<digest> that says which one. The node keeps
-// what it wrote or read in Config.Dir, and reads it from there.
+// what it wrote or read in Config.Dir, and reads it from there: see cache.go.
 
-// Blobs keeps blobs in the same cluster. What the node has is read also while the
-// cluster can't be reached, and after another node has deleted it.
+// Blobs keeps blobs in the same cluster. What the node has, up to Config.Cache, is read
+// also while the cluster can't be reached, and after another node has deleted it.
 func (s *Store) Blobs() kv.Blobs { return blobs{s} }
 
 type blobs struct{ store *Store }

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/mayfly-run/mayfly/kv"
 )
 
 // Config of a Store. Dir is required, and URL or Conn.
@@ -61,6 +63,13 @@ type Config struct {
 	// an error the copy stays where it is. Default: there is room. It must be given
 	// where the volume may become full, because that ends the process.
 	Room func(size int64) error
+	// Cache is how many bytes of blobs are kept in Dir: those that were used last.
+	// Default: 8 GiB.
+	Cache int64
+	// Needed are the blobs that are kept in any case once they are there, because nobody
+	// might be there to ask when they are used again. As long as that is not known, nothing
+	// is removed. Default: none are.
+	Needed func() (needed map[kv.Digest]bool, known bool)
 	// Offline reports of a key whether writes to it are taken while the cluster can't
 	// be reached, unless they compare revisions. They are kept in Dir, up to 64 MiB;
 	// Get and List show them, with revisions that nothing compares equal to; Watch and
@@ -101,6 +110,12 @@ func (cfg *Config) setDefaults() error {
 	}
 	if cfg.patience == 0 {
 		cfg.patience = writeTimeout
+	}
+	if cfg.Cache <= 0 {
+		cfg.Cache = defaultCache
+	}
+	if cfg.Needed == nil {
+		cfg.Needed = func() (map[kv.Digest]bool, bool) { return nil, true }
 	}
 	if cfg.Room == nil {
 		cfg.Room = func(int64) error { return nil }

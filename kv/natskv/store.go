@@ -18,7 +18,6 @@ import (
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/badgerkv"
-	"github.com/mayfly-run/mayfly/kv/fileblob"
 	"github.com/mayfly-run/mayfly/kv/internal/changelog"
 )
 
@@ -33,7 +32,7 @@ type Store struct {
 
 	copy  *badgerkv.Replica
 	id    string // of the streams that the copy is of
-	cache *fileblob.Blobs
+	cache *cache
 
 	streams  atomic.Pointer[streams] // what writes use; nil until they were found
 	progress progress
@@ -84,7 +83,7 @@ func open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	var err error
-	if s.cache, err = fileblob.Open(filepath.Join(cfg.Dir, "blobs")); err != nil {
+	if s.cache, err = openCache(filepath.Join(cfg.Dir, "blobs"), cfg); err != nil {
 		return nil, err
 	}
 	if err := s.offline.open(s); err != nil {

@@ -49,7 +49,7 @@ func (n *Node) openShared(ctx context.Context, d *Data, cfg DataConfig, id strin
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	shared.Room = d.Guard.CheckAccepted
+	shared.Room, shared.Needed = d.Guard.CheckAccepted, n.neededBlobs
 	if n.cfg.Cluster.Embedded {
 		if d.server, err = n.startServer(ctx, id, shared); err != nil {
 			return fmt.Errorf("cluster: %w", err)
@@ -65,10 +65,18 @@ func (n *Node) openShared(ctx context.Context, d *Data, cfg DataConfig, id strin
 	return nil
 }
 
+// neededBlobs are not known before the registry is.
+func (n *Node) neededBlobs() (map[kv.Digest]bool, bool) {
+	if r := n.deployed.Load(); r != nil {
+		return r.NeededBlobs(), true
+	}
+	return nil, false
+}
+
 // shareConfig is how the store is reached.
 func (n *Node) shareConfig(cfg DataConfig) (_ *natskv.Config, err error) {
 	c := n.cfg.Cluster
-	shared := &natskv.Config{URL: strings.Join(c.URL, ","), Credentials: c.Credentials, Bucket: c.name(), Replicas: c.Replicas, Dir: cfg.Dir.Copy(), Logger: cfg.Logger,
+	shared := &natskv.Config{URL: strings.Join(c.URL, ","), Credentials: c.Credentials, Bucket: c.name(), Replicas: c.Replicas, Cache: c.Cache, Dir: cfg.Dir.Copy(), Logger: cfg.Logger,
 		After: backup.Header{}.After(time.Now())} // so that nothing has a revision that it had elsewhere
 	if shared.TLS, err = c.TLS.tlsConfig(); err != nil {
 		return nil, err

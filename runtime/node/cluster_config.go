@@ -22,6 +22,10 @@ type Cluster struct {
 	// Replicas is on how many servers everything is kept, 1 to 5. Default: 3, or what
 	// the servers allow.
 	Replicas int
+	// Cache is how many bytes of modules and static files the node keeps of the cluster's:
+	// those that it used last. Those of Versions that serve stay, but for static files.
+	// Default: 8 GiB.
+	Cache int64
 
 	// OfflineWrites are ids of KV namespaces to which this node takes writes while the
 	// cluster can't be reached, and sends them later.

@@ -19,6 +19,7 @@ func (c *configFile) clusterKeys(to *Cluster) fields {
 	return fields{
 		"name":           c.clusterName(to),
 		"replicas":       numberTo(c, &to.Replicas, 1, 1, 5),
+		"cache_mb":       numberTo(c, &to.Cache, 1<<20, 64, 1<<20),
 		"offline_writes": c.offlineWrites(to),
 		"url":            c.natsURLs(to),
 		"credentials":    c.pathTo(&to.Credentials),
@@ -40,7 +41,7 @@ func (c *configFile) clusterKeys(to *Cluster) fields {
 // onlyOfCluster are those keys that mean nothing elsewhere.
 func (c *configFile) onlyOfCluster() fields {
 	known := c.clusterKeys(&Cluster{})
-	for _, key := range []string{"name", "listen", "tls", "user", "token"} {
+	for _, key := range []string{"name", "listen", "tls", "user", "token", "cache_mb"} {
 		delete(known, key)
 	}
 	return known

@@ -61,7 +61,8 @@ type Node struct {
 	id        string
 	members   *cluster.Members
 	intake    intake
-	shared    *natskv.Store // nil: the node has a store of its own
+	shared    *natskv.Store                   // nil: the node has a store of its own
+	deployed  atomic.Pointer[deploy.Registry] // registry, once it is open
 	ahead     ahead
 	closers   []func() error // in the order of opening
 }
@@ -194,6 +195,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load what is deployed: %w", err)
 	}
+	n.deployed.Store(n.registry)
 	n.closers = append(n.closers, n.registry.Close)
 	if err := n.openMembers(ctx, data.Store, id); err != nil {
 		return err
