@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
+	"maps"
 	"sync"
 	"time"
 
@@ -40,17 +40,13 @@ const (
 	mostWaiting = deploy.DefaultSchedules
 	// late is how late an event may be: what was due before that is missed. It is
 	// enough for a restart.
-	late      = time.Minute
-	lookBack  = 24 * time.Hour // how far missed events are counted
-	claimLife = time.Hour      // how long it is remembered who has run what
+	late     = time.Minute
+	lookBack = 24 * time.Hour // how far missed events are counted
 	// look is the longest time between two looks at the clock, which may be set.
 	look = 10 * time.Second
 )
 
-const (
-	claimRecords = "node/cron-claims/" // <account>/<function>/<minute>/<cron>: the id of the node that runs it
-	cronRecord   = "node/cron"         // cronState
-)
+const cronRecord = "node/cron" // cronState
 
 // cronState is kept so that it is known what was missed.
 type cronState struct {
@@ -70,7 +66,12 @@ type Cron struct {
 	live   sync.WaitGroup // runs
 	base   context.Context
 	cancel context.CancelFunc
-	until  time.Time // belongs to loop
+	start  string // of the process: tells its claims from those of one before
+
+	// What follows belongs to loop.
+	until  time.Time            // what was due up to then is done, of all schedules
+	done   map[string]time.Time // the same of a schedule; those that were not held up since
+	unsure map[string]time.Time // since when claims may be this node's of which nothing came yet
 
 	mu      sync.Mutex     // guards waiting
 	waiting map[string]int // how many runs of an account do, for a place
@@ -87,7 +88,7 @@ func NewCron(ctx context.Context, cfg CronConfig) (_ *Cron, err error) {
 	if cfg.Places == nil {
 		cfg.Places = NewPlaces(0)
 	}
-	c := &Cron{waiting: map[string]int{}}
+	c := &Cron{waiting: map[string]int{}, done: map[string]time.Time{}, unsure: map[string]time.Time{}, start: newID()}
 	if cfg.Lease == nil {
 		if cfg.Lease, err = NewLease(ctx, cfg.Store, cfg.Node, cfg.Logger); err != nil {
 			return nil, err
@@ -98,7 +99,7 @@ func NewCron(ctx context.Context, cfg CronConfig) (_ *Cron, err error) {
 	if err := c.runs.interrupt(ctx, cfg.Node); err != nil {
 		return nil, err
 	}
-	if c.until, err = c.readUntil(ctx); err != nil {
+	if c.until, err = c.readUntil(ctx, time.Now()); err != nil {
 		return nil, err
 	}
 	c.base, c.cancel = context.WithCancel(context.Background())
@@ -108,10 +109,11 @@ func NewCron(ctx context.Context, cfg CronConfig) (_ *Cron, err error) {
 	return c, nil
 }
 
-func (c *Cron) readUntil(ctx context.Context) (time.Time, error) {
+// readUntil reads up to when nodes have done what was due, or returns absent.
+func (c *Cron) readUntil(ctx context.Context, absent time.Time) (time.Time, error) {
 	e, err := c.cfg.Store.Get(ctx, cronRecord)
 	if errors.Is(err, kv.ErrNotFound) {
-		return time.Now(), nil
+		return absent, nil
 	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read cron state: %w", err)
@@ -174,7 +176,7 @@ func (c *Cron) tick(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	if minute.Sub(c.until) > time.Minute { // other nodes may have gone on meanwhile
-		done, err := c.readUntil(ctx)
+		done, err := c.readUntil(ctx, c.until)
 		if err != nil {
 			return err
 		}
@@ -183,19 +185,30 @@ func (c *Cron) tick(ctx context.Context, now time.Time) error {
 		}
 	}
 	functions := c.cfg.Registry.Scheduled()
-	var failed error
+	if err := c.beginAll(ctx, functions, minute, now); err != nil {
+		maps.DeleteFunc(c.unsure, func(_ string, since time.Time) bool { return now.Sub(since) > claimLife })
+		return err // it is tried again, and reported as missed once it is too late
+	}
+	c.until = minute
+	clear(c.done)
+	clear(c.unsure)
+	if len(functions) == 0 {
+		return nil
+	}
+	return c.writeUntil(ctx)
+}
+
+// beginAll ends early where a cluster is away, which each one would wait for anew.
+func (c *Cron) beginAll(ctx context.Context, functions []deploy.Function, minute, now time.Time) (failed error) {
 	for _, f := range functions {
 		for _, s := range f.Schedules {
-			failed = errors.Join(failed, c.begin(ctx, f, s, minute, now))
+			err := c.begin(ctx, f, s, minute, now)
+			if failed = errors.Join(failed, err); errors.Is(err, kv.ErrUnavailable) {
+				return failed
+			}
 		}
 	}
-	if failed != nil && now.Sub(minute) < late-2*look {
-		return failed // there is time to try again
-	}
-	if c.until = minute; len(functions) == 0 {
-		return failed
-	}
-	return errors.Join(failed, c.writeUntil(ctx))
+	return failed
 }
 
 func (c *Cron) writeUntil(ctx context.Context) error {
@@ -209,10 +222,12 @@ func (c *Cron) writeUntil(ctx context.Context) error {
 // begin begins what a schedule wants up to a minute, and reports what is too late.
 func (c *Cron) begin(ctx context.Context, f deploy.Function, s deploy.Schedule, minute, now time.Time) error {
 	e, err := cron.Parse(s.Cron)
-	if err != nil {
-		return fmt.Errorf("schedule of %s/%s: %w", f.Account, f.Name, err)
+	if err != nil { // it never can be followed, and others can
+		c.cfg.Logger.Error("a schedule can't be read", "account", f.Account, "function", f.Name, "err", err)
+		return nil
 	}
-	from := latest(c.until, s.Created, minute.Add(-lookBack))
+	schedule := f.Account + "/" + f.Name + "/" + s.Cron
+	from := latest(c.until, c.done[schedule], s.Created, minute.Add(-lookBack))
 	missed := Run{Cron: s.Cron, Outcome: RunMissed, Node: c.cfg.Node, Identity: newID()}
 	due, ok := e.Next(from)
 	for ; ok && now.Sub(due) >= late; due, ok = e.Next(due) {
@@ -227,9 +242,10 @@ func (c *Cron) begin(ctx context.Context, f deploy.Function, s deploy.Schedule, 
 			return err
 		}
 		if mine {
-			c.start(f, host.Scheduled{Cron: s.Cron, Time: due})
+			c.run(f, host.Scheduled{Cron: s.Cron, Time: due})
 		}
 	}
+	c.done[schedule] = minute
 	return nil
 }
 
@@ -242,7 +258,11 @@ func (c *Cron) report(ctx context.Context, f deploy.Function, s deploy.Schedule,
 		return err
 	}
 	c.cfg.Logger.Warn("cron trigger missed", "account", f.Account, "function", f.Name, "cron", s.Cron, "due", missed.Due, "missed", missed.Missed)
-	return c.runs.put(ctx, f.Account, f.Name, missed)
+	err := c.runs.put(ctx, f.Account, f.Name, missed)
+	if err != nil {
+		c.unsure[claimRecord(f, s, missed.Due)] = time.Now()
+	}
+	return err
 }
 
 func latest(times ...time.Time) (last time.Time) {
@@ -254,21 +274,8 @@ func latest(times ...time.Time) (last time.Time) {
 	return last
 }
 
-// claim says whether this node is the one that answers for an event.
-func (c *Cron) claim(ctx context.Context, f deploy.Function, s deploy.Schedule, due time.Time) (bool, error) {
-	key := claimRecords + f.Account + "/" + f.Name + "/" + strconv.FormatInt(due.Unix()/60, 10) + "/" + s.Cron
-	_, err := c.cfg.Store.Put(ctx, key, []byte(c.cfg.Node), kv.PutOptions{If: kv.IfRevision(0), Expires: time.Now().Add(claimLife)})
-	if errors.Is(err, kv.ErrConflict) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("claim event: %w", err)
-	}
-	return true, nil
-}
-
-// start begins a run when there is a place for it.
-func (c *Cron) start(f deploy.Function, s host.Scheduled) {
+// run begins a run when there is a place for it.
+func (c *Cron) run(f deploy.Function, s host.Scheduled) {
 	c.live.Go(func() {
 		if _, err := c.do(c.base, f, s, false); err != nil {
 			c.cfg.Logger.Error("a run of a cron trigger can't be recorded", "account", f.Account, "function", f.Name, "cron", s.Cron, "err", err)
@@ -321,6 +328,9 @@ func (c *Cron) do(ctx context.Context, f deploy.Function, s host.Scheduled, manu
 
 // enter waits for a place, unless too many of the account do.
 func (c *Cron) enter(ctx context.Context, account string) (leave func(), err error) {
+	if leave := c.cfg.Places.tryEnter(account); leave != nil {
+		return leave, nil
+	}
 	if !c.await(account, 1) {
 		return nil, host.Errorf(host.CodeLimit, "%d runs of cron triggers of account %s wait for others of it to end", mostWaiting, account)
 	}

@@ -355,6 +355,7 @@ func TestCronStoreFails(t *testing.T) {
 		full.on.Store(false)
 		time.Sleep(time.Minute)
 		w.wantRan("job 00:01 1 0 * * *")
+		w.wantRuns(c, "job", "00:02 missed", "00:01 ok")
 		if !strings.Contains(w.log.String(), "schedules can't be followed") {
 			t.Errorf("log %s", w.log)
 		}
@@ -372,6 +373,73 @@ func (s *fullStore) Put(ctx context.Context, key string, value []byte, opts kv.P
 		return 0, kv.ErrNoSpace
 	}
 	return s.Store.Put(ctx, key, value, opts)
+}
+
+// An outage is no reason to call missed what was run before it.
+func TestCronOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newClockwork(t, "* * * * *")
+		w.set("other", "* * * * *")
+		broken := &refusingStore{Store: w.store, refuse: "/other/"}
+		w.store = broken
+		c := w.start("a")
+		defer endCron(c)
+		broken.on.Store(true)
+		time.Sleep(time.Minute + time.Second) // job runs, other does not
+		broken.all.Store(true)
+		time.Sleep(2 * time.Minute)
+		broken.on.Store(false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if list := w.wantRuns(c, "job", "00:03 ok", "00:02 missed", "00:01 ok"); list[1].Missed != 1 {
+			t.Errorf("of job got %+v", list[1])
+		}
+		if list := w.wantRuns(c, "other", "00:03 ok", "00:02 missed"); list[1].Missed != 2 {
+			t.Errorf("of other got %+v", list[1])
+		}
+	})
+}
+
+// A claim of which it is not known whether it was written is the node's own if it was.
+func TestCronUnsureClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newClockwork(t, "1 0 * * *")
+		w.store = &unsureStore{Store: w.store, prefix: "node/cron-claims/"}
+		c := w.start("a")
+		defer endCron(c)
+		time.Sleep(3 * time.Minute)
+		w.wantRan("job 00:01 1 0 * * *")
+		w.wantRuns(c, "job", "00:01 ok")
+	})
+}
+
+// refusingStore refuses writes of some keys, or all, while it is on.
+type refusingStore struct {
+	kv.Store
+	on, all atomic.Bool
+	refuse  string // is in the keys
+}
+
+func (s *refusingStore) Put(ctx context.Context, key string, value []byte, opts kv.PutOptions) (uint64, error) {
+	if s.on.Load() && (s.all.Load() || strings.Contains(key, s.refuse)) {
+		return 0, kv.ErrUnavailable
+	}
+	return s.Store.Put(ctx, key, value, opts)
+}
+
+// unsureStore does the first write below a prefix, and says that it may not have.
+type unsureStore struct {
+	kv.Store
+	prefix string
+	once   sync.Once
+}
+
+func (s *unsureStore) Put(ctx context.Context, key string, value []byte, opts kv.PutOptions) (revision uint64, err error) {
+	revision, err = s.Store.Put(ctx, key, value, opts)
+	if strings.HasPrefix(key, s.prefix) {
+		s.once.Do(func() { revision, err = 0, errors.Join(err, kv.ErrUnavailable) })
+	}
+	return revision, err
 }
 
 // Those that find no place wait, and not for ever more of them.

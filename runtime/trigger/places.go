@@ -61,12 +61,35 @@ func (p *Places) Enter(ctx context.Context, account string) (leave func(), err e
 		p.done(account, own)
 		return nil, err
 	}
+	return p.inside(account, own), nil
+}
+
+// tryEnter is Enter for those that do not wait: leave is nil if somebody would have to.
+func (p *Places) tryEnter(account string) (leave func()) {
+	p.mu.Lock()
+	paused := p.paused != nil
+	p.mu.Unlock()
+	if paused {
+		return nil
+	}
+	own := p.use(account)
+	if own.gate.TryEnter() {
+		if p.all.TryEnter() {
+			return p.inside(account, own)
+		}
+		own.gate.Leave()
+	}
+	p.done(account, own)
+	return nil
+}
+
+func (p *Places) inside(account string, own *accountPlaces) (leave func()) {
 	began := time.Now()
 	return func() {
 		p.all.LeaveAfter(account, time.Since(began))
 		own.gate.Leave()
 		p.done(account, own)
-	}, nil
+	}
 }
 
 // hold waits until an account may have another batch in memory, which leave ends. The
