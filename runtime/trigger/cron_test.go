@@ -404,7 +404,7 @@ func TestCronOutage(t *testing.T) {
 func TestCronUnsureClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newClockwork(t, "1 0 * * *")
-		w.store = &unsureStore{Store: w.store, prefix: "node/cron-claims/"}
+		w.store = &unsureStore{Store: w.store, prefix: "node/cron-claims/", which: 1}
 		c := w.start("a")
 		defer endCron(c)
 		time.Sleep(3 * time.Minute)
@@ -427,17 +427,27 @@ func (s *refusingStore) Put(ctx context.Context, key string, value []byte, opts 
 	return s.Store.Put(ctx, key, value, opts)
 }
 
-// unsureStore does the first write below a prefix, and says that it may not have.
+// unsureStore does all writes, and says of one below a prefix that it may not have; and
+// it does not delete the first of those keys, if it keeps.
 type unsureStore struct {
 	kv.Store
 	prefix string
-	once   sync.Once
+	which  int32 // of the writes; the first is 1
+	writes atomic.Int32
+	keeps  atomic.Bool
+}
+
+func (s *unsureStore) Delete(ctx context.Context, key string, opts kv.DeleteOptions) error {
+	if strings.HasPrefix(key, s.prefix) && s.keeps.CompareAndSwap(true, false) {
+		return kv.ErrUnavailable
+	}
+	return s.Store.Delete(ctx, key, opts)
 }
 
 func (s *unsureStore) Put(ctx context.Context, key string, value []byte, opts kv.PutOptions) (revision uint64, err error) {
 	revision, err = s.Store.Put(ctx, key, value, opts)
-	if strings.HasPrefix(key, s.prefix) {
-		s.once.Do(func() { revision, err = 0, errors.Join(err, kv.ErrUnavailable) })
+	if strings.HasPrefix(key, s.prefix) && s.writes.Add(1) == s.which {
+		return 0, errors.Join(err, kv.ErrUnavailable)
 	}
 	return revision, err
 }

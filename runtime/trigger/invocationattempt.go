@@ -44,8 +44,8 @@ func (i *Invocations) try(key string) (next time.Time, err error) {
 		return p.Next, nil
 	}
 	if p.Lease != "" {
-		live, err := i.cfg.Lease.Live(ctx, p.Lease)
-		if live || err != nil {
+		other, err := i.cfg.Lease.Other(ctx, p.Lease)
+		if other || err != nil {
 			return time.Now().Add(recheck), err
 		}
 	}

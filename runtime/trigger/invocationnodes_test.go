@@ -87,6 +87,29 @@ func TestInvocationsOfADeadNode(t *testing.T) {
 	})
 }
 
+// An attempt of which it was not known that it had begun is made by the node all the
+// same, while other things keep its lease.
+func TestInvocationsUnsureClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMailbox(t)
+		store := &unsureStore{Store: p.store, prefix: "node/invocations/", which: 2}
+		lease := mustLease(t, store, "a")
+		held := mustHold(t, lease)
+		i := p.startWith(trigger.InvocationsConfig{Lease: lease, Store: store})
+		p.accept(i, "fine")
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		p.mu.Lock()
+		if len(p.got) != 1 || !strings.HasPrefix(p.got[0], "job 2 fine") {
+			t.Errorf("got %q", p.got)
+		}
+		p.mu.Unlock()
+		held.Release()
+		over(i)
+		lease.Close(t.Context())
+	})
+}
+
 // An account may have so much waiting and no more, and that takes no goroutines.
 func TestInvocationsOfAnAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -192,6 +192,19 @@ func (l *Lease) Live(ctx context.Context, id string) (bool, error) {
 	return string(e.Value) == id, nil
 }
 
+// Other reports whether a lease with this id is of another one that is taken for alive.
+// Of a claim under this one's own its holder knows whether anything goes on: else it is
+// left of a write that seemed to fail, and would stay for as long as the lease.
+func (l *Lease) Other(ctx context.Context, id string) (bool, error) {
+	l.mu.Lock()
+	own := l.term != nil && l.term.id == id
+	l.mu.Unlock()
+	if own {
+		return false, nil
+	}
+	return l.Live(ctx, id)
+}
+
 // NodeLive reports whether a node has a lease.
 func (l *Lease) NodeLive(ctx context.Context, node string) (bool, error) {
 	_, err := l.store.Get(ctx, leaseRecords+node)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 
 	"github.com/mayfly-run/mayfly/kv"
 )
@@ -22,11 +23,14 @@ type StoreSlots struct {
 	store kv.Store
 	lease *Lease
 	log   *slog.Logger
+
+	mu  sync.Mutex      // guards own
+	own map[string]bool // keys of slots that this node has, or tries to take
 }
 
 // NewStoreSlots makes them.
 func NewStoreSlots(store kv.Store, lease *Lease, log *slog.Logger) *StoreSlots {
-	return &StoreSlots{store, lease, log}
+	return &StoreSlots{store: store, lease: lease, log: log, own: map[string]bool{}}
 }
 
 // Take implements Slots.
@@ -39,7 +43,13 @@ func (s *StoreSlots) Take(ctx context.Context, q kv.Queue, most int) (held conte
 	first := rand.IntN(most)
 	for i := range min(most, slotTries) {
 		key := slotRecords + q.Account + "/" + q.ID + "/" + strconv.Itoa((first+i)%most)
+		if !s.reserve(key) {
+			continue
+		}
 		revision, err := s.take(ctx, key, mine.ID)
+		if err != nil {
+			s.forgo(key)
+		}
 		if err != nil && !errors.Is(err, kv.ErrConflict) && ctx.Err() == nil {
 			s.log.Warn("a slot of a queue can't be taken", "account", q.Account, "queue", q.ID, "err", err)
 			break
@@ -60,10 +70,30 @@ func (s *StoreSlots) held(ctx context.Context, mine *Held, key string, revision 
 		cancel()
 		err := s.store.Delete(context.WithoutCancel(ctx), key, kv.DeleteOptions{If: kv.IfRevision(revision)})
 		if err != nil && !errors.Is(err, kv.ErrConflict) {
-			s.log.Warn("a slot of a queue stays taken until the lease ends", "slot", key, "err", err)
+			s.log.Warn("a slot of a queue stays taken until this node takes it again, or its lease ends", "slot", key, "err", err)
 		}
+		s.forgo(key)
 		mine.Release()
 	}, true
+}
+
+// reserve reports whether nothing else in this process has a slot. Of one that has the
+// node's lease and is not reserved it was only not known that it was taken, or not given
+// back.
+func (s *StoreSlots) reserve(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.own[key] {
+		return false
+	}
+	s.own[key] = true
+	return true
+}
+
+func (s *StoreSlots) forgo(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.own, key)
 }
 
 // take writes a slot that is free, or whose holder is gone.
@@ -79,8 +109,8 @@ func (s *StoreSlots) take(ctx context.Context, key, lease string) (uint64, error
 	if err != nil {
 		return 0, err
 	}
-	live, err := s.lease.Live(ctx, string(e.Value))
-	if err != nil || live {
+	other, err := s.lease.Other(ctx, string(e.Value))
+	if err != nil || other {
 		return 0, errors.Join(err, kv.ErrConflict)
 	}
 	return s.store.Put(ctx, key, []byte(lease), kv.PutOptions{If: kv.IfRevision(e.Revision), Frees: true})

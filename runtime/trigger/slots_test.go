@@ -76,3 +76,31 @@ func TestStoreSlots(t *testing.T) {
 		lease.Close(t.Context())
 	})
 }
+
+// A slot that could not be given back, or of which nobody knows that it was taken, is
+// the node's own again, and not lost while it has its lease.
+func TestStoreSlotsUnsure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &unsureStore{Store: memkv.New(memkv.Config{}), prefix: "node/queue-slots/", which: 1}
+		lease := mustLease(t, store, "a")
+		held := mustHold(t, lease)
+		slots := trigger.NewStoreSlots(store, lease, slog.New(slog.DiscardHandler))
+		q := kv.Queue{Account: "local", ID: "q"}
+		if _, _, ok := slots.Take(t.Context(), q, 1); ok {
+			t.Error("got a slot of which it is not known whether it was taken")
+		}
+		for range 2 {
+			_, release, ok := slots.Take(t.Context(), q, 1)
+			if !ok {
+				t.Fatal("the slot is lost")
+			}
+			if _, _, ok := slots.Take(t.Context(), q, 1); ok {
+				t.Error("the slot was taken twice")
+			}
+			store.keeps.Store(true) // it can't be given back
+			release()
+		}
+		held.Release()
+		lease.Close(t.Context())
+	})
+}

@@ -219,6 +219,36 @@ func (w *tower) wantLeft(left int) {
 	}
 }
 
+// A claim that could not be given up, or of which nobody knows that it was made, keeps
+// no trigger from going on while the node's lease lasts, which others have it keep.
+func TestKVTriggerUnsureClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, what := range []string{"taken", "kept"} {
+			w := newTower(t)
+			w.watch("job", "1", "", 2)
+			store := &unsureStore{Store: w.store, prefix: "node/kv-claims/"}
+			if store.keeps.Store(what == "kept"); what == "taken" {
+				store.which = 1
+			}
+			lease := mustLease(t, store, "a")
+			held := mustHold(t, lease)
+			k, err := trigger.NewKVTriggers(t.Context(), trigger.KVTriggersConfig{Registry: w, Deliver: w.deliver, Report: w.report, Store: store, Lease: lease})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.put("k", "first")
+			time.Sleep(time.Minute)
+			w.put("k", "second")
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			w.wantLeft(0)
+			held.Release()
+			k.Shutdown(context.Background())
+			lease.Close(context.Background())
+		}
+	})
+}
+
 func TestKVTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTower(t)

@@ -28,7 +28,7 @@ func (k *KVTriggers) claim(ctx context.Context, trigger string) (_ *claim, err e
 	case err != nil:
 		return nil, fmt.Errorf("claim trigger: %w", err)
 	default:
-		if live, err := k.cfg.Lease.Live(ctx, string(e.Value)); live || err != nil {
+		if other, err := k.cfg.Lease.Other(ctx, string(e.Value)); other || err != nil {
 			return nil, err
 		}
 	}
