@@ -100,6 +100,9 @@ const asksPerSecond = 50
 // errCutOff: a change was under way when others could no longer wait for it.
 var errCutOff = &host.Error{Code: host.CodeUnavailable, Msg: "this node was cut off from its cluster during the change, which may have been made; look, and try again"}
 
+// errNotTakenOver: a change would be checked against what is deployed no more.
+var errNotTakenOver = &host.Error{Code: host.CodeUnavailable, Msg: "this node could not take over what another node has changed, so it can't check this change; its log says which record it is. Try again, or ask another node"}
+
 // exclusively lets do change records, which nobody else on any node does meanwhile.
 // The snapshot has all that was changed before. do holds r.mu, and is not interrupted
 // when ctx ends; its own context ends when others need not wait any longer. The error
@@ -137,7 +140,9 @@ func (r *Registry) exclusivelyInCluster(ctx context.Context, do func(context.Con
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.applyDirty(own)
+	if r.applyDirty(own) {
+		return errNotTakenOver
+	}
 	return do(own)
 }
 

@@ -318,3 +318,22 @@ func TestClusterChecksWhatOthersHave(t *testing.T) {
 		mustDeploy(t, n.all[then], fmt.Sprintf("account%d", round), "hello", deploy.Upload{})
 	}
 }
+
+// TestClusterNotTakenOver: a node that can't take over what others have changed changes
+// nothing itself, as it could not check that, until it can.
+func TestClusterNotTakenOver(t *testing.T) {
+	n := newNodes(t, 2, deploy.Config{})
+	const record = "node/functions/local/broken"
+	if _, err := n.stores[0].Put(t.Context(), record, []byte("{"), kv.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := n.all[1].CreateNamespace(t.Context(), deploy.Local, "refused")
+	if host.CodeOf(err) != host.CodeUnavailable || !strings.Contains(fmt.Sprint(err), "could not take over") {
+		t.Errorf("got %v, want that it can't check", err)
+	}
+	if err := n.stores[0].Delete(t.Context(), record, kv.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	mustNamespace(t, n.all[1], deploy.Local, "taken")
+	n.agree(t)
+}
