@@ -2,34 +2,53 @@ package deploy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
 )
 
 // applyDirty takes the records that others have changed into the snapshot. What can't
-// be applied stays as it was, and is tried again later. It needs r.mu.
-func (r *Registry) applyDirty(ctx context.Context) (failed bool) {
+// be applied stays as it was, and is tried again later. The error, which was logged, is
+// errNotTakenOver unless all that failed is broken on every node. It needs r.mu.
+func (r *Registry) applyDirty(ctx context.Context) error {
 	keys, all := r.cluster.take()
 	if all {
 		var err error
 		if keys, err = r.allRecords(ctx); err != nil {
 			r.cfg.Logger.Error("list records", "err", err)
 			r.cluster.noteAll()
-			return true
+			return fmt.Errorf("%w: %w", errNotTakenOver, err)
 		}
 	}
 	if len(keys) == 0 {
-		return false
+		return nil
 	}
 	left, err := r.apply(ctx, keys)
 	if err != nil {
 		r.cfg.Logger.Error("apply what other nodes have changed", "records", left, "err", err)
 		r.cluster.again(left)
 	}
-	return err != nil
+	return err
+}
+
+// broken says whether a record can't be taken over because of what it says, or lacks. It
+// serves on no node, so that changes need not be checked against it.
+func broken(err error) bool {
+	if _, is := errors.AsType[*json.SyntaxError](err); is {
+		return true
+	}
+	if _, is := errors.AsType[*json.UnmarshalTypeError](err); is {
+		return true
+	}
+	if e, is := errors.AsType[*host.Error](err); is && e.Code == host.CodeInvalid {
+		return true
+	}
+	return errors.Is(err, kv.ErrCorrupt) || errors.Is(err, kv.ErrNotFound)
 }
 
 // apply takes records as the Store has them into the snapshot, and returns those that
@@ -41,6 +60,9 @@ func (r *Registry) apply(ctx context.Context, keys []string) (left []string, err
 	for _, key := range keys {
 		c, failed := r.applyRecord(ctx, next, key)
 		changed = changed || c
+		if failed != nil && !broken(failed) {
+			failed = fmt.Errorf("%w: %w", errNotTakenOver, failed)
+		}
 		if failed != nil {
 			left, err = append(left, key), errors.Join(err, failed)
 		}
@@ -49,7 +71,7 @@ func (r *Registry) apply(ctx context.Context, keys []string) (left []string, err
 		return left, err
 	}
 	if failed := next.buildTable(); failed != nil {
-		return keys, errors.Join(err, failed)
+		return keys, errors.Join(err, fmt.Errorf("%w: %w", errNotTakenOver, failed))
 	}
 	r.publish(next)
 	r.followUp(last, next)

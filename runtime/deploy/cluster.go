@@ -140,7 +140,7 @@ func (r *Registry) exclusivelyInCluster(ctx context.Context, do func(context.Con
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.applyDirty(own) {
+	if err := r.applyDirty(own); errors.Is(err, errNotTakenOver) {
 		return errNotTakenOver
 	}
 	return do(own)

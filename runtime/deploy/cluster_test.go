@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/lagkv"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
@@ -319,21 +321,51 @@ func TestClusterChecksWhatOthersHave(t *testing.T) {
 	}
 }
 
+// unreadable is a Store that can't read one key for a while.
+type unreadable struct {
+	*lagkv.Store
+	key string
+	is  atomic.Bool
+}
+
+func (u *unreadable) Get(ctx context.Context, key string) (kv.Entry, error) {
+	if key == u.key && u.is.Load() {
+		return kv.Entry{}, errors.New("the disk is at fault")
+	}
+	return u.Store.Get(ctx, key)
+}
+
 // TestClusterNotTakenOver: a node that can't take over what others have changed changes
 // nothing itself, as it could not check that, until it can.
 func TestClusterNotTakenOver(t *testing.T) {
-	n := newNodes(t, 2, deploy.Config{})
-	const record = "node/functions/local/broken"
-	if _, err := n.stores[0].Put(t.Context(), record, []byte("{"), kv.PutOptions{}); err != nil {
+	n := newNodes(t, 1, deploy.Config{})
+	store := &unreadable{Store: n.cluster.Join(someLag), key: "node/functions/local/hello"}
+	t.Cleanup(func() { store.Close() })
+	cfg := deploy.Config{Cluster: &deploy.Cluster{Node: "reader", Lease: 2 * time.Minute}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	r, err := node{store, n.blobs}.tryOpen(t, cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, err := n.all[1].CreateNamespace(t.Context(), deploy.Local, "refused")
+	store.is.Store(true)
+	mustDeploy(t, n.all[0], deploy.Local, "hello", deploy.Upload{Module: guest(1)})
+	_, err = r.CreateNamespace(t.Context(), deploy.Local, "refused")
 	if host.CodeOf(err) != host.CodeUnavailable || !strings.Contains(fmt.Sprint(err), "could not take over") {
 		t.Errorf("got %v, want that it can't check", err)
 	}
-	if err := n.stores[0].Delete(t.Context(), record, kv.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	mustNamespace(t, n.all[1], deploy.Local, "taken")
+	store.is.Store(false)
+	mustNamespace(t, r, deploy.Local, "taken")
 	n.agree(t)
+}
+
+// TestClusterBrokenRecord: a record that no node can take over holds up nothing else.
+func TestClusterBrokenRecord(t *testing.T) {
+	n := newNodes(t, 2, deploy.Config{})
+	for _, record := range []string{"{", `{"name":7}`} {
+		if _, err := n.stores[0].Put(t.Context(), "node/functions/local/broken", []byte(record), kv.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range n.all {
+			mustNamespace(t, r, deploy.Local, fmt.Sprint(len(record), " of node ", i))
+		}
+	}
 }

@@ -159,9 +159,9 @@ func (r *Registry) applyRecords(ctx context.Context) {
 		case <-again.C:
 		}
 		r.mu.Lock()
-		failed := r.applyDirty(ctx)
+		err := r.applyDirty(ctx)
 		r.mu.Unlock()
-		if failed {
+		if err != nil {
 			again.Reset(retryInterval)
 		}
 	}
