@@ -24,9 +24,9 @@ type ChangeRule struct {
 // it is listed, watched, read and deleted as such, and has the following properties.
 //
 //   - It is written in one step with the change: whatever happens, both are there or
-//     none, and who sees the record, or its event, sees the entry as it is since the
-//     change, or since a later one. A change that several rules are about has a record
-//     for each.
+//     none, and who has listed the record, or has its event, reads the entry as it is
+//     since the change, or since a later one. A change that several rules are about has
+//     a record for each.
 //   - Its key is the rule's Log and a name that comes, in the order of bytes, after
 //     those of earlier changes of the same key that are still there.
 //   - ChangeOf reads it.
