@@ -47,6 +47,8 @@ type Config struct {
 	// Replicas of the streams, 1 to 5. Default: 3, or 1 until the cluster has room
 	// for that.
 	Replicas int
+	// Join has Open wait for the streams where it would make them: another node does.
+	Join bool
 	// Dir is for the copy of entries and blobs, and nothing else. It is made if
 	// it does not exist. One process at a time may use it.
 	Dir string

@@ -27,6 +27,9 @@ var (
 	errRolledBack = errors.New("the stream has lost writes that the copy has")
 )
 
+// errNotBegun: who makes the streams has not made them yet.
+var errNotBegun = errors.New("the cluster has no entries yet; the first node in peers begins it")
+
 // diverged reports whether err says that the copy has what the stream lost.
 func diverged(err error) bool {
 	return errors.Is(err, errGone) || errors.Is(err, errOther) || errors.Is(err, errRolledBack)
@@ -118,6 +121,8 @@ func (s *Store) findOrMake(ctx context.Context, id, name, kind string) (jetstrea
 		return stream, err
 	}
 	switch {
+	case id == "" && s.cfg.Join:
+		return nil, errNotBegun
 	case id == "":
 		id = nuid.Next()
 	case id[0] == '+':

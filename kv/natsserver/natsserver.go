@@ -39,9 +39,12 @@ type Config struct {
 	// are, this one too. Without both, the server is alone.
 	ClusterListen string
 	Peers         []string
-	Secret        string
-	TLS           *tls.Config  // of everything that listens; with it, peers prove who they are
-	Logger        *slog.Logger // default: discard
+	// First says that this may be the first of Peers, which is the one that may have
+	// stored something while it was alone; see Bring.
+	First  bool
+	Secret string
+	TLS    *tls.Config  // of everything that listens; with it, peers prove who they are
+	Logger *slog.Logger // default: discard
 }
 
 // Server is one that runs. It is safe for concurrent use.
@@ -68,6 +71,13 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Secret == "" && cfg.Listen != "" {
 		return nil, ErrNoSecret
 	}
+	if err := cfg.putAside(); err != nil {
+		return nil, fmt.Errorf("start NATS server: %w", err)
+	}
+	return start(ctx, cfg)
+}
+
+func start(ctx context.Context, cfg Config) (*Server, error) {
 	opts, err := cfg.options()
 	if err != nil {
 		return nil, err

@@ -5,7 +5,8 @@
 //	kv/          the database: package badgerkv
 //	blobs/       modules and snapshots: package fileblob
 //	copy/        of a node of a cluster, instead of these: package natskv
-//	nats/        what a NATS server in the node stores: package natsserver
+//	nats/        what a NATS server in the node stores: package natsserver, which puts
+//	             what is of before its cluster beside, as nats.alone and nats.before-cluster
 //	code/        machine code, which is made again: package compile
 //	acme/        certificates that were issued, with their keys: package certs, mode 0700
 //	node.id      the name by which the node knows itself again

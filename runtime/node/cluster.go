@@ -54,6 +54,10 @@ func (n *Node) openShared(ctx context.Context, d *Data, cfg DataConfig, id strin
 		if d.server, err = n.startServer(ctx, id, shared); err != nil {
 			return fmt.Errorf("cluster: %w", err)
 		}
+		if err := d.server.Bring(ctx); err != nil {
+			return bringProblem(err)
+		}
+		shared.Join = !n.cfg.Cluster.first()
 		shared.URL, shared.Options = d.server.Connect()
 		shared.TLS = nil // there is no socket between them
 	}
@@ -121,6 +125,14 @@ func (c *Cluster) takesOffline() func(key string) bool {
 	}
 }
 
+// bringProblem says what to do.
+func bringProblem(err error) error {
+	if errors.Is(err, natsserver.ErrTwo) {
+		return fmt.Errorf("cluster: %w: what this node has is not brought into it. Start the other nodes on new data directories, and all of them at the same time as this one; or, to have what they have, this one", err)
+	}
+	return fmt.Errorf("cluster: %w", err)
+}
+
 // startServer starts the node's own NATS server.
 func (n *Node) startServer(ctx context.Context, id string, shared *natskv.Config) (*natsserver.Server, error) {
 	c := n.cfg.Cluster
@@ -129,7 +141,7 @@ func (n *Node) startServer(ctx context.Context, id string, shared *natskv.Config
 		return nil, err
 	}
 	s, err := natsserver.Start(ctx, natsserver.Config{
-		Dir: n.dir().NATS(), Node: id, Name: c.name(), Listen: c.Listen, ClusterListen: c.ClusterListen, Peers: c.Peers,
+		Dir: n.dir().NATS(), Node: id, Name: c.name(), Listen: c.Listen, ClusterListen: c.ClusterListen, Peers: c.Peers, First: c.first(),
 		Secret: secret, TLS: shared.TLS, Logger: n.cfg.Logger})
 	if errors.Is(err, natsserver.ErrNoSecret) {
 		return nil, errors.New("the NATS servers in the nodes need a secret that all of them know: make one with 'openssl rand -base64 32', and give it to each node as the systemd credential mayfly.cluster, in MAYFLY_CLUSTER_SECRET, or in the file that secret_file names")

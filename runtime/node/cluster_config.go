@@ -128,16 +128,38 @@ func (c *Cluster) checkEmbedded() error {
 	return nil
 }
 
-// listsItself reports whether a peer may be this node: one at its address, or, where
-// that can't be told, at its port.
-func (c *Cluster) listsItself() bool {
+// listsItself reports whether a peer may be this node.
+func (c *Cluster) listsItself() bool { return slices.ContainsFunc(c.Peers, c.maybeThis) }
+
+// first reports whether this may be the first peer, which begins a new cluster.
+func (c *Cluster) first() bool { return len(c.Peers) == 0 || c.maybeThis(c.Peers[0]) }
+
+// maybeThis reports whether a peer is at this node's address, or, where that can't be
+// told, at its port.
+func (c *Cluster) maybeThis(peer string) bool {
 	host, port, _ := net.SplitHostPort(c.ClusterListen)
+	peerHost, peerPort, _ := net.SplitHostPort(peer)
+	if peerPort != port || peerHost == host {
+		return peerPort == port
+	}
 	own, err := netip.ParseAddr(host)
-	everywhere := host == "" || err == nil && own.IsUnspecified()
-	return slices.ContainsFunc(c.Peers, func(peer string) bool {
-		peerHost, peerPort, _ := net.SplitHostPort(peer)
-		_, notAddress := netip.ParseAddr(peerHost)
-		return peerPort == port && (peerHost == host || everywhere || err != nil || notAddress != nil)
+	if everywhere := host == "" || err == nil && own.IsUnspecified(); everywhere {
+		return maybeHere(peerHost)
+	}
+	_, notAddress := netip.ParseAddr(peerHost)
+	return err != nil || notAddress != nil
+}
+
+// maybeHere reports whether a host may be this machine.
+func maybeHere(host string) bool {
+	their, err := net.LookupHost(host)
+	if err != nil {
+		return true
+	}
+	ours, err := net.InterfaceAddrs()
+	return err != nil || slices.ContainsFunc(ours, func(a net.Addr) bool {
+		ip, is := a.(*net.IPNet)
+		return is && slices.Contains(their, ip.IP.String())
 	})
 }
 

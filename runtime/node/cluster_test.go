@@ -62,11 +62,24 @@ func mustTrio(t *testing.T) *trio {
 
 func mustTrioLogging(t *testing.T, log host.LogSink) *trio {
 	t.Helper()
+	tr := newTrio(t, log)
+	tr.startAll(t)
+	return tr
+}
+
+// newTrio returns three nodes that were not started yet.
+func newTrio(t *testing.T, log host.LogSink) *trio {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("three nodes take long to start: run it without -short")
 	}
 	tr := &trio{t: t, log: log, peers: porttest.Addresses(t, 3), dirs: []string{t.TempDir(), t.TempDir(), t.TempDir()}, nodes: make([]*node.Node, 3)}
 	t.Cleanup(tr.stop)
+	return tr
+}
+
+func (tr *trio) startAll(t *testing.T) {
+	t.Helper()
 	var all sync.WaitGroup
 	for i := range tr.nodes {
 		all.Go(func() { tr.start(t, i) })
@@ -74,7 +87,6 @@ func mustTrioLogging(t *testing.T, log host.LogSink) *trio {
 	if all.Wait(); t.Failed() {
 		t.FailNow()
 	}
-	return tr
 }
 
 // start starts a node. It may be called from other goroutines than the test's.
