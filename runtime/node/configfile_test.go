@@ -81,7 +81,7 @@ func TestWholeExample(t *testing.T) {
 		TLS: node.TLS{Listen: ":8443", PublicPort: 443, Redirect: true, HSTS: time.Hour,
 			Certificates: []certs.Pair{{Cert: "/etc/mayfly/example.com.pem", Key: "/etc/mayfly/example.com.key"}},
 			ACME:         &certs.ACME{Email: "operator@example.com", Directory: "https://acme-v02.api.letsencrypt.org/directory", CAFile: "/etc/mayfly/acme-root.pem"}},
-		Cluster: &node.Cluster{Name: "mayfly", Replicas: 3, Credentials: "/etc/mayfly/nats.creds",
+		Cluster: &node.Cluster{Name: "mayfly", Replicas: 3, Cache: 8 << 30, Credentials: "/etc/mayfly/nats.creds",
 			URL:     []string{"nats://10.0.0.1:4222", "nats://10.0.0.2:4222", "nats://10.0.0.3:4222"},
 			Monitor: []string{"http://10.0.0.1:8222", "http://10.0.0.2:8222", "http://10.0.0.3:8222"}, OfflineWrites: []string{"0f2ac74b498b48028cb68387c421e279"},
 			TLS: node.ClusterTLS{CA: "/etc/mayfly/nats-ca.pem", Cert: "/etc/mayfly/nats.pem", Key: "/etc/mayfly/nats.key"}},
