@@ -84,7 +84,7 @@ func testReadWhileWriting(t *testing.T, f *fixture) {
 		})
 	}
 	const size = 40 << 10
-	for i := range 100 {
+	for i := range 40 {
 		value := bytes.Repeat([]byte{byte(i)}, size)
 		if _, err := f.Put(t.Context(), "k", value, kv.PutOptions{Metadata: fmt.Append(nil, size, value[0])}); err != nil {
 			t.Errorf("Put: %v", err)
