@@ -17,6 +17,10 @@ run: build
 
 test: check unit race isolated sdk e2e cross fuzz
 
+# As mayfly is built; and what all of these compile is compiled once. The race detector
+# needs cgo.
+check unit isolated sdk e2e cross fuzz: export CGO_ENABLED = 0
+
 # Formatting, vet, and that nothing generated is out of date.
 check:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt needed: $$unformatted"; exit 1; }

@@ -219,7 +219,7 @@ directory = "public"
 		t.Fatal(err)
 	}
 	s.mustWrite(t, "public/index.html", []byte("first"))
-	s.mustBecome(t, 200, "first", "could not be built")
+	s.mustBecome(t, 200, "first", "could not be built", "function")
 	s.mustWrite(t, "public/index.html", []byte("second"))
 	s.mustBecome(t, 200, "second", "first")
 	s.mustWrite(t, "public/_redirects", []byte("/a"))

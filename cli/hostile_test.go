@@ -108,7 +108,7 @@ func hostile() map[string][2]string {
 // Whatever comes, the node answers with a clear error, keeps what it had, and
 // goes on.
 func TestServeHostile(t *testing.T) {
-	s := mustServe(t, "[node]\nmax_module_mb = 1\n[limits]\nwall_ms = 300\n")
+	s := mustServe(t, "[node]\nmax_module_mb = 1\n[limits]\nwall_ms = 2000\ncpu_ms = 10_000\n")
 	s.mustDeploy(t, "good", tiny("hello"))
 	t.Run("modules", s.refusesModules)
 	t.Run("requests", s.refusesRequests)

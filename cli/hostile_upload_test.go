@@ -155,7 +155,7 @@ func strangers() []attack {
 // Whatever is uploaded, the answer is the API's and says why, and the node goes on
 // serving meanwhile. What each refusal took is shown.
 func TestHostileUploads(t *testing.T) {
-	s := mustServe(t, "[node]\nmax_module_mb = 16\n[limits]\nwall_ms = 300\n")
+	s := mustServe(t, "[node]\nmax_module_mb = 16\n[limits]\nwall_ms = 2000\ncpu_ms = 10_000\n")
 	s.mustDeploy(t, "good", tiny("hello"))
 	stop := s.keepAsking(t)
 	t.Logf("%-32s %8s %7s %7s %6s", "upload", "bytes", "ms", "MiB", "status")
@@ -241,7 +241,7 @@ func (s *server) wantGood(t *testing.T) {
 // A module with any byte cut off or any bit flipped is accepted or refused, and
 // never more than that.
 func TestDamagedUploads(t *testing.T) {
-	s := mustServe(t, "[limits]\nwall_ms = 100\n")
+	s := mustServe(t, "[limits]\ncpu_ms = 100\n")
 	s.mustDeploy(t, "good", tiny("hello"))
 	good := tiny("hello")
 	statuses := map[int]int{}

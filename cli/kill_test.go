@@ -43,17 +43,25 @@ func TestKilledDuringDeploys(t *testing.T) {
 	acknowledged, n := 0, 10
 	// On a busy machine some rounds end before a deploy does.
 	for round := 0; round < rounds || acknowledged < 10+rounds && round < 10*rounds; round++ {
-		began, next := n, make(chan int, 1)
+		began, next, first := n, make(chan int, 1), make(chan bool)
 		go func() { // until the node is gone
 			done := acknowledged
 			for i := began; ; i++ {
 				if s.deploy(t, "numbered", numbered(i)) != nil {
 					break
 				}
-				done = i
+				if done = i; i == began {
+					close(first)
+				}
+			}
+			if done < began {
+				close(first)
 			}
 			next <- done
 		}()
+		if round%2 == 0 {
+			<-first // a busy machine takes its time
+		}
 		time.Sleep(time.Duration(rand.IntN(250)) * time.Millisecond)
 		s.kill(t)
 		acknowledged = max(acknowledged, <-next)

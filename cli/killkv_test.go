@@ -66,7 +66,7 @@ func TestKilledDuringKVTriggers(t *testing.T) {
 	token := s.mustToken(t)
 	namespace := s.mustNamespaceID(t, token, "witness-data")
 	var written []string
-	for round := range rounds {
+	for round := 0; round < rounds || len(written) == 0 && round < 20*rounds; round++ {
 		acknowledged := make(chan []string, 1)
 		go func() { acknowledged <- s.writeUntilGone(token, namespace, round) }()
 		time.Sleep(time.Duration(50+rand.IntN(250)) * time.Millisecond)

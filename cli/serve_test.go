@@ -41,7 +41,7 @@ func mustServeIn(t *testing.T, data string, config ...string) *server {
 	t.Helper()
 	s := &server{data: data}
 	// Whoever waits for its output sees the end of it then.
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 7*time.Minute)
 	t.Cleanup(cancel)
 	args := []string{"serve", "--data", s.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}
 	for _, text := range config {

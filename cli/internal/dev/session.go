@@ -174,8 +174,8 @@ func (s *Session) fail(err error) {
 	if f, ok := errors.AsType[*build.Failed](err); ok {
 		text = strings.TrimSpace(string(f.Output)) + "\n\n" + text
 	}
-	s.failure.Store(&text)
 	fmt.Fprintf(s.log, "%v\nwaiting for a change\n", err)
+	s.failure.Store(&text)
 }
 
 func (s *Session) deploy(ctx context.Context, r *deploy.Registry) error {

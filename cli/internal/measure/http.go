@@ -107,7 +107,7 @@ func (w *worker) run(ctx context.Context, client *fasthttp.HostClient, url strin
 	var req fasthttp.Request
 	var resp fasthttp.Response
 	req.SetRequestURI(url)
-	for ctx.Err() == nil {
+	for first := true; first || ctx.Err() == nil; first = false { // there is a number, however short the time
 		start := time.Now()
 		err := client.DoTimeout(&req, &resp, requestTime)
 		if err != nil {

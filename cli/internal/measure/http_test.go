@@ -60,10 +60,9 @@ func TestHTTPReachesNamesBelowLocalhost(t *testing.T) {
 }
 
 func TestHTTPCountsErrors(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	url := server.URL
-	server.Close()
-	got, err := measure.HTTP(t.Context(), measure.Load{URL: url, Connections: 2, Duration: 20 * time.Millisecond})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer server.Close()
+	got, err := measure.HTTP(t.Context(), measure.Load{URL: server.URL, Connections: 2, Duration: time.Nanosecond})
 	if err != nil {
 		t.Fatal(err)
 	}
