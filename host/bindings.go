@@ -14,7 +14,7 @@ type Bindings struct {
 	Version  string // the Version's id
 	Env      map[string]EnvValue
 	Environ  []string // KEY=value of the text variables and secrets, for WASI guests
-	Secrets  []string // names of the secrets in Env
+	Secrets  []string // names in Env of what is there in requests only: secrets, version metadata
 	KV       map[string]kv.Store
 	// Fetchers answer requests on this node: other Functions, static files. They
 	// see the Invocation that asks in FetchRequest.Caller.

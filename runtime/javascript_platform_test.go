@@ -80,9 +80,10 @@ func bound(t *testing.T) runtime.Setup {
 	limits := host.DefaultLimits()
 	limits.CPU = 10 * time.Second
 	return runtime.Setup{Services: s, Limits: limits, Bindings: &host.Bindings{
-		Account: "local", Function: "test", Version: "1", Secrets: []string{"A_SECRET"},
-		Env: map[string]host.EnvValue{"NAME": {Value: "value"}, "CONFIG": {Value: `{"list":[1,2]}`, JSON: true}, "A_SECRET": {Value: "hidden", Secret: true}},
-		KV:  map[string]kv.Store{"STORE": memkv.New(memkv.Config{Now: s.Now})},
+		Account: "local", Function: "test", Version: "1", Secrets: []string{"A_SECRET", "VERSION"},
+		Env: map[string]host.EnvValue{"NAME": {Value: "value"}, "CONFIG": {Value: `{"list":[1,2]}`, JSON: true}, "A_SECRET": {Value: "hidden", Secret: true},
+			"VERSION": {Value: `{"id":"1"}`, Secret: true, JSON: true}},
+		KV: map[string]kv.Store{"STORE": memkv.New(memkv.Config{Now: s.Now})},
 
 		Cache:      cache.New(cache.Config{}).Of("local"),
 		RateLimits: map[string]host.RateLimiter{"LIMITER": &fewTimes{left: 2}},

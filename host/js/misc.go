@@ -21,11 +21,15 @@ func logText(q *query) (kind, error) {
 	return noValue, nil
 }
 
-// secrets gives the names and values of secrets, each ended by NUL.
+// secrets gives the names, types and values of what is there in requests only, each
+// ended by NUL.
 func secrets(q *query) (kind, error) {
 	var out []byte
 	for _, name := range q.Bindings.Secrets {
-		out = append(append(append(append(out, name...), 0), q.Bindings.Env[name].Value...), 0)
+		v := q.Bindings.Env[name]
+		out = append(append(out, name...), 0)
+		out = append(append(out, varType(v)...), 0)
+		out = append(append(out, v.Value...), 0)
 	}
 	return q.give(string(out))
 }

@@ -95,5 +95,5 @@ func (v Version) metadata() host.EnvValue {
 	if err != nil {
 		panic(err) // there is no time that a Version could have and JSON does not
 	}
-	return host.EnvValue{Value: string(text)}
+	return host.EnvValue{Value: string(text), JSON: true}
 }

@@ -61,6 +61,7 @@ func (a *Active) with(secrets secretValues) *Active {
 	}
 	if name := a.Version.Settings.VersionMetadata.Binding; name != "" {
 		b.Env[name] = a.Version.metadata() // as secrets: not while initialising
+		b.Secrets = append(b.Secrets, name)
 	}
 	next.Bindings = &b
 	return &next

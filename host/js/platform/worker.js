@@ -91,7 +91,7 @@ function forget() {
 
 function addSecrets() {
   const list = host(opSecrets).split("\0");
-  for (let i = 0; i + 1 < list.length; i += 2) env[list[i]] = list[i + 1];
+  for (let i = 0; i + 2 < list.length; i += 3) env[list[i]] = list[i + 1] === "json" ? JSON.parse(list[i + 2]) : list[i + 2];
 }
 
 function failed(e) {

@@ -5,6 +5,7 @@ test("variables and secrets", (_, env) => {
   equal(env.NAME, "value");
   equal(env.CONFIG.list[1], 2);
   equal(env.A_SECRET, "hidden");
+  equal(env.VERSION.id, "1");
   equal(Object.keys(env).includes("A_SECRET"), true);
 });
 
