@@ -25,7 +25,7 @@ func isolated(cfg node.Config) node.Config {
 }
 
 // client gives up on a node that hangs.
-var client = &http.Client{Timeout: 30 * time.Second}
+var client = &http.Client{Timeout: 2 * time.Minute}
 
 func mustStart(t *testing.T, cfg node.Config) *node.Node {
 	t.Helper()

@@ -139,7 +139,7 @@ func exchange(t *testing.T, addr, request string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SetDeadline(time.Now().Add(2 * time.Minute))
 	io.WriteString(c, request) // may fail where the connection is refused
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() {

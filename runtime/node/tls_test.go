@@ -30,7 +30,7 @@ func overTLS(n *node.Node, host string, h2 bool) (string, error) {
 		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	}
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Get("https://" + host + "/")
+	resp, err := (&http.Client{Transport: transport, Timeout: 2 * time.Minute}).Get("https://" + host + "/")
 	if err != nil {
 		return "", err
 	}
@@ -148,7 +148,7 @@ func throughProxy(t *testing.T, addr, header, protocol string) string {
 			return tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}}), nil //nolint:gosec // the certificate is the test's own
 		}}
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Get("https://client.localhost/")
+	resp, err := (&http.Client{Transport: transport, Timeout: 2 * time.Minute}).Get("https://client.localhost/")
 	if err != nil {
 		return "closed"
 	}

@@ -69,7 +69,7 @@ func upstream(t *testing.T) (url string, traceparent func() string) {
 		select {
 		case text := <-asked:
 			return text
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Error("the upstream was not asked")
 			return ""
 		}

@@ -143,6 +143,7 @@ func (m *mill) send(texts ...string) {
 // wantMost compares how many batches ran at the same time, and begins to count anew.
 func (m *mill) wantMost(want int) {
 	m.t.Helper()
+	synctest.Wait()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.most != want {
@@ -322,6 +323,7 @@ func TestConsumersConcurrency(t *testing.T) {
 		m.wantWaiting("q", 0)
 		m.wantMost(3)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if n := c.Readers("q"); n != 1 {
 			t.Errorf("%d readers wait where nothing happens, want 1", n)
 		}
@@ -416,6 +418,7 @@ func TestConsumersDrained(t *testing.T) {
 		defer m.end(c)
 		m.send("a")
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if s, err := m.queues.Stats(t.Context(), kv.Queue{Account: "local", ID: "q"}); err != nil || s.Leased != 0 {
 			t.Errorf("there is %+v, %v; want that nothing is on lease", s, err)
 		}
@@ -508,6 +511,7 @@ func TestConsumersOfQueueThatComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if got, want := strings.Join(m.batches, ","), "worker a.1"; got != want {

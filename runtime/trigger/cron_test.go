@@ -101,6 +101,7 @@ func (w *clockwork) wantRan(want ...string) {
 // wantRuns compares the runs of a Function: "due outcome".
 func (w *clockwork) wantRuns(c *trigger.Cron, name string, want ...string) (list []trigger.Run) {
 	w.t.Helper()
+	synctest.Wait()
 	i := slices.IndexFunc(w.functions, func(f deploy.Function) bool { return f.Name == name })
 	list, err := c.Runs(w.t.Context(), w.functions[i])
 	if err != nil {

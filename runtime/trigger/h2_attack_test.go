@@ -132,20 +132,24 @@ func TestHTTP2Attacks(t *testing.T) {
 		}, "goaway PROTOCOL_ERROR"},
 	}
 	guests := map[string][]byte{"hello": helloGuest("hello"), "body": bodyGuest(), "large": largeGuest(32)}
-	for _, a := range attacks {
-		t.Run(a.name, func(t *testing.T) {
-			leavesPatiently(t, func(t testing.TB, soon time.Duration) {
-				s := start(t, host.Limits{}, guests, impatient(soon))
-				c := dialH2(t, s.secure())
-				defer c.c.Close()
-				if got := c.outcome(a.do(c)); !beginsWith(got, a.want) {
-					t.Errorf("got %s, want %s", got, a.want)
-				}
-				if status, body := s.get("hello", "/"); status != 200 || body != "hello" {
-					t.Errorf("another client: %d %q", status, body)
-				}
+	leavesNothing(t, func(t *testing.T) {
+		for _, a := range attacks {
+			t.Run(a.name, func(t *testing.T) {
+				t.Parallel() // most of them wait
+				patiently(t, func(t testing.TB, soon time.Duration) { a.run(t, start(t, host.Limits{}, guests, impatient(soon))) })
 			})
-		})
+		}
+	})
+}
+
+func (a *attack) run(t testing.TB, s *server) {
+	c := dialH2(t, s.secure())
+	defer c.c.Close()
+	if got := c.outcome(a.do(c)); !beginsWith(got, a.want) {
+		t.Errorf("got %s, want %s", got, a.want)
+	}
+	if status, body := s.get("hello", "/"); status != 200 || body != "hello" {
+		t.Errorf("another client: %d %q", status, body)
 	}
 }
 

@@ -31,6 +31,7 @@ func mustHold(t *testing.T, l *trigger.Lease) *trigger.Held {
 
 func wantLive(t *testing.T, by *trigger.Lease, id string, want bool) {
 	t.Helper()
+	synctest.Wait()
 	if got, err := by.Live(t.Context(), id); got != want || err != nil {
 		t.Errorf("after %v: live %v, %v; want %v", time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)), got, err, want)
 	}
