@@ -12,7 +12,7 @@ trap 'rm -rf "$tmp"' EXIT
 cache=$("$GO" env GOCACHE)/fuzz
 timed_out() { grep -q '^ *context deadline exceeded$' "$tmp/log" && ! grep -q 'Failing input' "$tmp/log"; }
 grep -rl --include='*_test.go' '^func Fuzz' cli host kv runtime | xargs -n1 dirname | sort -u | while read -r dir; do
-	"$GO" test -c -fuzz=. -o "$tmp/fuzz.test" "./$dir"
+	"$GO" test -c -fuzz=. -ldflags=-w -o "$tmp/fuzz.test" "./$dir"
 	grep -oh '^func Fuzz[A-Za-z0-9_]*' "$dir"/*_test.go | cut -d' ' -f2 | sort | while read -r target; do
 		echo "fuzz ./$dir $target"
 		(cd "$dir" && "$tmp/fuzz.test" -test.run='^$' -test.fuzz="^$target\$" -test.fuzztime="$FUZZTIME" -test.fuzzminimizetime=10x -test.fuzzcachedir="$cache/github.com/mayfly-run/mayfly/$dir") >"$tmp/log" 2>&1 ||
