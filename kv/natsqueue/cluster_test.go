@@ -1,9 +1,12 @@
 package natsqueue_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -90,4 +93,31 @@ func TestReplicasLater(t *testing.T) {
 		return nil
 	})
 	mustReceive(t, q, 1)
+}
+
+// Who gives up the search for a queue that others wait for, too, lets them go on.
+func TestOpenGivenUp(t *testing.T) {
+	t.Parallel()
+	q := mustNew(t, natsqueue.Config{Conn: mustConnect(t, mustServer(t, t.TempDir()))})
+	defer q.Close()
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*100*time.Microsecond)
+			defer cancel()
+			if i%4 == 3 {
+				ctx = t.Context()
+			}
+			if _, err := q.Send(ctx, queue, texts(1), kv.SendOptions{}); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("sender %d: %v", i, err)
+			}
+			if err := ctx.Err(); i%4 == 3 && err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if s, err := q.Stats(t.Context(), queue); err != nil || s.Messages < 10 {
+		t.Errorf("got %+v, %v, want the messages of the ten who waited at least", s, err)
+	}
 }

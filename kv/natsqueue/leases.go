@@ -166,7 +166,7 @@ const all = math.MaxUint64
 // toldTogether is how many leases one told has at most.
 const toldTogether = 1000
 
-func (s *Queues) toldSubject() string { return "mayfly." + s.cfg.Bucket + ".leases" }
+func (s *Queues) toldSubject() string { return "mayfly." + s.cfg.Bucket + ".bus.leases" }
 
 // tellSettled tells the others of leases that are not this node's.
 func (s *Queues) tellSettled(q kv.Queue, list []string) {

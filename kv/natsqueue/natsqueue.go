@@ -74,6 +74,7 @@ type Queues struct {
 
 	mu       sync.Mutex // guards what follows
 	streams  map[kv.Queue]*stream
+	openings map[kv.Queue]*opening
 	accounts map[string]*usage
 }
 
@@ -97,7 +98,7 @@ func New(cfg Config) (*Queues, error) {
 	if cfg.patience == 0 {
 		cfg.patience = defaultPatience
 	}
-	s := &Queues{cfg: cfg, api: "$JS.API.", leases: newLeases(cfg.AccountLeased), streams: map[kv.Queue]*stream{}, accounts: map[string]*usage{}}
+	s := &Queues{cfg: cfg, api: "$JS.API.", leases: newLeases(cfg.AccountLeased), streams: map[kv.Queue]*stream{}, openings: map[kv.Queue]*opening{}, accounts: map[string]*usage{}}
 	var err error
 	timeout := jetstream.WithDefaultTimeout(cfg.patience)
 	if cfg.Domain == "" {

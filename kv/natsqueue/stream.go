@@ -58,15 +58,8 @@ func (s *Queues) queueOf(cfg jetstream.StreamConfig) (q kv.Queue, ok bool) {
 	return q, ok && cfg.Name == s.streamName(q)
 }
 
-// open finds the stream of a queue, or makes it.
-func (s *Queues) open(ctx context.Context, q kv.Queue) (*stream, error) {
-	kv.CheckQueue(q)
-	s.mu.Lock()
-	known := s.streams[q]
-	s.mu.Unlock()
-	if known != nil {
-		return known, nil
-	}
+// find asks for the stream of a queue, or makes it.
+func (s *Queues) find(ctx context.Context, q kv.Queue) (*stream, error) {
 	found, err := s.js.Stream(ctx, s.streamName(q))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		found, err = s.make(ctx, q)
@@ -81,12 +74,8 @@ func (s *Queues) open(ctx context.Context, q kv.Queue) (*stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
-	st := &stream{name: s.streamName(q), prefix: s.prefix(q), secret: []byte(found.CachedInfo().Config.Metadata[idKey]), js: found,
-		lacks: found.CachedInfo().Cluster != nil && found.CachedInfo().Config.Replicas < jstream.Replicas(s.cfg.Replicas)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.streams[q] = st
-	return st, nil
+	return &stream{name: s.streamName(q), prefix: s.prefix(q), secret: []byte(found.CachedInfo().Config.Metadata[idKey]), js: found,
+		lacks: found.CachedInfo().Cluster != nil && found.CachedInfo().Config.Replicas < jstream.Replicas(s.cfg.Replicas)}, nil
 }
 
 // make makes a stream with as many replicas as there may be.

@@ -3,6 +3,7 @@ package deploy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -115,7 +116,24 @@ func (in *messagesIn) begin(ctx context.Context, q kv.Queue) error {
 		return err
 	}
 	in.queue = q
-	return in.registry.cfg.Queues.Delete(ctx, q)
+	return in.again(ctx, func() error { return in.registry.cfg.Queues.Delete(ctx, q) })
+}
+
+// triesAgain is how often a part of a restore is tried again that servers of a cluster do
+// not answer.
+const triesAgain = 5
+
+// again does what may be done twice: a queue knows the messages that it has got.
+func (in *messagesIn) again(ctx context.Context, do func() error) error {
+	err := do()
+	for range triesAgain {
+		if !errors.Is(err, kv.ErrUnavailable) || ctx.Err() != nil {
+			return err
+		}
+		in.registry.pause(ctx, retryInterval)
+		err = do()
+	}
+	return err
 }
 
 // flush brings in what was taken.
@@ -123,7 +141,7 @@ func (in *messagesIn) flush(ctx context.Context) error {
 	if len(in.list) == 0 {
 		return nil
 	}
-	err := in.queues.CopyIn(ctx, in.queue, in.list)
+	err := in.again(ctx, func() error { return in.queues.CopyIn(ctx, in.queue, in.list) })
 	in.list, in.bytes = nil, 0
 	if err != nil {
 		return fmt.Errorf("restore queue %s of account %s: %w", in.queue.ID, in.queue.Account, err)

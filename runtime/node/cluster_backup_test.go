@@ -15,12 +15,14 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/node"
 )
 
+const lateMessages = 80
+
 // filled is what a node has before it is backed up.
 type filled struct {
 	namespace string
 	revision  uint64 // of its key
 	expires   time.Time
-	queue     deploy.Queue // with three messages, of which one is delayed
+	queue     deploy.Queue // with two messages, and lateMessages that are delayed
 }
 
 func mustFill(t *testing.T, n *node.Node) (f filled) {
@@ -49,9 +51,11 @@ func mustFill(t *testing.T, n *node.Node) (f filled) {
 	if f.queue, err = n.Registry().AddConsumer(t.Context(), deploy.Local, f.queue.ID, deploy.QueueConsumer{Type: deploy.ConsumerPull}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.Registry().Send(t.Context(), f.queue, []host.QueueSend{
-		{ContentType: kv.ContentText, Body: []byte("first")}, {ContentType: kv.ContentText, Body: []byte("second")},
-		{ContentType: kv.ContentText, Body: []byte("late"), Delay: time.Hour}}); err != nil {
+	messages := []host.QueueSend{{ContentType: kv.ContentText, Body: []byte("first")}, {ContentType: kv.ContentText, Body: []byte("second")}}
+	for range lateMessages {
+		messages = append(messages, host.QueueSend{ContentType: kv.ContentText, Body: []byte("late"), Delay: 5 * time.Hour})
+	}
+	if _, err := n.Registry().Send(t.Context(), f.queue, messages); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -99,7 +103,7 @@ func (f filled) wantFilled(t *testing.T, n *node.Node) (revision uint64) {
 	}
 	eventually(t, "the messages are there", func() bool {
 		backlog, err := n.Registry().Backlog(t.Context(), f.queue)
-		return err == nil && backlog.Messages == 3
+		return err == nil && backlog.Messages == 2+lateMessages
 	})
 	return e.Revision
 }
