@@ -5,7 +5,8 @@ import "context"
 // StrongReader is a Store whose Get reads a copy, and that can ask for the truth.
 type StrongReader interface {
 	// GetStrong is Get as of the call: it knows of every write that any node was told
-	// of as done before. ErrUnavailable: nobody can tell now.
+	// of as done before. In a cluster it costs as much as a write. ErrUnavailable: nobody
+	// can tell now.
 	GetStrong(ctx context.Context, key string) (Entry, error)
 }
 

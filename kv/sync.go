@@ -6,7 +6,7 @@ import "context"
 // behind what others have written.
 type Syncer interface {
 	// Sync waits until the copy has every write that any node was told of as done
-	// before the call. ErrUnavailable: nobody can tell now.
+	// before the call. It costs as much as a write. ErrUnavailable: nobody can tell now.
 	Sync(ctx context.Context) error
 }
 

@@ -110,10 +110,15 @@ func (l *Lock) wait(ctx context.Context) (*Held, error) {
 		return nil, err
 	}
 	defer func() { w.Close() }()
-	seen := state{}
-	for {
-		if err := kv.Sync(ctx, l.cfg.Store); err != nil { // or who is cut off would wait
-			return nil, err
+	seen, synced := state{}, time.Time{}
+	for told := false; ; {
+		// Who is cut off, or far behind, would wait; but each time costs a write, and
+		// nodes that want the duties of a cluster are told of each renewal.
+		if !told || time.Since(synced) >= l.cfg.TTL {
+			if err := kv.Sync(ctx, l.cfg.Store); err != nil {
+				return nil, err
+			}
+			synced = time.Now()
 		}
 		if seen, err = l.look(ctx, seen); err != nil {
 			return nil, err
@@ -123,27 +128,30 @@ func (l *Lock) wait(ctx context.Context) (*Held, error) {
 			if !errors.Is(err, kv.ErrConflict) {
 				return h, err
 			}
+			told = false
 			continue
 		}
-		if w, err = l.next(ctx, w, seen.ends()); err != nil {
+		if w, told, err = l.next(ctx, w, seen.ends()); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// next waits for a change of the record, or until a time.
-func (l *Lock) next(ctx context.Context, w kv.Watcher, until time.Time) (kv.Watcher, error) {
+// next waits for a change of the record, of which it was told, or until a time.
+func (l *Lock) next(ctx context.Context, w kv.Watcher, until time.Time) (_ kv.Watcher, told bool, err error) {
 	soon, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	_, err := w.Next(soon)
+	_, err = w.Next(soon)
 	switch {
-	case err == nil, ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
-		return w, nil
+	case err == nil:
+		return w, true, nil
+	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		return w, false, nil
 	case errors.Is(err, kv.ErrLagged):
 		w.Close()
-		return l.cfg.Store.Watch(ctx, l.cfg.Key)
+		w, err = l.cfg.Store.Watch(ctx, l.cfg.Key)
 	}
-	return w, err
+	return w, false, err
 }
 
 // look reads the record; before is how it was seen last.

@@ -6,7 +6,7 @@
 // sequence in it. Writes go to the stream, and return once the node's own copy
 // has them: so a node reads what it wrote. Everything else is read from the copy,
 // also while the cluster can't be reached; it is behind by as long as a message
-// takes. kv.GetStrong and kv.Sync ask the leader of the stream.
+// takes. kv.GetStrong and kv.Sync first write that they were there.
 //
 // What NATS acknowledged is as durable as its servers are set up to be: see
 // sync_interval, and use three replicas. A stream that lost what the copy has is

@@ -80,18 +80,26 @@ func (s *Store) View(ctx context.Context) (kv.View, error) {
 // Reclaim looks for space that the copy does not need any more, in the background.
 func (s *Store) Reclaim() { s.copy.Reclaim() }
 
-// GetStrong implements kv.StrongReader: it asks the leader of the stream.
+// GetStrong implements kv.StrongReader: it brings the copy up to date, and reads it.
 func (s *Store) GetStrong(ctx context.Context, key string) (kv.Entry, error) {
 	if err := kv.CheckSize(key, nil, nil); err != nil {
+		return kv.Entry{}, err
+	}
+	if err := s.Sync(ctx); err != nil {
 		return kv.Entry{}, err
 	}
 	if err := s.enter(ctx); err != nil {
 		return kv.Entry{}, err
 	}
 	defer s.leave()
-	return s.strong(ctx, key)
+	e, err := s.copy.Get(ctx, key)
+	if errors.Is(err, kv.ErrCorrupt) {
+		return s.strong(ctx, key)
+	}
+	return e, err
 }
 
+// strong asks the server that takes itself for the leader of the stream.
 func (s *Store) strong(ctx context.Context, key string) (kv.Entry, error) {
 	step := fmt.Sprintf("read key %q", key)
 	limit, cancel := context.WithTimeout(ctx, s.cfg.patience)
@@ -151,22 +159,23 @@ func (s *Store) Sync(ctx context.Context) error {
 	return failure(ctx, "bring the copy up to date", s.sync(limit))
 }
 
-// sync asks again if the end of the stream does not come: the message may be gone.
+// syncKey is what Sync deletes. Nobody has such a key.
+const syncKey = "\x00sync"
+
+// sync writes that there is nothing where nothing is, and waits until the copy has come
+// to that. Asking how far the stream has come is not enough: a server that was cut off
+// from the others takes itself for the leader for some seconds more, and knows nothing of
+// what those have taken meanwhile. But it can't have anything stored.
 func (s *Store) sync(ctx context.Context) error {
-	for {
-		st, err := s.ready(ctx)
-		if err != nil {
-			return err
-		}
-		end, err := st.last(ctx)
-		if err != nil {
-			return err
-		}
-		wait, cancel := context.WithTimeout(ctx, 2*deliveryTime)
-		err = s.arrive(wait, end)
-		cancel()
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
+	st, err := s.ready(ctx)
+	if err != nil {
+		return err
 	}
+	p := posting{Store: s, streams: st, key: syncKey}
+	p.messages = append(p.messages, s.message(st, record{entry: kv.Entry{Key: syncKey}, deleted: true}))
+	revision, err := p.do(ctx)
+	if err != nil {
+		return err
+	}
+	return s.arrive(ctx, revision)
 }

@@ -226,14 +226,14 @@ func (w *writing) expect(ctx context.Context) error {
 // expectSomething is for deletions of what the copy does not have, or that want there
 // to be nothing.
 func (w *writing) expectSomething(ctx context.Context) error {
-	w.compares = len(w.rules) > 0
-	if err := w.expectLeads(ctx); err != nil {
+	if err := w.sync(ctx); err != nil {
 		return err
 	}
-	if w.old == 0 {
+	if _, err := w.copy.Get(ctx, w.record.entry.Key); errors.Is(err, kv.ErrNotFound) {
 		return errNothing
 	}
-	return nil
+	w.compares = len(w.rules) > 0
+	return w.expectLeads(ctx)
 }
 
 // expectLeads asks the leader whether the condition holds.
