@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/kv"
 )
 
 func TestQueueDecisions(t *testing.T) {
@@ -26,7 +27,7 @@ func TestQueueDecisions(t *testing.T) {
 		"all acked, failed":     {func(b *host.QueueBatch) { b.AckAll() }, false, []host.QueueDecision{ack, ack, ack}},
 		"all retried, but one":  {func(b *host.QueueBatch) { b.RetryAll(time.Hour); b.Ack(1); b.AckAll() }, true, []host.QueueDecision{again(time.Hour), ack, again(time.Hour)}},
 		"all retried, failed":   {func(b *host.QueueBatch) { b.RetryAll(5 * time.Second) }, false, []host.QueueDecision{again(5 * time.Second), again(5 * time.Second), again(5 * time.Second)}},
-		"out of range, ignored": {func(b *host.QueueBatch) { b.Retry(0, 13*time.Hour); b.RetryAll(-time.Hour); b.Ack(3); b.Ack(-1) }, true, []host.QueueDecision{ack, ack, ack}},
+		"out of range, ignored": {func(b *host.QueueBatch) { b.Retry(0, kv.MaxDelay+1); b.RetryAll(-time.Hour); b.Ack(3); b.Ack(-1) }, true, []host.QueueDecision{ack, ack, ack}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &host.QueueBatch{Messages: make([]host.QueueMessage, 3)}
@@ -44,7 +45,7 @@ func TestQueueDecisions(t *testing.T) {
 
 func TestQueueDecisionErrors(t *testing.T) {
 	b := &host.QueueBatch{Messages: make([]host.QueueMessage, 1)}
-	for _, err := range []error{b.Ack(1), b.Retry(0, 43_201*time.Second), b.RetryAll(-2)} {
+	for _, err := range []error{b.Ack(1), b.Retry(0, kv.MaxDelay+1), b.RetryAll(-2)} {
 		if host.CodeOf(err) != host.CodeInvalid {
 			t.Errorf("got %v, want an error of code invalid", err)
 		}
