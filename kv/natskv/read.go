@@ -147,35 +147,3 @@ func (s *Store) whole(ctx context.Context, st *streams, l leads) (kv.Entry, erro
 	e.Value = value
 	return e, l.record.checkValue(value)
 }
-
-// Sync implements kv.Syncer.
-func (s *Store) Sync(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.leave()
-	limit, cancel := context.WithTimeout(ctx, s.cfg.patience)
-	defer cancel()
-	return failure(ctx, "bring the copy up to date", s.sync(limit))
-}
-
-// syncKey is what Sync deletes. Nobody has such a key.
-const syncKey = "\x00sync"
-
-// sync writes that there is nothing where nothing is, and waits until the copy has come
-// to that. Asking how far the stream has come is not enough: a server that was cut off
-// from the others takes itself for the leader for some seconds more, and knows nothing of
-// what those have taken meanwhile. But it can't have anything stored.
-func (s *Store) sync(ctx context.Context) error {
-	st, err := s.ready(ctx)
-	if err != nil {
-		return err
-	}
-	p := posting{Store: s, streams: st, key: syncKey}
-	p.messages = append(p.messages, s.message(st, record{entry: kv.Entry{Key: syncKey}, deleted: true}))
-	revision, err := p.do(ctx)
-	if err != nil {
-		return err
-	}
-	return s.arrive(ctx, revision)
-}

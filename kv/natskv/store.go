@@ -41,6 +41,7 @@ type Store struct {
 	taking   atomic.Bool   // a session has a message in hand, and may be fetching its value
 	objects  objects
 	offline  offline
+	syncs    syncs
 	rules    atomic.Pointer[changelog.Rules]
 
 	seed  maphash.Seed
@@ -73,7 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func open(cfg Config) (*Store, error) {
-	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}), stop: func() {}}
+	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}), stop: func() {}, syncs: syncs{turn: make(chan struct{}, 1)}}
 	s.state.set(false, errDisconnected)
 	s.seed = maphash.MakeSeed()
 	for i := range s.locks {
