@@ -181,6 +181,9 @@ func TestCopyRefused(t *testing.T) {
 // TestClusterByKey: a node without a server of its own comes to that of another node, over
 // TLS, by the key that all have.
 func TestClusterByKey(t *testing.T) {
+	if testing.Short() {
+		t.Skip("several nodes take long to start: run it without -short")
+	}
 	setKeys(t)
 	ours, theirs := natstest.NewAuthority(t), natstest.NewAuthority(t)
 	withTLS := func(a *natstest.Authority) string {

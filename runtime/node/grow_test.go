@@ -13,6 +13,9 @@ import (
 // TestGrow makes a node that was alone the first of three. They have all that it had,
 // messages of queues too, and take writes.
 func TestGrow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("several nodes take long to start: run it without -short")
+	}
 	setKeys(t)
 	tr := newTrio(t, nil)
 	alone := mustStart(t, node.Config{Data: tr.dirs[0], Cluster: &node.Cluster{Embedded: true}})
