@@ -99,6 +99,9 @@ func accesses(t *testing.T) []access {
 // TestClusterAccess: nodes come to NATS servers by all that servers may want to know,
 // and those that are refused end soon, say what to do, and leave nothing behind.
 func TestClusterAccess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes many nodes, one after the other: run it without -short")
+	}
 	t.Setenv("MAYFLY_KEK", secret.NewKey().Encode())
 	var refused sync.WaitGroup // all at the same time: each asks again for seconds
 	defer refused.Wait()
