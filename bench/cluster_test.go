@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/porttest"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/mayfly-run/mayfly/runtime/node"
 	"github.com/tetratelabs/wazero/api"
@@ -32,7 +32,7 @@ func mustTrio(b *testing.B) *trio {
 	b.Helper()
 	b.Setenv("MAYFLY_CLUSTER_SECRET", secret.NewKey().Encode())
 	b.Setenv("MAYFLY_KEK", secret.NewKey().Encode())
-	peers := mustPeers(b, 3)
+	peers := porttest.Addresses(b, 3)
 	tr := &trio{nodes: make([]*aNode, len(peers))}
 	var started sync.WaitGroup
 	for i, peer := range peers {
@@ -51,20 +51,6 @@ func mustTrio(b *testing.B) *trio {
 	}
 	tr.settle(b)
 	return tr
-}
-
-// mustPeers are addresses that nobody listens at.
-func mustPeers(b *testing.B, n int) (peers []string) {
-	b.Helper()
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer ln.Close()
-		peers = append(peers, ln.Addr().String())
-	}
-	return peers
 }
 
 // settle makes the namespace, which the servers take once they agree on who leads, and

@@ -23,7 +23,7 @@ const (
 type load struct {
 	next atomic.Int64 // makes values differ
 
-	answered, failed, backwards, unasked atomic.Int64 // of requests to Functions
+	answered, failed, backwards atomic.Int64 // of requests to Functions
 
 	seen     sync.Mutex // guards what follows
 	refusals []string

@@ -5,11 +5,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/mayfly-run/mayfly/kv"
@@ -197,13 +195,7 @@ func (s *Queues) CopyIn(ctx context.Context, q kv.Queue, list []kv.StoredMessage
 	}
 	return failure(ctx, "copy into queue", each(len(all), func(i int) error {
 		m := all[i]
-		out := &nats.Msg{Data: m.Body, Header: nats.Header{}}
-		out.Header.Set(idHeader, m.ID)
-		out.Header.Set(jetstream.MsgIDHeader, m.ID)
-		out.Header.Set(sentHeader, millis(m.Sent))
-		out.Header.Set(typeHeader, string(m.ContentType))
-		out.Header.Set(expiresHeader, millis(m.Expires))
-		out.Header.Set(attemptsHeader, strconv.Itoa(m.Attempts))
-		return s.publish(ctx, q, sending{out, m.Due.Sub(now)})
+		h := header{id: m.ID, sent: m.Sent, expires: m.Expires, contentType: m.ContentType, attempts: m.Attempts}
+		return s.publish(ctx, q, sending{h.message(m.Body), m.Due.Sub(now)})
 	}))
 }

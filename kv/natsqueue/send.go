@@ -50,6 +50,20 @@ func headerOf(from nats.Header, body []byte) (h header, err error) {
 	return h, nil
 }
 
+// message is one with these headers, which the servers take once. Its subject comes later.
+func (h header) message(body []byte) *nats.Msg {
+	m := &nats.Msg{Data: body, Header: nats.Header{}}
+	m.Header.Set(idHeader, h.id)
+	m.Header.Set(jetstream.MsgIDHeader, h.id)
+	m.Header.Set(sentHeader, millis(h.sent))
+	m.Header.Set(typeHeader, string(h.contentType))
+	m.Header.Set(expiresHeader, millis(h.expires))
+	if h.attempts > 0 {
+		m.Header.Set(attemptsHeader, strconv.Itoa(h.attempts))
+	}
+	return m
+}
+
 func isID(text string) bool {
 	return len(text) == 2*idSize && strings.Trim(text, "0123456789abcdef") == ""
 }
@@ -84,13 +98,8 @@ func (s *Queues) Send(ctx context.Context, q kv.Queue, list []kv.Message, opts k
 	all := make([]sending, len(list))
 	for i, m := range list {
 		ids[i] = newID()
-		all[i] = sending{&nats.Msg{Data: m.Body, Header: nats.Header{}}, m.Delay}
-		h := all[i].Header
-		h.Set(idHeader, ids[i])
-		h.Set(jetstream.MsgIDHeader, ids[i])
-		h.Set(sentHeader, millis(now))
-		h.Set(typeHeader, string(m.ContentType))
-		h.Set(expiresHeader, millis(now.Add(opts.Retention)))
+		h := header{id: ids[i], sent: now, expires: now.Add(opts.Retention), contentType: m.ContentType}
+		all[i] = sending{h.message(m.Body), m.Delay}
 	}
 	if err := s.publish(ctx, q, all...); err != nil {
 		return nil, failure(ctx, "send to queue", err)
