@@ -187,13 +187,14 @@ func TestAuthorityIsDown(t *testing.T) {
 			t.Fatal("nobody asked for a renewal, or the log does not say that it failed")
 		}
 	}
-	last := must(s.serial("greet.ours.test"))(t)
 	const handshakes = 10
 	before := a.Orders.Load() // the renewal that failed may still order for other challenges
+	serials := map[string]bool{}
 	for range handshakes {
-		if again := must(s.serial("greet.ours.test"))(t); again != last {
-			t.Errorf("got %s, want %s to go on", again, last)
-		}
+		serials[must(s.serial("greet.ours.test"))(t)] = true
+	}
+	if len(serials) > 2 { // what was issued last may not have been in use yet
+		t.Errorf("%d certificates from an authority that is down", len(serials))
 	}
 	if orders := a.Orders.Load() - before; orders >= handshakes {
 		t.Errorf("%d orders for %d handshakes", orders, handshakes)
