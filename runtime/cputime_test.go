@@ -1,11 +1,15 @@
 package runtime_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/abi"
+	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/js"
+	"github.com/mayfly-run/mayfly/host/native"
 	"github.com/mayfly-run/mayfly/runtime"
 )
 
@@ -25,5 +29,35 @@ func TestTimedRewriter(t *testing.T) {
 	got := ask(t, s, "/", limits)
 	if want := len("<b>x</b>") * 20; got.err != nil || len(got.Body) != want || got.usage.CPU < limits.CPU/16 {
 		t.Errorf("got %d bytes after %v, %v; want %d after more than a sixteenth of %v", len(got.Body), got.usage.CPU, got.err, want, limits.CPU)
+	}
+}
+
+// clocked notes which clocks the guests of an ABI are timed by.
+type clocked struct {
+	abi.ABI
+	clocks []host.ThreadClock
+}
+
+func (a *clocked) Enter(c *host.Call) {
+	a.clocks = append(a.clocks, c.Threads)
+	a.ABI.Enter(c)
+}
+
+// A busy machine has no initialisation fail, or warm-up, that takes little of it.
+func TestTimedAsRequests(t *testing.T) {
+	seen := &clocked{ABI: native.New()}
+	r, err := runtime.New(t.Context(), runtime.Config{ABIs: []abi.ABI{seen}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(context.Background()) })
+	m := mustLoad(t, r, hello("hello"))
+	s, err := prepare(t, m, host.Limits{}, hosttest.Request("GET", "http://test.localhost/", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(t, s, "/", host.Limits{})
+	if got := seen.clocks; len(got) != 3 || got[0] != got[2] || got[1] != got[2] {
+		t.Errorf("got the clocks %v, want those of the request for all three", got)
 	}
 }

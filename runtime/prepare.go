@@ -119,7 +119,7 @@ func (s *Snapshot) initializationError(err error) error {
 // nothing that must not be kept, and returns what the guest says that it handles.
 func (i *Instance) sealed(ctx context.Context, setup Setup, request host.Request, run func(*host.Call) error) (host.Handlers, error) {
 	c := sealedCall(setup)
-	c.Request, c.Program = request, i.snapshot.program
+	c.Request, c.Program, c.Threads = request, i.snapshot.program, i.snapshot.runtime.threads
 	c.Begin(ctx)
 	i.snapshot.code.abi.Enter(c)
 	err := run(c)
