@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -81,6 +82,86 @@ func TestDamagedTail(t *testing.T) {
 		mustPut(t, s, "new", damageValue(2), kv.PutOptions{})
 		mustClose(t, s)
 	}
+}
+
+// TestDamagedWhileOpen flips single bits of a table that is open, after it was looked
+// at. What is read then is right or an error, and Badger's panics end nothing. A key
+// that is damaged hides its entry, which only looking at the table again would tell.
+func TestDamagedWhileOpen(t *testing.T) {
+	const keys = 200
+	dir := t.TempDir()
+	s := mustOpen(t, badgerkv.Config{Dir: dir, NoSync: true})
+	for i := range keys {
+		mustPut(t, s, fmt.Sprint(i), damageValue(i%2), kv.PutOptions{Metadata: fmt.Append(nil, i)})
+	}
+	mustClose(t, s)
+	s = mustOpen(t, badgerkv.Config{Dir: dir, NoSync: true})
+	file, size := mustTable(t, dir)
+	r := rand.New(rand.NewPCG(1, 2))
+	found := 0
+	for range 400 {
+		at, bit := r.Int64N(size), byte(1)<<r.IntN(8)
+		mustFlip(t, file, at, bit)
+		n, err := viewAll(t, s)
+		switch {
+		case errors.Is(err, kv.ErrCorrupt):
+			found++
+		case err != nil || n > keys:
+			t.Fatalf("bit %#x of byte %d: got %d entries, %v", bit, at, n, err)
+		}
+		mustFlip(t, file, at, bit)
+	}
+	if n, err := viewAll(t, s); err != nil || n != keys || found == 0 {
+		t.Errorf("in the end: got %d entries, %v; %d flips were errors", n, err, found)
+	}
+}
+
+// mustTable opens the first table.
+func mustTable(t *testing.T, dir string) (file *os.File, size int64) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there is no table (%v)", err)
+	}
+	if file, err = os.OpenFile(files[0], os.O_RDWR, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file, info.Size()
+}
+
+func mustFlip(t *testing.T, file *os.File, at int64, bit byte) {
+	t.Helper()
+	var b [1]byte
+	if _, err := file.ReadAt(b[:], at); err != nil {
+		t.Fatal(err)
+	}
+	b[0] ^= bit
+	if _, err := file.WriteAt(b[:], at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// viewAll counts the entries of a view, whose values are as they were put.
+func viewAll(t *testing.T, s *badgerkv.Store) (n int, err error) {
+	t.Helper()
+	v, err := s.View(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	err = v.Entries(t.Context(), func(e kv.Entry) error {
+		n++
+		if i, err := strconv.Atoi(e.Key); err != nil || !bytes.Equal(e.Value, damageValue(i%2)) {
+			t.Errorf("key %q: got %d bytes", e.Key, len(e.Value))
+		}
+		return nil
+	})
+	return n, err
 }
 
 // flip flips one bit in the used part of the first file that matches, and

@@ -146,21 +146,18 @@ func writeHoles(file string, data []byte) error {
 // examine is view.Entries that goes on after damage.
 func (s *Store) examine(ctx context.Context, e Examiner) error {
 	v := &view{store: s, at: latest}
-	txn := s.db.NewTransactionAt(v.at, false)
-	defer txn.Discard()
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(headPrefix)})
-	defer it.Close()
-	for it.Rewind(); it.Valid() && ctx.Err() == nil; it.Next() {
-		key := string(it.Item().Key()[len(headPrefix):])
-		found, err := v.entry(txn, it.Item())
+	return s.eachHead(latest, func(txn *badger.Txn, item *badger.Item) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		key := string(item.Key()[len(headPrefix):])
+		found, err := v.entry(txn, item)
 		switch {
 		case err == nil:
-			if err := e.Entry(found); err != nil {
-				return err
-			}
+			return e.Entry(found)
 		case !errors.Is(err, kv.ErrNotFound):
 			e.Damaged(key, err)
 		}
-	}
-	return ctx.Err()
+		return nil
+	})
 }

@@ -42,25 +42,42 @@ func (v *view) Entries(ctx context.Context, do func(kv.Entry) error) error {
 		return err
 	}
 	defer v.store.leave()
-	txn := v.store.db.NewTransactionAt(v.at, false)
-	defer txn.Discard()
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(headPrefix)})
-	defer it.Close()
-	for it.Rewind(); it.Valid(); it.Next() {
+	return v.store.eachHead(v.at, func(txn *badger.Txn, item *badger.Item) error {
 		if err := v.usable(ctx); err != nil {
 			return err
 		}
-		e, err := v.entry(txn, it.Item())
+		e, err := v.entry(txn, item)
 		if errors.Is(err, kv.ErrNotFound) {
-			continue
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := do(e); err != nil {
+		return do(e)
+	})
+}
+
+// eachHead calls do for all heads as of a revision, in the order of their keys, until it
+// returns an error. That of a damaged table wraps kv.ErrCorrupt.
+func (s *Store) eachHead(at uint64, do func(*badger.Txn, *badger.Item) error) error {
+	txn := s.db.NewTransactionAt(at, false)
+	defer txn.Discard()
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(headPrefix)})
+	defer it.Close()
+	for move := it.Rewind; ; move = it.Next {
+		if err := step(move); err != nil || !it.Valid() {
+			return err
+		}
+		if err := do(txn, it.Item()); err != nil {
 			return err
 		}
 	}
+}
+
+// step moves an iterator.
+func step(move func()) (err error) {
+	defer recoverDamage(&err)
+	move()
 	return nil
 }
 
