@@ -30,11 +30,14 @@ check:
 unit:
 	$(GO) test -timeout 8m ./...
 
+# Tests of ./runtime that ask one Worker after another.
+ONE_WORKER = Test(Worker[A-Z]|EventWorkers|ServiceWorker|LargeWorker|WorkersAreDifferences|Platform|Scheduled|Engine|Anchored|Within|Heap|QueueMalformed|TimedRewriter)
+
 # The packages in which goroutines meet; runtime/wasm has none, and a Worker is one:
 # of those only the tests of many at once are run.
 race:
 	$(GO) test -race -short -timeout 8m ./kv/... ./host/... $$($(GO) list ./runtime/... | grep -v -e /runtime/wasm -e '/runtime$$')
-	$(GO) test -race -short -timeout 8m -skip 'TestWorker[A-Z]|TestPlatform|TestScheduled|TestEngine' ./runtime
+	$(GO) test -race -short -timeout 8m -skip '$(ONE_WORKER)' ./runtime
 
 # Whole packages again with guests in worker processes, but for the tests of how clusters
 # come together, which have none; see isolation in docs/node.toml.
