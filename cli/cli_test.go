@@ -50,7 +50,7 @@ func becomeNobody() {
 //	tiny FILE TEXT   write a module that answers every request with a text
 //	tells FILE       write a module that answers with its variable or secret KEY
 //	exits CODE CMD   run a command that ends with this code
-//	eventually TEXT CMD  run a command until its output is this text, for a minute
+//	eventually TEXT CMD  run a command until its output is this text, for three minutes
 //	get HOST PATH    write the node's answer to standard output
 func TestScripts(t *testing.T) {
 	goEnv := mustGoEnv(t, "GOCACHE", "GOMODCACHE", "GOPATH")
@@ -176,7 +176,7 @@ func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
 
 func scriptEventually(ts *testscript.TestScript, _ bool, args []string) {
 	var last string
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		err := ts.Exec(args[1], args[2:]...)
 		last = ts.ReadFile("stdout")
 		if err == nil && strings.TrimSpace(last) == args[0] {

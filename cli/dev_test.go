@@ -83,7 +83,7 @@ func (s *session) mustGet(t *testing.T, accept string) (int, string) {
 // be one of meanwhile, with status 200.
 func (s *session) mustBecome(t *testing.T, status int, want string, meanwhile ...string) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); {
 		got, body := s.mustGet(t, "*/*")
 		if got == status && strings.Contains(body, want) {
 			return
@@ -290,7 +290,7 @@ func TestDevKVTrigger(t *testing.T) {
 	s.mustWrite(t, "app.js", []byte(watchingWorker))
 	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.js\"\nkv_namespaces = [{ binding = \"DATA\" }]\ntriggers.kv = [{ binding = \"DATA\", prefix = \"in/\" }]\n"))
 	s.mustBecome(t, 200, "watching", "")
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(s.log.String(), "saw put in/one"); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !strings.Contains(s.log.String(), "saw put in/one"); time.Sleep(20 * time.Millisecond) {
 		resp, err := http.Get(s.url + "/one")
 		if err != nil {
 			t.Fatal(err)
@@ -323,7 +323,7 @@ func TestDevConsumer(t *testing.T) {
 	s.mustWrite(t, "mayfly.toml", []byte("main = \"app.js\"\n[[queues.producers]]\nbinding = \"JOBS\"\nqueue = \"jobs\"\n[[queues.consumers]]\nqueue = \"jobs\"\nmax_batch_timeout = 0\n"))
 	s.mustBecome(t, 200, "sent", "")
 	for start := time.Now(); !strings.Contains(s.log.String(), "job 7 jobs"); time.Sleep(50 * time.Millisecond) {
-		if time.Since(start) > time.Minute {
+		if time.Since(start) > 3*time.Minute {
 			t.Fatalf("no message came: %s", s.log.String())
 		}
 	}

@@ -60,7 +60,7 @@ func (s *server) raw(t *testing.T, request string) int {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(time.Minute))
+	c.SetDeadline(time.Now().Add(3 * time.Minute))
 	io.WriteString(c, request) // may fail where the node does not read on
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {

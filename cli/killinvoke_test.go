@@ -90,7 +90,7 @@ func (s *server) invokeUntilGone(token string, round int) (accepted []string) {
 func (s *server) mustCollect(t *testing.T, want []string) {
 	t.Helper()
 	var missing []string
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		_, body := s.get(t, "collector")
 		seen := strings.Fields(body)
 		missing = slices.DeleteFunc(slices.Clone(want), func(p string) bool { return slices.Contains(seen, p) })

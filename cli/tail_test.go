@@ -30,7 +30,7 @@ func mustTail(t *testing.T, s *server, args ...string) *program {
 	t.Setenv("MAYFLY_API", "http://"+s.admin+"/client/v4")
 	t.Setenv("MAYFLY_API_TOKEN", s.mustToken(t))
 	p := start(append([]string{"tail"}, args...)...)
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(p.log.String(), "Connected to "); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !strings.Contains(p.log.String(), "Connected to "); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not connected: %s", p.log.String())
 		}

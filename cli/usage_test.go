@@ -38,7 +38,7 @@ func TestUsageOfKilledNode(t *testing.T) {
 // mustStore waits until what was used before is stored.
 func (s *server) mustStore(t *testing.T, before time.Time) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !s.mustUsage(t).Stored.After(before); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !s.mustUsage(t).Stored.After(before); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing is stored")
 		}

@@ -50,16 +50,21 @@ func isLocked(err error) bool {
 
 // patience is how long a lock is waited for. Whoever starts another program has, in
 // that one and for an instant, all files that are open here: they keep locks for as
-// long that were just given up.
-const patience = time.Second
+// long that were just given up. It is counted in attempts, not by the clock: a process that
+// stands still for longer than a lock is held has not waited.
+const (
+	patience     = 200 // attempts, together a second at least
+	patiencePace = 5 * time.Millisecond
+)
 
 // unlocked is what open returns, which is called again while somebody has the lock.
 func unlocked[T any](open func() (T, error)) (T, error) {
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for attempt := 1; ; attempt++ {
 		v, err := open()
-		if err == nil || !isLocked(err) || time.Now().After(deadline) {
+		if err == nil || !isLocked(err) || attempt == patience {
 			return v, err
 		}
+		time.Sleep(patiencePace)
 	}
 }
 

@@ -38,7 +38,7 @@ func mustServer(t *testing.T, options *server.Options) *server.Server {
 func mustOpen(t *testing.T, url, bucket string) *natsbus.Bus {
 	t.Helper()
 	b, err := natsbus.Open(natsbus.Config{Bucket: bucket, Connect: func(options ...nats.Option) (*nats.Conn, error) {
-		return nats.Connect(url, append([]nats.Option{nats.MaxReconnects(-1), nats.ReconnectWait(10 * time.Millisecond), nats.ReconnectBufSize(-1)}, options...)...)
+		return nats.Connect(url, append([]nats.Option{nats.MaxReconnects(-1), nats.ReconnectWait(10 * time.Millisecond), nats.ReconnectBufSize(-1), nats.Timeout(time.Minute)}, options...)...)
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +252,7 @@ func TestDenied(t *testing.T) {
 		Publish: &server.SubjectPermission{Deny: []string{"mayfly.one.bus.>"}}, Subscribe: &server.SubjectPermission{Deny: []string{"mayfly.one.bus.>"}}}}}})
 	warned := make(chan string, 100)
 	b, err := natsbus.Open(natsbus.Config{Bucket: "one", Logger: logger(warned), Connect: func(options ...nats.Option) (*nats.Conn, error) {
-		return nats.Connect(s.ClientURL(), append(options, nats.UserInfo("u", "p"))...)
+		return nats.Connect(s.ClientURL(), append(options, nats.UserInfo("u", "p"), nats.Timeout(time.Minute))...)
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/natskv"
@@ -43,7 +42,7 @@ func TestCache(t *testing.T) {
 	server := mustServer(t, t.TempDir(), -1)
 	dir := t.TempDir()
 	var needed atomic.Pointer[kv.Digest]
-	cfg := natskv.Config{URL: server.ClientURL(), Dir: dir, Cache: most, Wait: time.Second,
+	cfg := natskv.Config{URL: server.ClientURL(), Dir: dir, Cache: most,
 		Needed: func() (map[kv.Digest]bool, bool) {
 			if d := needed.Load(); d != nil {
 				return map[kv.Digest]bool{*d: true}, true

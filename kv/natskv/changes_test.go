@@ -84,7 +84,7 @@ func TestOfflineLogged(t *testing.T) {
 	dir := t.TempDir()
 	port := porttest.Ports(t, 1)[0]
 	server := mustServer(t, dir, port)
-	cfg := natskv.Config{URL: server.ClientURL(), Dir: t.TempDir(), Wait: time.Second,
+	cfg := natskv.Config{URL: server.ClientURL(), Dir: t.TempDir(),
 		Offline: func(key string) bool { return strings.HasPrefix(key, "off/") }}
 	s := mustOpen(t, cfg)
 	mustPut(t, s, "off/k", "before")

@@ -98,10 +98,10 @@ func TestSendWithoutLooking(t *testing.T) {
 	}
 	s.Start()
 	t.Cleanup(func() { stop(s) })
-	if !s.ReadyForConnections(time.Minute) {
+	if !s.ReadyForConnections(startTime) {
 		t.Fatal("the NATS server does not start")
 	}
-	conn, err := nats.Connect(s.ClientURL(), nats.UserInfo("u", "p"))
+	conn, err := nats.Connect(s.ClientURL(), nats.UserInfo("u", "p"), nats.Timeout(startTime))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,8 +79,13 @@ func TestReplicasLater(t *testing.T) {
 		}
 		return stream.CachedInfo().Config.Replicas, nil
 	}
-	if n, err := replicas(); n != 1 || err != nil {
-		t.Fatalf("got %d replicas on two servers, %v; want 1", n, err)
+	n := 0
+	eventually("the queue is there", func() (err error) {
+		n, err = replicas()
+		return err
+	})
+	if n != 1 {
+		t.Fatalf("got %d replicas on two servers, want 1", n)
 	}
 	start[2]()
 	eventually("the queue has three replicas", func() error {

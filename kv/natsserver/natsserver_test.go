@@ -27,12 +27,12 @@ func mustStart(t *testing.T, cfg natsserver.Config) *natsserver.Server {
 
 func mustJetStream(t *testing.T, servers string, opts ...nats.Option) jetstream.JetStream {
 	t.Helper()
-	nc, err := nats.Connect(servers, opts...)
+	nc, err := nats.Connect(servers, append(opts, nats.Timeout(time.Minute))...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestSecret(t *testing.T) {
 		t.Errorf("with the secret: %v", err)
 	}
 	for _, opts := range [][]nats.Option{nil, {nats.UserInfo(natsserver.User, "")}, {nats.UserInfo("", "")}, {nats.UserInfo(natsserver.User, "guessed")}, {nats.UserInfo("other", "known to few")}} {
-		if nc, err := nats.Connect("nats://"+s.Addr(), opts...); !errors.Is(err, nats.ErrAuthorization) {
+		if nc, err := nats.Connect("nats://"+s.Addr(), append(opts, nats.Timeout(time.Minute))...); !errors.Is(err, nats.ErrAuthorization) {
 			t.Errorf("without the secret: got a connection: %v, %v", nc != nil, err)
 		}
 	}

@@ -14,9 +14,9 @@ import (
 func testReopen(t *testing.T, f *fixture) {
 	later := text("later")
 	later.Delay = time.Second
-	f.mustSend(t, queue, text("acked"), later)
+	f.mustSend(t, queue, text("acked"))
 	f.mustAck(t, queue, f.mustReceive(t, queue, 1, long))
-	f.mustSend(t, queue, text("leased"), text("waits"))
+	f.mustSend(t, queue, later, text("leased"), text("waits"))
 	before := f.mustReceive(t, queue, 1, 2*time.Second)[0]
 	f.reopen(t, Bounds{})
 	if s := f.mustStats(t, queue); s.Messages != 3 || s.Bytes < 16 {

@@ -103,12 +103,11 @@ func testDelay(t *testing.T, f *fixture) {
 	late.Delay = 2 * time.Second
 	sent := time.Now()
 	f.mustSend(t, queue, late, text("now"))
-	if got := bodies(f.mustReceive(t, queue, 1, long)); got["now"] != 1 {
-		t.Errorf("first came %v", got)
-	}
-	f.mustReceive(t, queue, 1, long)
-	if waited := time.Since(sent); waited < late.Delay {
-		t.Errorf("the message came after %v, want %v", waited, late.Delay)
+	for range 2 { // on a busy machine both may be due by now
+		got := bodies(f.mustReceive(t, queue, 1, long))
+		if waited := time.Since(sent); got["late"] == 1 && waited < late.Delay {
+			t.Errorf("the message came after %v, want %v", waited, late.Delay)
+		}
 	}
 }
 

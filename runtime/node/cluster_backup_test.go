@@ -85,8 +85,16 @@ func (f filled) mustPull(t *testing.T, n *node.Node, data string) (bodies map[st
 // wantFilled wants it all on another node, which may have to hear of it first.
 func (f filled) wantFilled(t *testing.T, n *node.Node) (revision uint64) {
 	t.Helper()
+	var status int
+	var body string
+	var err error
+	defer func() {
+		if t.Failed() {
+			t.Logf("the Function answered with %d %q, %v", status, body, err)
+		}
+	}()
 	eventually(t, "the Function tells its secret", func() bool {
-		status, body, err := get(n, "tells.localhost")
+		status, body, err = get(n, "tells.localhost")
 		return err == nil && status == 200 && body == "a secret"
 	})
 	store, err := n.Registry().Entries(deploy.Local, f.namespace)
