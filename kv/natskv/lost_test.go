@@ -106,6 +106,23 @@ func TestStreamRolledBack(t *testing.T) {
 	}
 }
 
+// A node that joins makes no stream, also where another one has made or brought some of
+// them: those that are still to come would be in its way.
+func TestJoinMakesNothing(t *testing.T) {
+	server := mustServer(t, t.TempDir(), -1)
+	cfg := natskv.Config{URL: server.ClientURL(), Dir: t.TempDir()}
+	filled(t, cfg)
+	admin := mustOpen(t, natskv.Config{URL: cfg.URL, Bucket: "admin"}).JetStream()
+	if err := admin.DeleteStream(t.Context(), "MAYFLY_mayfly"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := natskv.Open(t.Context(), natskv.Config{URL: cfg.URL, Dir: t.TempDir(), Join: true, Wait: time.Second})
+	wantErr(t, "Open", err, kv.ErrUnavailable)
+	if _, err := admin.Stream(t.Context(), "MAYFLY_mayfly"); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("the stream of entries: got %v, want that there is none", err)
+	}
+}
+
 func TestStreamPurged(t *testing.T) {
 	server := mustServer(t, t.TempDir(), -1)
 	cfg := natskv.Config{URL: server.ClientURL(), Dir: t.TempDir()}

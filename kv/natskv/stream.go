@@ -121,7 +121,7 @@ func (s *Store) findOrMake(ctx context.Context, id, name, kind string) (jetstrea
 		return stream, err
 	}
 	switch {
-	case id == "" && s.cfg.Join:
+	case s.cfg.Join && (id == "" || id[0] == '+'): // also where whoever makes them has begun
 		return nil, errNotBegun
 	case id == "":
 		id = nuid.Next()
