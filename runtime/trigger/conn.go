@@ -16,8 +16,8 @@ import (
 // timeouts are what a connection waits for at the most, unless it is told another
 // deadline. Their clock may be coarse.
 type timeouts struct {
-	idle, header, write time.Duration
-	now                 func() time.Time
+	idle, header, write, linger time.Duration
+	now                         func() time.Time
 }
 
 // conn is a client's connection. It knows how long to wait for what, and whether
@@ -199,11 +199,8 @@ func (c *conn) asked() bool {
 	return n > 0
 }
 
-// What a refused client may still send, and for how long.
-const (
-	lingerBytes = 1 << 20
-	lingerTime  = 500 * time.Millisecond
-)
+// lingerBytes is what a refused client may still send.
+const lingerBytes = 1 << 20
 
 // linger closes the sending half alone, and throws away what comes until the
 // client closes as well (RFC 9112, section 9.6). If a connection is closed while
@@ -216,7 +213,7 @@ func (c *conn) linger() {
 	if c.half == nil || c.half.CloseWrite() != nil {
 		return
 	}
-	if c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+	if c.Conn.SetReadDeadline(time.Now().Add(c.timeouts.linger)) == nil {
 		io.CopyN(io.Discard, c.Conn, lingerBytes) //nolint:errcheck // the connection ends in any case
 	}
 }

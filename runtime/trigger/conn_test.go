@@ -116,7 +116,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 // A client that is refused while it is sending reads its answer and the end of the
 // connection, not a reset, which may take the answer from it.
 func TestRefusedClientReadsOn(t *testing.T) {
-	s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")})
+	s := start(t, host.Limits{}, map[string][]byte{"hello": helloGuest("hello")}, func(cfg *trigger.HTTPConfig) { cfg.RefusalTimeout = 2 * time.Minute })
 	for _, request := range []string{
 		get + "Content-Length: 20000000\r\n\r\n" + bytesOf(200_000),
 		get + "Expect: x\r\nContent-Length: 200000\r\n\r\n" + bytesOf(200_000),
@@ -131,6 +131,7 @@ func TestRefusedClientReadsOn(t *testing.T) {
 		if _, err := c.r.ReadByte(); err != io.EOF {
 			t.Errorf("behind the answer with status %d: %v, want the end", resp.StatusCode, err)
 		}
+		c.Close()
 	}
 }
 

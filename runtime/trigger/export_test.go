@@ -7,7 +7,7 @@ import (
 
 // NewConn is what a front end makes of a connection.
 func NewConn(c net.Conn, idle, header, write time.Duration) net.Conn {
-	return newConn(c, &timeouts{idle, header, write, time.Now}, nil)
+	return newConn(c, &timeouts{idle: idle, header: header, write: write, now: time.Now}, nil)
 }
 
 // Follow tells the connection what it does next.

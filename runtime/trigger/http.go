@@ -40,6 +40,7 @@ type HTTPConfig struct {
 	HeaderTimeout   time.Duration       // for a request's header; default 10 s
 	IdleTimeout     time.Duration       // between requests of a connection; default 60 s
 	ResponseTimeout time.Duration       // for a client to take its response; default 30 s
+	RefusalTimeout  time.Duration       // for a client that sends to hear that it was refused; default 500 ms
 	Metrics         *telemetry.Metrics  // default: nobody sees them
 	Observer        *telemetry.Observer // told of every Invocation; nil for none
 	// ServerTiming tells clients in each answer what its time went into.
@@ -125,6 +126,7 @@ func (c *HTTPConfig) setDefaults() {
 	set(&c.HeaderTimeout, 10*time.Second)
 	set(&c.IdleTimeout, 60*time.Second)
 	set(&c.ResponseTimeout, 30*time.Second)
+	set(&c.RefusalTimeout, 500*time.Millisecond)
 }
 
 func set[T comparable](field *T, value T) {
@@ -142,7 +144,7 @@ func (h *HTTP) Serve(ln net.Listener) error {
 }
 
 func (h *HTTP) timeouts() *timeouts {
-	return &timeouts{h.cfg.IdleTimeout, h.cfg.HeaderTimeout, h.cfg.ResponseTimeout, h.clock.now}
+	return &timeouts{h.cfg.IdleTimeout, h.cfg.HeaderTimeout, h.cfg.ResponseTimeout, h.cfg.RefusalTimeout, h.clock.now}
 }
 
 // serve answers what ln accepts, each a conn.

@@ -64,9 +64,7 @@ func TestScheduled(t *testing.T) {
 	if _, err := s.schedule(t.Context(), "nobody"); host.CodeOf(err) != host.CodeNotFound {
 		t.Errorf("got %v", err)
 	}
-	if !strings.Contains(s.log.String(), "trigger=cron") {
-		t.Errorf("the log does not name the trigger: %s", s.log)
-	}
+	s.waitFor(func() bool { return strings.Contains(s.log.String(), "trigger=cron") }, "the log to name the trigger") // it is written behind the answer
 	failures := s.observer.Failures("local", "trap")
 	if len(failures) != 1 || failures[0].Method != "POST" || !strings.Contains(failures[0].URL, "/__scheduled?cron=") {
 		t.Errorf("failures %+v", failures)

@@ -51,6 +51,9 @@ func (s *server) statuses(function string, requests int) map[int]int {
 	return counts
 }
 
+// longestSpin ends within the time that a client of these tests has.
+const longestSpin = 100 * time.Second
+
 // More requests at the same time than a Function may have wait for a moment, and
 // are told so then; other Functions are not concerned.
 func TestConcurrencyOfFunction(t *testing.T) { patiently(t, testConcurrencyOfFunction) }
@@ -58,7 +61,7 @@ func TestConcurrencyOfFunction(t *testing.T) { patiently(t, testConcurrencyOfFun
 func testConcurrencyOfFunction(t testing.TB, soon time.Duration) {
 	s := start(t, host.Limits{CPU: 10 * time.Minute}, map[string][]byte{"free": helloGuest("hello")})
 	must(s.registry.Deploy(t.Context(), "local", "busy", deploy.Upload{Module: spins(),
-		Settings: deploy.Settings{Limits: deploy.Limits{Concurrency: 3, WallMillis: int64(6 * soon / time.Millisecond)}}}))(t)
+		Settings: deploy.Settings{Limits: deploy.Limits{Concurrency: 3, WallMillis: min(6*soon, longestSpin).Milliseconds()}}}))(t)
 	done := make(chan map[int]int)
 	go func() { done <- s.statuses("busy", 10) }()
 	time.Sleep(50 * time.Millisecond)
@@ -81,7 +84,7 @@ func TestBurstWaits(t *testing.T) {
 func TestConcurrencyOfAccount(t *testing.T) { patiently(t, testConcurrencyOfAccount) }
 
 func testConcurrencyOfAccount(t testing.TB, soon time.Duration) {
-	s := startWith(t, deploy.Config{AccountConcurrency: 2, Limits: host.Limits{Wall: 6 * soon, CPU: 10 * time.Minute}},
+	s := startWith(t, deploy.Config{AccountConcurrency: 2, Limits: host.Limits{Wall: min(6*soon, longestSpin), CPU: 10 * time.Minute}},
 		map[string][]byte{"a": spins(), "b": spins()})
 	must(s.registry.CreateAccount(t.Context(), "other", nil))(t)
 	must(s.registry.Deploy(t.Context(), "other", "hello", deploy.Upload{Module: helloGuest("hello")}))(t)
