@@ -14,8 +14,6 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/runtime/cron"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
-	"github.com/mayfly-run/mayfly/runtime/gate"
-	"github.com/mayfly-run/mayfly/runtime/telemetry"
 )
 
 // CronConfig configures a Cron. Registry, Run, Store and Node are required.
@@ -56,7 +54,8 @@ type cronState struct {
 // Cron sends Functions the events of their schedules: each minute that is due once,
 // whatever number of nodes share the store, and at most once. A node claims an
 // event before it runs it. What was due while no node was there is reported as
-// missed, and not made up for. It is safe for concurrent use.
+// missed, and not made up for; so is what a node claimed and never began. It is safe
+// for concurrent use.
 type Cron struct {
 	cfg    CronConfig
 	alone  *Lease // to be closed; nil if it is the node's
@@ -66,12 +65,14 @@ type Cron struct {
 	live   sync.WaitGroup // runs
 	base   context.Context
 	cancel context.CancelFunc
-	start  string // of the process: tells its claims from those of one before
+	start  string    // of the process: tells its claims from those of one before
+	began  time.Time // it
 
 	// What follows belongs to loop.
 	until  time.Time            // what was due up to then is done, of all schedules
 	done   map[string]time.Time // the same of a schedule; those that were not held up since
 	unsure map[string]time.Time // since when claims may be this node's of which nothing came yet
+	clean  bool                 // what a process before this one left is recorded
 
 	mu      sync.Mutex     // guards waiting
 	waiting map[string]int // how many runs of an account do, for a place
@@ -88,7 +89,7 @@ func NewCron(ctx context.Context, cfg CronConfig) (_ *Cron, err error) {
 	if cfg.Places == nil {
 		cfg.Places = NewPlaces(0)
 	}
-	c := &Cron{waiting: map[string]int{}, done: map[string]time.Time{}, unsure: map[string]time.Time{}, start: newID()}
+	c := &Cron{waiting: map[string]int{}, done: map[string]time.Time{}, unsure: map[string]time.Time{}, start: newID(), began: time.Now()}
 	if cfg.Lease == nil {
 		if cfg.Lease, err = NewLease(ctx, cfg.Store, cfg.Node, cfg.Logger); err != nil {
 			return nil, err
@@ -96,7 +97,7 @@ func NewCron(ctx context.Context, cfg CronConfig) (_ *Cron, err error) {
 		c.alone = cfg.Lease
 	}
 	c.cfg, c.runs = cfg, runs{store: cfg.Store, lease: cfg.Lease, node: cfg.Node}
-	if err := c.runs.interrupt(ctx, cfg.Node); err != nil {
+	if err := c.cleanUp(ctx); err != nil && !errors.Is(err, kv.ErrUnavailable) && !errors.Is(err, kv.ErrNoSpace) { // else it is tried again
 		return nil, err
 	}
 	if c.until, err = c.readUntil(ctx, time.Now()); err != nil {
@@ -175,6 +176,9 @@ func (c *Cron) tick(ctx context.Context, now time.Time) error {
 	if !minute.After(c.until) || c.cfg.Paused() {
 		return nil
 	}
+	if err := c.cleanUp(ctx); err != nil {
+		return err
+	}
 	if minute.Sub(c.until) > time.Minute { // other nodes may have gone on meanwhile
 		done, err := c.readUntil(ctx, c.until)
 		if err != nil {
@@ -195,7 +199,10 @@ func (c *Cron) tick(ctx context.Context, now time.Time) error {
 	if len(functions) == 0 {
 		return nil
 	}
-	return c.writeUntil(ctx)
+	if err := c.writeUntil(ctx); err != nil {
+		return err
+	}
+	return c.sweep(ctx, functions, now)
 }
 
 // beginAll ends early where a cluster is away, which each one would wait for anew.
@@ -228,21 +235,23 @@ func (c *Cron) begin(ctx context.Context, f deploy.Function, s deploy.Schedule, 
 	}
 	schedule := f.Account + "/" + f.Name + "/" + s.Cron
 	from := latest(c.until, c.done[schedule], s.Created, minute.Add(-lookBack))
-	missed := Run{Cron: s.Cron, Outcome: RunMissed, Node: c.cfg.Node, Identity: newID()}
+	missed := c.runOf(s.Cron, time.Time{})
+	missed.Outcome = RunMissed
 	due, ok := e.Next(from)
 	for ; ok && now.Sub(due) >= late; due, ok = e.Next(due) {
 		missed.Due, missed.Missed = due, missed.Missed+1
 	}
-	if err := c.report(ctx, f, s, missed); err != nil {
+	if err := c.report(ctx, f, missed); err != nil {
 		return err
 	}
 	for ; ok && !due.After(minute); due, ok = e.Next(due) {
-		mine, err := c.claim(ctx, f, s, due)
+		run := c.runOf(s.Cron, due)
+		mine, err := c.claim(ctx, f, &run)
 		if err != nil {
 			return err
 		}
 		if mine {
-			c.run(f, host.Scheduled{Cron: s.Cron, Time: due})
+			c.run(f, run)
 		}
 	}
 	c.done[schedule] = minute
@@ -250,19 +259,23 @@ func (c *Cron) begin(ctx context.Context, f deploy.Function, s deploy.Schedule, 
 }
 
 // report records what was missed, unless another node has, or has run the last of it.
-func (c *Cron) report(ctx context.Context, f deploy.Function, s deploy.Schedule, missed Run) error {
+func (c *Cron) report(ctx context.Context, f deploy.Function, missed Run) error {
 	if missed.Missed == 0 {
 		return nil
 	}
-	if mine, err := c.claim(ctx, f, s, missed.Due); err != nil || !mine {
+	if mine, err := c.claim(ctx, f, &missed); err != nil || !mine {
 		return err
 	}
-	c.cfg.Logger.Warn("cron trigger missed", "account", f.Account, "function", f.Name, "cron", s.Cron, "due", missed.Due, "missed", missed.Missed)
+	c.warnMissed(f, missed)
 	err := c.runs.put(ctx, f.Account, f.Name, missed)
 	if err != nil {
-		c.unsure[claimRecord(f, s, missed.Due)] = time.Now()
+		c.unsure[claimRecord(f, missed)] = time.Now()
 	}
 	return err
+}
+
+func (c *Cron) warnMissed(f deploy.Function, run Run) {
+	c.cfg.Logger.Warn("cron trigger missed", "account", f.Account, "function", f.Name, "cron", run.Cron, "due", run.Due, "missed", run.Missed, "node", run.Node, "err", run.Error)
 }
 
 func latest(times ...time.Time) (last time.Time) {
@@ -273,112 +286,3 @@ func latest(times ...time.Time) (last time.Time) {
 	}
 	return last
 }
-
-// run begins a run when there is a place for it.
-func (c *Cron) run(f deploy.Function, s host.Scheduled) {
-	c.live.Go(func() {
-		if _, err := c.do(c.base, f, s, false); err != nil {
-			c.cfg.Logger.Error("a run of a cron trigger can't be recorded", "account", f.Account, "function", f.Name, "cron", s.Cron, "err", err)
-		}
-	})
-}
-
-// Run sends an event at once, whatever schedules the Function has. It may be at the
-// same time as others.
-func (c *Cron) Run(ctx context.Context, f deploy.Function, text string) (Run, error) {
-	if _, err := cron.Parse(text); err != nil {
-		return Run{}, host.Errorf(host.CodeInvalid, "%v", err)
-	}
-	if c.cfg.Paused() {
-		return Run{}, host.Errorf(host.CodeUnavailable, "the node is drained and begins nothing; ask another one, or 'mayfly nodes resume' it")
-	}
-	return c.do(ctx, f, host.Scheduled{Cron: text, Time: time.Now().UTC().Truncate(time.Millisecond)}, true)
-}
-
-// do runs an event once there is a place for it, and records that it began and how it
-// ended. What could not be recorded at first is run nevertheless.
-func (c *Cron) do(ctx context.Context, f deploy.Function, s host.Scheduled, manual bool) (Run, error) {
-	run := Run{Cron: s.Cron, Due: s.Time, Manual: manual, Node: c.cfg.Node, Identity: newID()}
-	record := func() error { return c.runs.put(context.WithoutCancel(ctx), f.Account, f.Name, run) }
-	leave, err := c.enter(ctx, f.Account)
-	if err != nil {
-		run.finish(Ran{}, err)
-		return run, record()
-	}
-	defer leave()
-	held, err := c.cfg.Lease.Hold(ctx)
-	if err != nil {
-		c.cfg.Logger.Warn("other nodes are not told of a run", "account", f.Account, "function", f.Name, "err", err)
-	} else {
-		defer held.Release()
-	}
-	started := time.Now().UTC().Truncate(time.Millisecond)
-	run.Started, run.Outcome = &started, RunRunning
-	begun := record()
-	ran, err := c.cfg.Run(ctx, f, s)
-	if err != nil {
-		c.cfg.Logger.Error("cron trigger could not begin", "account", f.Account, "function", f.Name, "cron", s.Cron, "err", err)
-	}
-	run.finish(ran, err)
-	if err := record(); err != nil {
-		return run, errors.Join(begun, err)
-	}
-	return run, nil
-}
-
-// enter waits for a place, unless too many of the account do.
-func (c *Cron) enter(ctx context.Context, account string) (leave func(), err error) {
-	if leave := c.cfg.Places.tryEnter(account); leave != nil {
-		return leave, nil
-	}
-	if !c.await(account, 1) {
-		return nil, host.Errorf(host.CodeLimit, "%d runs of cron triggers of account %s wait for others of it to end", mostWaiting, account)
-	}
-	defer c.await(account, -1)
-	return c.cfg.Places.Enter(ctx, account)
-}
-
-// await changes how many runs of an account wait, and reports whether as many may.
-func (c *Cron) await(account string, by int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.waiting[account] + by
-	if n > mostWaiting {
-		return false
-	}
-	if c.waiting[account] = n; n == 0 {
-		delete(c.waiting, account)
-	}
-	return true
-}
-
-func (r *Run) finish(ran Ran, err error) {
-	r.Request, r.Version = ran.ID, ran.Version
-	r.CPUMS, r.WallMS = millis(ran.Usage.CPU), millis(ran.Usage.Wall)
-	r.Outcome = ran.Outcome.String()
-	if err != nil {
-		r.Outcome, r.Started = RunRefused, nil
-	} else {
-		err = ran.Err
-	}
-	if err != nil {
-		r.Error = reason(err, ran.Outcome)
-	}
-}
-
-// reason is what a Function's owner is told of what went wrong. The node's own
-// faults stay in its log.
-func reason(err error, outcome host.Outcome) string {
-	public, isPublic := errors.AsType[*host.Error](err)
-	switch {
-	case isPublic && public.Code != host.CodeInternal:
-		err = public
-	case errors.Is(err, gate.ErrFull):
-		return "the Function, or the account, had too many requests at the same time"
-	case outcome == host.OutcomeOK: // it did not begin
-		return "the node could not begin it; its log says why"
-	}
-	return telemetry.Ended{Outcome: outcome, Err: err}.Reason()
-}
-
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

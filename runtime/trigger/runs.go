@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ const keptRuns = 100
 // What a Run's Outcome may be beside those of host.Outcome.
 const (
 	RunRunning     = "running"
-	RunMissed      = "missed"      // no node was there
+	RunMissed      = "missed"      // no node was there, or one that ended before it began it
 	RunInterrupted = "interrupted" // the node ended before the run did
 	RunRefused     = "refused"     // it could not begin
 )
@@ -133,8 +134,8 @@ func (rs *runs) put(ctx context.Context, account, function string, run Run) erro
 	})
 }
 
-// interrupt marks what a node left when it ended without notice.
-func (rs *runs) interrupt(ctx context.Context, node string) error {
+// interrupt marks what a node had begun before a time, and left when it ended without notice.
+func (rs *runs) interrupt(ctx context.Context, node string, before time.Time) error {
 	opts := kv.ListOptions{Prefix: runRecords}
 	for {
 		page, err := rs.store.List(ctx, opts)
@@ -142,7 +143,7 @@ func (rs *runs) interrupt(ctx context.Context, node string) error {
 			return fmt.Errorf("list runs: %w", err)
 		}
 		for _, e := range page.Entries {
-			if err := rs.interruptIn(ctx, e.Key, node); err != nil {
+			if err := rs.interruptIn(ctx, e.Key, node, before); err != nil {
 				return err
 			}
 		}
@@ -152,18 +153,17 @@ func (rs *runs) interrupt(ctx context.Context, node string) error {
 	}
 }
 
-func (rs *runs) interruptIn(ctx context.Context, record, node string) error {
-	list, _, err := rs.read(ctx, record)
-	found := false
-	for _, run := range list {
-		found = found || run.Outcome == RunRunning && run.Node == node
+func (rs *runs) interruptIn(ctx context.Context, record, node string, before time.Time) error {
+	left := func(run Run) bool {
+		return run.Outcome == RunRunning && run.Node == node && (run.Started == nil || run.Started.Before(before))
 	}
-	if err != nil || !found {
+	list, _, err := rs.read(ctx, record)
+	if err != nil || !slices.ContainsFunc(list, left) {
 		return err
 	}
 	return rs.change(ctx, record, func(list []Run) []Run {
 		for i := range list {
-			if list[i].Outcome == RunRunning && list[i].Node == node {
+			if left(list[i]) {
 				list[i].Outcome, list[i].Error = RunInterrupted, nodeEnded
 			}
 		}
