@@ -58,18 +58,33 @@ func mustCluster(t *testing.T) *clustered {
 	for _, m := range c.nodes {
 		m.config += fmt.Sprintf("offline_writes = [%q]\n", c.outside)
 	}
-	c.deployed(t, 0)
+	c.eventually(t, "each node serves a Function", func() bool {
+		c.deployed(t, 0)
+		for _, m := range c.nodes {
+			if number(m.process.Load().hello()) == 0 {
+				return false
+			}
+		}
+		return true
+	})
 	c.settle(t)
 	return c
 }
 
 func (c *clustered) mustNamespace(t *testing.T, title string) (id string) {
 	t.Helper()
-	ns, err := c.nodes[0].process.Load().mustClient(t, "local").CreateNamespace(t.Context(), title)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ns.ID
+	client := c.nodes[0].process.Load().mustClient(t, "local")
+	c.eventually(t, "there is a namespace", func() bool { // also by an attempt that was not answered
+		client.CreateNamespace(t.Context(), title) //nolint:errcheck // the listing tells
+		list, err := client.Namespaces(t.Context())
+		for _, ns := range list {
+			if ns.Title == title {
+				id = ns.ID
+			}
+		}
+		return err == nil && id != ""
+	})
+	return id
 }
 
 func (c *clustered) newMember(t *testing.T, file string) *member {

@@ -21,6 +21,7 @@ const (
 	writerKeys  = 20
 	adders      = 4
 	counterKeys = 3
+	fewestOps   = 20 // acknowledged in a round, on average, and one of them with secrets
 )
 
 // TestTortureKill ends a node at random moments, under load, and after each time
@@ -31,8 +32,8 @@ func TestTortureKill(t *testing.T) {
 		rounds = 300
 	}
 	k := &killed{ledger: newLedger(t), data: filepath.Join(t.TempDir(), "data")}
-	for range rounds {
-		k.round(t)
+	for round := range rounds {
+		k.round(t, int64(round+1))
 		if t.Failed() {
 			break
 		}
@@ -53,7 +54,7 @@ func TestTortureKill(t *testing.T) {
 	if v != (verdict{}) {
 		t.Errorf("got %+v, want nothing of it", v)
 	}
-	if ackedOps < 20*rounds || ackedSecrets < rounds {
+	if ackedOps < fewestOps*rounds || ackedSecrets < rounds {
 		t.Errorf("%d operations, %d of them with secrets, in %d rounds are too few to tell", ackedOps, ackedSecrets, rounds)
 	}
 }
@@ -66,11 +67,13 @@ type killed struct {
 	namespace string
 	next      atomic.Int64 // makes values differ
 	verdict   verdict
+	acked     atomic.Int64  // operations, for round to wait for
+	secrets   atomic.Int64  // those of them that were about secrets
 	longest   time.Duration // from the start of a process to the first answer
 }
 
-// round starts the node, reads everything, and kills it under load.
-func (k *killed) round(t *testing.T) {
+// round starts the node, reads everything, and kills it under load. It is the nth.
+func (k *killed) round(t *testing.T, n int64) {
 	t.Helper()
 	k.recover(t)
 	var over atomic.Bool
@@ -84,6 +87,10 @@ func (k *killed) round(t *testing.T) {
 	clients.Go(func() { k.deployUntil(t, &over) })
 	clients.Go(func() { k.secretsUntil(t, &over) })
 	time.Sleep(time.Duration(50+rand.IntN(900)) * time.Millisecond)
+	// A busy machine has done little by now.
+	eventually(t, "enough is acknowledged to tell", func() bool {
+		return k.acked.Load() >= fewestOps*n && k.secrets.Load() >= n || t.Failed()
+	})
 	k.server.kill()
 	over.Store(true)
 	clients.Wait()
@@ -152,12 +159,22 @@ func (k *killed) do(t *testing.T, notes []note, send func() (status int)) (statu
 	switch status = send(); {
 	case status == 200:
 		k.ledger.tell(t, acked, notes)
+		k.count(notes)
 	case status >= 400 && status < 500:
 		k.ledger.tell(t, refused, notes)
 	case status != 0:
 		t.Errorf("a write is answered with %d", status)
 	}
 	return status
+}
+
+func (k *killed) count(notes []note) {
+	for _, n := range notes {
+		k.acked.Add(1)
+		if strings.HasPrefix(n.Key, secretKey) {
+			k.secrets.Add(1)
+		}
+	}
 }
 
 // writeUntil puts, deletes and writes in bulk to keys of its own, until the node is

@@ -30,6 +30,9 @@ func tryServe(t *testing.T, data, config string, prefix ...string) (s *server, s
 // readyTime is how long a node may take to start before it counts as one that hangs.
 const readyTime = 3 * time.Minute
 
+// answerTime is how long an answer may take before it counts as one that does not come.
+const answerTime = time.Minute
+
 // tryProgram is tryServe for another build of mayfly.
 func tryProgram(t *testing.T, file, data, config string, prefix ...string) (s *server, said string) {
 	t.Helper()
@@ -84,7 +87,7 @@ func (s *server) says(name string) string {
 		return err.Error()
 	}
 	req.Host = host("local", name)
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: answerTime}
 	resp, err := client.Do(req)
 	if err != nil {
 		return err.Error()
@@ -113,7 +116,7 @@ func (s *server) call(t *testing.T, method, path string, body []byte, headers ..
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	client := http.Client{Timeout: 20 * time.Second}
+	client := http.Client{Timeout: answerTime}
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, nil, nil

@@ -47,6 +47,8 @@ type queued struct {
 	back   []int        // that were pulled after that
 }
 
+const fewestSent = 10 // messages that are acknowledged in a round, on average
+
 // TestTortureQueues kills a node in the middle of batches. Each message whose sending
 // was acknowledged has to be consumed, and none comes back that a consumer has
 // acknowledged.
@@ -58,8 +60,8 @@ func TestTortureQueues(t *testing.T) {
 	q := &queued{data: filepath.Join(t.TempDir(), "data"), sent: map[int]bool{}, pushed: map[int]bool{}, pulled: map[int]bool{}, acked: map[int]bool{}}
 	q.server = mustServe(t, q.data, "")
 	q.setUp(t)
-	for range rounds {
-		q.round(t)
+	for round := range rounds {
+		q.round(t, round+1)
 	}
 	lost := q.settle(t)
 	printTable(t, "rounds\tsent to a Function\tpulled and acknowledged\tlost\tcame back", []string{
@@ -67,7 +69,7 @@ func TestTortureQueues(t *testing.T) {
 	if len(lost) > 0 || len(q.back) > 0 {
 		t.Errorf("lost: %v; came back: %v", lost, q.back)
 	}
-	if len(q.sent) < 10*rounds || len(q.acked) < rounds {
+	if len(q.sent) < fewestSent*rounds || len(q.acked) < rounds {
 		t.Errorf("%d and %d messages in %d rounds are too few to tell", len(q.sent), len(q.acked), rounds)
 	}
 }
@@ -101,8 +103,8 @@ func mustQueue(t *testing.T, c *api.Client, name string, consumer api.Consumer) 
 	return q
 }
 
-// round sends and pulls until the node is killed, and starts it again.
-func (q *queued) round(t *testing.T) {
+// round sends and pulls until the node is killed, and starts it again. It is the nth.
+func (q *queued) round(t *testing.T, n int) {
 	t.Helper()
 	var over atomic.Bool
 	var clients sync.WaitGroup
@@ -115,6 +117,12 @@ func (q *queued) round(t *testing.T) {
 		}
 	})
 	time.Sleep(time.Duration(200+rand.IntN(1000)) * time.Millisecond)
+	// A busy machine has done little by now.
+	eventually(t, "enough is acknowledged to tell", func() bool {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		return len(q.sent) >= fewestSent*n && len(q.acked) >= n
+	})
 	q.kill()
 	over.Store(true)
 	clients.Wait()

@@ -3,6 +3,7 @@ package node_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -147,9 +148,20 @@ func (tr *trio) takesBackup(t *testing.T) {
 	}
 	damaged := bytes.Clone(file)
 	damaged[len(damaged)/2] ^= 1
-	if _, err := tr.nodes[0].Registry().Restore(t.Context(), bytes.NewReader(damaged)); host.CodeOf(err) != host.CodeInvalid {
-		t.Errorf("a damaged backup: got %v", err)
+	refuses := func(what string, n *node.Node, file []byte, code host.Code) {
+		t.Helper()
+		var err error
+		patiently(t, func() error {
+			if _, err = n.Registry().Restore(t.Context(), bytes.NewReader(file)); errors.Is(err, kv.ErrUnavailable) {
+				return err
+			}
+			return nil
+		})
+		if host.CodeOf(err) != code {
+			t.Errorf("%s: got %v", what, err)
+		}
 	}
+	refuses("a damaged backup", tr.nodes[0], damaged, host.CodeInvalid)
 	patiently(t, func() error {
 		_, err := tr.nodes[0].Registry().Restore(t.Context(), bytes.NewReader(file))
 		return err
@@ -157,9 +169,7 @@ func (tr *trio) takesBackup(t *testing.T) {
 	for _, n := range tr.nodes {
 		f.wantRestored(t, n)
 	}
-	if _, err := tr.nodes[1].Registry().Restore(t.Context(), bytes.NewReader(file)); host.CodeOf(err) != host.CodeConflict {
-		t.Errorf("into a cluster that is in use: got %v", err)
-	}
+	refuses("into a cluster that is in use", tr.nodes[1], file, host.CodeConflict)
 
 	dir := datadir.Dir(t.TempDir())
 	if _, err := node.Restore(t.Context(), bytes.NewReader(mustBackup(t, tr.nodes[2])), dir, nil); err != nil {

@@ -196,9 +196,9 @@ func (tr *trio) isHealthy(t *testing.T) {
 }
 
 func (tr *trio) drains(t *testing.T) {
-	if status := tr.ask(t, 0, 0, "POST", "/client/v4/mayfly/nodes/"+tr.nodes[2].ID()+"/drain", nil); status != 200 {
-		t.Fatalf("drain: got %d", status)
-	}
+	eventually(t, "the third node is drained", func() bool {
+		return tr.ask(t, 0, 0, "POST", "/client/v4/mayfly/nodes/"+tr.nodes[2].ID()+"/drain", nil) == 200
+	})
 	eventually(t, "the third node is out of service", func() bool { return tr.ask(t, 2, 2, "GET", "/healthz", nil) == 503 })
 }
 

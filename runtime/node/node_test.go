@@ -175,7 +175,7 @@ func held(t *testing.T) (url string, arrived <-chan struct{}, release chan struc
 // takes no more.
 func TestShutdownDrains(t *testing.T) {
 	url, arrived, release := held(t)
-	n := mustStart(t, node.Config{Dev: true})
+	n := mustStart(t, node.Config{Dev: true, Drain: 5 * time.Minute})
 	mustDeploy(t, n, "slow", fetchGuest(url))
 	answered := make(chan int, 1)
 	go func() {
