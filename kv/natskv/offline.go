@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/mayfly-run/mayfly/kv"
-	"github.com/mayfly-run/mayfly/kv/internal/cursor"
 )
 
 // offline holds the writes that were taken while the cluster could not be reached, of
@@ -24,7 +22,7 @@ type offline struct {
 
 	mu      sync.Mutex // guards the fields below
 	journal *journal
-	waiting []record        // in the journal
+	waiting []held          // in the journal
 	latest  map[string]held // by key
 	next    uint64          // the next revision of a write that waits
 }
@@ -74,8 +72,9 @@ func (o *offline) close() error {
 // note needs o.mu, or that nobody else knows o.
 func (o *offline) note(r record) uint64 {
 	o.next++
-	o.waiting = append(o.waiting, r)
-	o.latest[r.entry.Key] = held{record: r, revision: o.next}
+	h := held{record: r, revision: o.next}
+	o.waiting = append(o.waiting, h)
+	o.latest[r.entry.Key] = h
 	o.held.Store(int64(len(o.latest)))
 	return o.next
 }
@@ -114,18 +113,23 @@ func (o *offline) send(ctx context.Context, st *streams) error {
 			o.mu.Unlock()
 			return err
 		}
-		r := o.waiting[0]
+		first := o.waiting[0]
 		o.mu.Unlock()
-		revision, err := o.sendOne(ctx, st, r)
+		revision, err := o.sendOne(ctx, st, first.record)
 		if err != nil {
-			return fmt.Errorf("send write of key %q that waited: %w", r.entry.Key, err)
+			return fmt.Errorf("send write of key %q that waited: %w", first.record.entry.Key, err)
 		}
-		o.mu.Lock()
-		o.waiting = o.waiting[1:]
-		if !slices.ContainsFunc(o.waiting, func(w record) bool { return w.entry.Key == r.entry.Key }) {
-			o.latest[r.entry.Key] = held{record: r, revision: revision, sent: true}
-		}
-		o.mu.Unlock()
+		o.wasSent(first, revision)
+	}
+}
+
+// wasSent notes that the write that waited for longest has a revision of the stream.
+func (o *offline) wasSent(first held, revision uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waiting = o.waiting[1:]
+	if key := first.record.entry.Key; o.latest[key].revision == first.revision {
+		o.latest[key] = held{record: first.record, revision: revision, sent: true}
 	}
 }
 
@@ -186,60 +190,6 @@ func (h held) entry() kv.Entry {
 	e := h.record.entry
 	e.Revision, e.Value, e.Metadata = h.revision, nil, slices.Clone(e.Metadata)
 	return e
-}
-
-// list shows what waits in a page of the copy.
-func (o *offline) list(opts kv.ListOptions, page kv.Page) (kv.Page, error) {
-	if o.held.Load() == 0 {
-		return page, nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	after, end, err := span(opts, page)
-	if err != nil {
-		return kv.Page{}, err
-	}
-	entries := slices.DeleteFunc(page.Entries, func(e kv.Entry) bool { _, ok := o.latest[e.Key]; return ok })
-	for key, h := range o.latest {
-		within := strings.HasPrefix(key, opts.Prefix) && key > after && (page.Cursor == "" || key <= end)
-		if e := h.entry(); within && !h.record.deleted && !e.ExpiredAt(o.store.cfg.Now()) {
-			entries = append(entries, e)
-		}
-	}
-	slices.SortFunc(entries, func(a, b kv.Entry) int { return strings.Compare(a.Key, b.Key) })
-	return cut(opts, kv.Page{Entries: entries, Cursor: page.Cursor}), nil
-}
-
-// span is after which key a page of the copy begins, and its last key.
-func span(opts kv.ListOptions, page kv.Page) (after, end string, err error) {
-	if opts.Cursor != "" {
-		suffix, err := cursor.Decode(opts.Prefix, opts.Cursor)
-		if err != nil {
-			return "", "", err
-		}
-		after = opts.Prefix + suffix
-	}
-	if page.Cursor != "" {
-		suffix, err := cursor.Decode(opts.Prefix, page.Cursor)
-		if err != nil {
-			return "", "", err
-		}
-		end = opts.Prefix + suffix
-	}
-	return after, end, nil
-}
-
-// cut makes a page no longer than it may be.
-func cut(opts kv.ListOptions, page kv.Page) kv.Page {
-	limit := opts.Limit
-	if limit <= 0 {
-		limit = kv.DefaultLimit
-	}
-	if len(page.Entries) > limit {
-		page.Entries = page.Entries[:limit]
-		page.Cursor = cursor.Encode(opts.Prefix, strings.TrimPrefix(page.Entries[limit-1].Key, opts.Prefix))
-	}
-	return page
 }
 
 // Waiting is how many writes wait for the cluster.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -148,4 +149,58 @@ func FuzzReadJournal(f *testing.F) {
 			t.Fatalf("read again: got %q, %d, %v", again, n, err)
 		}
 	})
+}
+
+// A listing that is under way while what waited is sent shows it as before.
+func TestListWhileSent(t *testing.T) {
+	dir, port := t.TempDir(), porttest.Ports(t, 1)[0]
+	server := mustServer(t, dir, port)
+	clock := &pausedClock{asked: make(chan struct{}), goOn: make(chan struct{})}
+	cfg := impatient(natskv.Config{URL: server.ClientURL(), Dir: t.TempDir(), Now: clock.now, Offline: func(string) bool { return true }})
+	s := mustOpen(t, cfg)
+	for _, key := range []string{"a", "over", "gone"} {
+		mustPut(t, s, key, "before")
+	}
+	stop(server)
+	eventually(t, "the server is missed", func() error {
+		if s.Connected() {
+			return errors.New("still connected")
+		}
+		return nil
+	})
+	mustPut(t, s, "new", "waits")
+	mustPut(t, s, "over", "waits")
+	mustDelete(t, s, "gone")
+	clock.pause.Store(true)
+	listed := make(chan []string)
+	go func() { listed <- keys(t, s, "", 10) }()
+	<-clock.asked // the page of the copy is what it was
+	mustServer(t, dir, port)
+	eventually(t, "writes are sent", func() error {
+		if !s.Connected() || s.Waiting() > 0 {
+			return fmt.Errorf("%d writes wait", s.Waiting())
+		}
+		return nil
+	})
+	if err := s.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	close(clock.goOn)
+	if got, want := <-listed, []string{"a", "new", "over"}; !slices.Equal(got, want) {
+		t.Errorf("got keys %q, want %q", got, want)
+	}
+}
+
+// pausedClock keeps the first who asks after pause waiting.
+type pausedClock struct {
+	pause       atomic.Bool
+	asked, goOn chan struct{}
+}
+
+func (c *pausedClock) now() time.Time {
+	if c.pause.CompareAndSwap(true, false) {
+		close(c.asked)
+		<-c.goOn
+	}
+	return time.Now()
 }

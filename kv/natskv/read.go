@@ -50,11 +50,12 @@ func (s *Store) List(ctx context.Context, opts kv.ListOptions) (kv.Page, error) 
 		return kv.Page{}, err
 	}
 	defer s.leave()
+	waits := s.offline.under(opts.Prefix)
 	page, err := s.copy.List(ctx, opts)
 	if err != nil {
 		return page, err
 	}
-	return s.offline.list(opts, page)
+	return showOver(opts, page, waits, s.cfg.Now())
 }
 
 // Watch implements kv.Store. Events come as the copy gets them, from any node. What
