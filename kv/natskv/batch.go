@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -75,7 +73,11 @@ func (s *Store) writeAll(ctx context.Context, records []record) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := s.lockAll(ctx, records)
+	keys := make([]string, len(records))
+	for i, r := range records {
+		keys[i] = r.entry.Key
+	}
+	unlock, err := s.writes.lockAll(ctx, keys)
 	if err != nil {
 		return err
 	}
@@ -90,31 +92,3 @@ func (s *Store) writeAll(ctx context.Context, records []record) error {
 	}
 	return s.arrive(ctx, revision)
 }
-
-// lockAll takes the locks of all keys, in one order for everybody.
-func (s *Store) lockAll(ctx context.Context, records []record) (unlock func(), err error) {
-	var stripes []int
-	for _, r := range records {
-		stripes = append(stripes, s.stripe(r.entry.Key))
-	}
-	slices.Sort(stripes)
-	stripes = slices.Compact(stripes)
-	taken := 0
-	unlock = func() {
-		for _, i := range stripes[:taken] {
-			<-s.locks[i]
-		}
-	}
-	for _, i := range stripes {
-		select {
-		case s.locks[i] <- struct{}{}:
-			taken++
-		case <-ctx.Done():
-			unlock()
-			return nil, ctx.Err()
-		}
-	}
-	return unlock, nil
-}
-
-func (s *Store) stripe(key string) int { return int(maphash.String(s.seed, key) % stripes) }

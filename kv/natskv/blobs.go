@@ -131,7 +131,7 @@ func (b blobs) Get(ctx context.Context, d kv.Digest) ([]byte, error) {
 
 // fetch fetches a blob once, however many ask for it.
 func (b blobs) fetch(ctx context.Context, d kv.Digest) (data []byte, err error) {
-	unlock, err := b.store.lock(ctx, d.String())
+	unlock, err := b.store.fetches.lock(ctx, d.String())
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,21 @@ func (s *Store) Replicate(ctx context.Context) error {
 	return s.replicate(ctx, st)
 }
 
+// KeyLocks is what writes of a key wait for.
+type KeyLocks = keyLocks
+
+// Lock is lockAll.
+func (l *keyLocks) Lock(ctx context.Context, keys ...string) (unlock func(), err error) {
+	return l.lockAll(ctx, keys)
+}
+
+// Len is how many keys are known.
+func (l *keyLocks) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.byKey)
+}
+
 func KeyToken(key string) string        { return keyToken(key) }
 func KeyOf(token string) (string, bool) { return keyOf(token) }
 

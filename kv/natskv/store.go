@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,8 +43,11 @@ type Store struct {
 	syncs    syncs
 	rules    atomic.Pointer[changelog.Rules]
 
-	seed  maphash.Seed
-	locks [stripes]chan struct{} // each held by the write that has put something in
+	// writes keeps other writes of this Store to a key waiting until the copy has the one
+	// that is under way: the stream keeps the last message only, and watchers would miss
+	// those before it.
+	writes  keyLocks
+	fetches keyLocks // of blobs, by their digests
 
 	life      sync.RWMutex // held for reading by every call; guards closed
 	closed    bool
@@ -76,10 +78,6 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 func open(cfg Config) (*Store, error) {
 	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}), stop: func() {}, syncs: syncs{turn: make(chan struct{}, 1)}}
 	s.state.set(false, errDisconnected)
-	s.seed = maphash.MakeSeed()
-	for i := range s.locks {
-		s.locks[i] = make(chan struct{}, 1)
-	}
 	if err := os.MkdirAll(s.copies(), 0o700); err != nil {
 		return nil, err
 	}

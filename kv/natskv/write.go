@@ -59,7 +59,7 @@ func (s *Store) write(ctx context.Context, w *writing) (uint64, error) {
 	if err != nil {
 		return 0, failure(ctx, step, err)
 	}
-	unlock, err := s.lock(limit, w.record.entry.Key)
+	unlock, err := s.writes.lock(limit, w.record.entry.Key)
 	if err != nil {
 		return 0, failure(ctx, step, err)
 	}
@@ -87,21 +87,6 @@ const slowest = 256 << 10
 // timeFor is how long a write of a value may take.
 func (s *Store) timeFor(size int) time.Duration {
 	return s.cfg.patience + time.Duration(size)*time.Second/slowest
-}
-
-// stripes is how many writes to different keys may be under way at a time.
-const stripes = 256
-
-// lock keeps other writes of this Store to a key waiting until the copy has this one:
-// the stream keeps the last message only, and watchers would miss those before it.
-func (s *Store) lock(ctx context.Context, key string) (unlock func(), err error) {
-	lock := s.locks[s.stripe(key)]
-	select {
-	case lock <- struct{}{}:
-		return func() { <-lock }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // ready returns the streams once the copy is current. Without a connection it does
