@@ -65,42 +65,42 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, fmt.Errorf("open store in NATS: %w", err)
 	}
-	s, err := open(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("open store in NATS: %w", err)
+	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}), stop: func() {}, syncs: syncs{turn: make(chan struct{}, 1)}}
+	s.state.set(false, errDisconnected)
+	err := s.open()
+	if err == nil {
+		err = s.start(ctx)
 	}
-	if err := s.start(ctx); err != nil {
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store in NATS: %w", err), s.Close())
 	}
 	return s, nil
 }
 
-func open(cfg Config) (*Store, error) {
-	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}), stop: func() {}, syncs: syncs{turn: make(chan struct{}, 1)}}
-	s.state.set(false, errDisconnected)
+// open opens what is on this node, and begins to connect.
+func (s *Store) open() (err error) {
 	if err := os.MkdirAll(s.copies(), 0o700); err != nil {
-		return nil, err
+		return err
 	}
-	var err error
-	if s.cache, err = openCache(filepath.Join(cfg.Dir, "blobs"), cfg); err != nil {
-		return nil, err
+	if s.cache, err = openCache(filepath.Join(s.cfg.Dir, "blobs"), s.cfg); err != nil {
+		return err
 	}
 	if err := s.offline.open(s); err != nil {
-		return nil, fmt.Errorf("open journal: %w", err)
+		return fmt.Errorf("open journal: %w", err)
 	}
 	if s.id, err = s.findCopy(); err != nil {
-		return nil, err
+		return err
 	}
 	if s.id != "" {
 		if err := s.openCopy(s.id); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if s.conn, err = connect(cfg, func(err error) { s.attempt.Store(&err) }); err != nil {
-		return nil, errors.Join(err, s.closeCopy())
+	if s.conn, err = connect(s.cfg, func(err error) { s.attempt.Store(&err) }); err != nil {
+		return err
 	}
-	s.js, err = jetStream(s.conn, cfg.Domain)
-	return s, err
+	s.js, err = jetStream(s.conn, s.cfg.Domain)
+	return err
 }
 
 // copies is the directory of copies, each under the id of its streams.
