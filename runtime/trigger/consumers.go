@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,14 +55,11 @@ const (
 // acknowledged is delivered again, and after that goes to the dead letter queue. It is
 // safe for concurrent use.
 type Consumers struct {
-	cfg    ConsumersConfig
-	stop   context.CancelFunc
-	loop   sync.WaitGroup
-	live   sync.WaitGroup // readers
-	base   context.Context
-	cancel context.CancelFunc
-	wake   chan struct{}        // capacity 1
-	queues map[string]*consumed // by id; belongs to loop
+	cfg         ConsumersConfig
+	loop        loop
+	*background                      // readers
+	wake        chan struct{}        // capacity 1
+	queues      map[string]*consumed // by id; belongs to loop
 }
 
 // consumed is a queue that is consumed.
@@ -86,28 +82,21 @@ func NewConsumers(cfg ConsumersConfig) *Consumers {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Consumers{cfg: cfg, wake: make(chan struct{}, 1), queues: map[string]*consumed{}}
-	c.base, c.cancel = context.WithCancel(context.Background())
-	looping, stop := context.WithCancel(c.base)
-	c.stop = stop
-	c.loop.Go(func() { c.run(looping) })
+	c := &Consumers{background: newBackground(), cfg: cfg, wake: make(chan struct{}, 1), queues: map[string]*consumed{}}
+	c.loop.start(c.base, c.run)
 	return c
 }
 
 // Stop lets no more batches begin.
 func (c *Consumers) Stop() {
-	c.stop()
-	c.loop.Wait()
+	c.loop.end()
 }
 
 // Shutdown stops, waits for the batches that are under way until ctx ends, and cancels
 // what is left then: it is delivered again.
 func (c *Consumers) Shutdown(ctx context.Context) {
 	c.Stop()
-	stop := context.AfterFunc(ctx, c.cancel)
-	defer stop()
-	c.live.Wait()
-	c.cancel()
+	c.drain(ctx)
 }
 
 // Wake has queues looked at at once, because one of them has changed.

@@ -57,16 +57,13 @@ type cronState struct {
 // missed, and not made up for; so is what a node claimed and never began. It is safe
 // for concurrent use.
 type Cron struct {
-	cfg    CronConfig
-	alone  *Lease // to be closed; nil if it is the node's
-	runs   runs
-	stop   context.CancelFunc
-	loop   sync.WaitGroup
-	live   sync.WaitGroup // runs
-	base   context.Context
-	cancel context.CancelFunc
-	start  string    // of the process: tells its claims from those of one before
-	began  time.Time // it
+	cfg         CronConfig
+	alone       *Lease // to be closed; nil if it is the node's
+	runs        runs
+	loop        loop
+	*background           // runs
+	start       string    // of the process: tells its claims from those of one before
+	began       time.Time // it
 
 	// What follows belongs to loop.
 	until  time.Time            // what was due up to then is done, of all schedules
@@ -89,7 +86,7 @@ func NewCron(ctx context.Context, cfg CronConfig) (_ *Cron, err error) {
 	if cfg.Places == nil {
 		cfg.Places = NewPlaces(0)
 	}
-	c := &Cron{waiting: map[string]int{}, done: map[string]time.Time{}, unsure: map[string]time.Time{}, start: newID(), began: time.Now()}
+	c := &Cron{background: newBackground(), waiting: map[string]int{}, done: map[string]time.Time{}, unsure: map[string]time.Time{}, start: newID(), began: time.Now()}
 	if cfg.Lease == nil {
 		if cfg.Lease, err = NewLease(ctx, cfg.Store, cfg.Node, cfg.Logger); err != nil {
 			return nil, err
@@ -103,10 +100,7 @@ func NewCron(ctx context.Context, cfg CronConfig) (_ *Cron, err error) {
 	if c.until, err = c.readUntil(ctx, time.Now()); err != nil {
 		return nil, err
 	}
-	c.base, c.cancel = context.WithCancel(context.Background())
-	looping, stop := context.WithCancel(c.base)
-	c.stop = stop
-	c.loop.Go(func() { c.follow(looping) })
+	c.loop.start(c.base, c.follow)
 	return c, nil
 }
 
@@ -128,20 +122,14 @@ func (c *Cron) readUntil(ctx context.Context, absent time.Time) (time.Time, erro
 
 // Stop lets nothing more begin by itself.
 func (c *Cron) Stop() {
-	c.stop()
-	c.loop.Wait()
+	c.loop.end()
 }
 
 // Shutdown stops, waits for the runs until ctx ends, and cancels what is left then.
 func (c *Cron) Shutdown(ctx context.Context) {
 	c.Stop()
-	stop := context.AfterFunc(ctx, c.cancel)
-	defer stop()
-	c.live.Wait()
-	c.cancel()
-	if c.alone != nil {
-		c.alone.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it ends by itself as well
-	}
+	c.drain(ctx)
+	closeLease(ctx, c.alone) //nolint:errcheck // it ends by itself as well
 }
 
 // Runs returns the last runs of a Function, newest first.

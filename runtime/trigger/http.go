@@ -70,16 +70,14 @@ const maxLoops = 8
 // HTTP is the front end of a node: it answers HTTP/1.1, and HTTP/2 over TLS, with
 // Functions.
 type HTTP struct {
-	cfg    HTTPConfig
-	server *fasthttp.Server
-	h2     *h2Server
-	crowd  *crowd
-	clock  *clock
-	told   told
-	pool   sync.Pool      // of *invocation
-	live   sync.WaitGroup // guests on goroutines of their own
-	base   context.Context
-	cancel context.CancelFunc
+	cfg         HTTPConfig
+	server      *fasthttp.Server
+	h2          *h2Server
+	crowd       *crowd
+	clock       *clock
+	told        told
+	pool        sync.Pool // of *invocation
+	*background           // guests on goroutines of their own
 
 	mu        sync.Mutex // guards what follows
 	listeners []net.Listener
@@ -89,8 +87,7 @@ type HTTP struct {
 // NewHTTP makes a front end. Serve and ServeTLS run it.
 func NewHTTP(cfg HTTPConfig) *HTTP {
 	cfg.setDefaults()
-	h := &HTTP{cfg: cfg, clock: newClock(), crowd: newCrowd(cfg.MaxConns, cfg.MaxConnsPerIP), told: told{cfg.Metrics, cfg.Observer, cfg.Logger}}
-	h.base, h.cancel = context.WithCancel(context.Background())
+	h := &HTTP{background: newBackground(), cfg: cfg, clock: newClock(), crowd: newCrowd(cfg.MaxConns, cfg.MaxConnsPerIP), told: told{cfg.Metrics, cfg.Observer, cfg.Logger}}
 	h.pool.New = func() any { return new(invocation) }
 	h.server = &fasthttp.Server{
 		Handler:        h.handle,
@@ -184,10 +181,7 @@ func (h *HTTP) Shutdown(ctx context.Context) error {
 		err = nil
 	}
 	err = errors.Join(err, h.h2.wait(ctx))
-	stop := context.AfterFunc(ctx, h.cancel)
-	defer stop()
-	h.live.Wait()
-	h.cancel()
+	h.drain(ctx)
 	return err
 }
 

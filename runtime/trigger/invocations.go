@@ -60,14 +60,12 @@ type InvocationsConfig struct {
 // and then reported. Nodes that share the store find each other's, and one at a time
 // makes an attempt: it claims the record by its lease. It is safe for concurrent use.
 type Invocations struct {
-	cfg     InvocationsConfig
-	alone   *Lease // to be closed; nil if it is the node's
-	live    sync.WaitGroup
-	base    context.Context
-	cancel  context.CancelFunc
-	closed  context.Context // no attempt begins any more
-	close   context.CancelFunc
-	watcher kv.Watcher // watch's
+	cfg         InvocationsConfig
+	alone       *Lease          // to be closed; nil if it is the node's
+	*background                 // attempts, and their feeds
+	closed      context.Context // no attempt begins any more
+	close       context.CancelFunc
+	watcher     kv.Watcher // watch's
 
 	mu       sync.Mutex // guards accounts and what is in them, and is held while something begins
 	accounts map[string]*backlog
@@ -82,7 +80,7 @@ func NewInvocations(ctx context.Context, cfg InvocationsConfig) (_ *Invocations,
 		cfg.Places = NewPlaces(0)
 	}
 	cfg.Backlog, cfg.BacklogBytes = cmp.Or(cfg.Backlog, defaultBacklog), cmp.Or(cfg.BacklogBytes, defaultBytes)
-	i := &Invocations{accounts: map[string]*backlog{}}
+	i := &Invocations{background: newBackground(), accounts: map[string]*backlog{}}
 	if cfg.Lease == nil {
 		if cfg.Lease, err = NewLease(ctx, cfg.Store, "alone", cfg.Logger); err != nil {
 			return nil, err
@@ -90,7 +88,6 @@ func NewInvocations(ctx context.Context, cfg InvocationsConfig) (_ *Invocations,
 		i.alone = cfg.Lease
 	}
 	i.cfg = cfg
-	i.base, i.cancel = context.WithCancel(context.Background())
 	i.closed, i.close = context.WithCancel(i.base)
 	if err := i.find(ctx); err != nil {
 		i.Shutdown(i.base)
@@ -106,13 +103,8 @@ func (i *Invocations) Shutdown(ctx context.Context) {
 	i.mu.Lock()
 	i.close()
 	i.mu.Unlock()
-	stop := context.AfterFunc(ctx, i.cancel)
-	defer stop()
-	i.live.Wait()
-	i.cancel()
-	if i.alone != nil {
-		i.alone.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it ends by itself as well
-	}
+	i.drain(ctx)
+	closeLease(ctx, i.alone) //nolint:errcheck // it ends by itself as well
 }
 
 // Accept keeps a Payload for a Function, and returns its id. When it returns, what it

@@ -230,3 +230,12 @@ func (l *Lease) Close(ctx context.Context) error {
 	}
 	return err
 }
+
+// closeLease closes the lease that a trigger has of its own, also once ctx has ended;
+// nothing if it has none.
+func closeLease(ctx context.Context, alone *Lease) error {
+	if alone == nil {
+		return nil
+	}
+	return alone.Close(context.WithoutCancel(ctx))
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -27,11 +26,9 @@ type RunnerConfig struct {
 // in memory, and their answer goes to somebody in this process. It is safe for
 // concurrent use.
 type Runner struct {
-	cfg    RunnerConfig
-	told   told
-	live   sync.WaitGroup // guests
-	base   context.Context
-	cancel context.CancelFunc
+	cfg         RunnerConfig
+	told        told
+	*background // guests
 }
 
 // NewRunner makes a Runner. Shut it down before what its Functions use.
@@ -39,18 +36,14 @@ func NewRunner(cfg RunnerConfig) *Runner {
 	if cfg.Metrics == nil {
 		cfg.Metrics = new(telemetry.Metrics)
 	}
-	r := &Runner{cfg: cfg, told: told{cfg.Metrics, cfg.Observer, cfg.Logger}}
-	r.base, r.cancel = context.WithCancel(context.Background())
+	r := &Runner{background: newBackground(), cfg: cfg, told: told{cfg.Metrics, cfg.Observer, cfg.Logger}}
 	return r
 }
 
 // Shutdown lets the guests that run finish until ctx ends, and cancels what is left
 // then. Nothing is begun any more.
 func (r *Runner) Shutdown(ctx context.Context) {
-	stop := context.AfterFunc(ctx, r.cancel)
-	defer stop()
-	r.live.Wait()
-	r.cancel()
+	r.drain(ctx)
 }
 
 // event is what a guest is run for, and where its answer goes.

@@ -47,12 +47,10 @@ type KVTriggersConfig struct {
 // writes with each change: at least once, and those of one key in their order. One node
 // at a time has a trigger: it claims it by its lease. It is safe for concurrent use.
 type KVTriggers struct {
-	cfg    KVTriggersConfig
-	live   sync.WaitGroup
-	base   context.Context
-	cancel context.CancelFunc
-	closed context.Context // nothing begins any more
-	close  context.CancelFunc
+	cfg         KVTriggersConfig
+	*background                 // followers
+	closed      context.Context // nothing begins any more
+	close       context.CancelFunc
 
 	mu        sync.Mutex // guards followers
 	followers map[string]*follower
@@ -67,8 +65,7 @@ func NewKVTriggers(ctx context.Context, cfg KVTriggersConfig) (*KVTriggers, erro
 		cfg.Places = NewPlaces(0)
 	}
 	cfg.Backlog, cfg.BacklogBytes = cmp.Or(cfg.Backlog, defaultBacklogChanges), cmp.Or(cfg.BacklogBytes, defaultBacklogChanged)
-	k := &KVTriggers{cfg: cfg, followers: map[string]*follower{}}
-	k.base, k.cancel = context.WithCancel(context.Background())
+	k := &KVTriggers{background: newBackground(), cfg: cfg, followers: map[string]*follower{}}
 	k.closed, k.close = context.WithCancel(k.base)
 	for prefix, see := range map[string]func(kv.Event){deploy.ChangeRecords: k.sawRecord, kvClaims: k.sawClaim} {
 		w, err := cfg.Store.Watch(ctx, prefix)
@@ -89,10 +86,7 @@ func (k *KVTriggers) Shutdown(ctx context.Context) {
 	k.mu.Lock()
 	k.close()
 	k.mu.Unlock()
-	stop := context.AfterFunc(ctx, k.cancel)
-	defer stop()
-	k.live.Wait()
-	k.cancel()
+	k.drain(ctx)
 }
 
 // run keeps a follower for each trigger.
