@@ -13,8 +13,8 @@ type View interface {
 	Revision() uint64
 	// Entries calls do for every entry that was live at that moment, with its
 	// value, in the order of the bytes of the keys, until do returns an error,
-	// which Entries returns. The entry is do's to keep. A damaged one is
-	// ErrCorrupt with its key.
+	// which Entries returns. The entry is do's to keep; do must not call the
+	// Store. A damaged one is ErrCorrupt with its key.
 	Entries(ctx context.Context, do func(Entry) error) error
 	// Close lets go of what was kept. It may be called more than once, and has to
 	// be before the Store is closed.

@@ -26,6 +26,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/internal/changelog"
 	"github.com/mayfly-run/mayfly/kv/internal/feed"
+	"github.com/mayfly-run/mayfly/kv/internal/life"
 )
 
 // Config of a Store.
@@ -73,9 +74,7 @@ type Store struct {
 	longBytes atomic.Int64  // of long values since the memtable was turned
 	turn      chan struct{} // asks the collector for a turn
 
-	life   sync.RWMutex // held for reading by every call; guards closed
-	closed bool
-
+	life    life.Life
 	closing atomic.Bool // asks views to end
 
 	collector sync.WaitGroup
@@ -159,10 +158,10 @@ func (s *Store) Watch(ctx context.Context, prefix string) (kv.Watcher, error) {
 	if err := kv.CheckPrefix(prefix); err != nil {
 		return nil, err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	return s.feed.Watch(prefix)
 }
 
@@ -172,10 +171,10 @@ func (s *Store) LogChanges(ctx context.Context, list []kv.ChangeRule) error {
 	if err != nil {
 		return err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	s.rules.Store(rules)
 	return nil
 }
@@ -184,9 +183,7 @@ func (s *Store) LogChanges(ctx context.Context, list []kv.ChangeRule) error {
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.closing.Store(true)
-		s.life.Lock()
-		s.closed = true
-		s.life.Unlock()
+		s.life.End()
 		s.feed.Close()
 		s.stop()
 		s.collector.Wait()
@@ -196,21 +193,6 @@ func (s *Store) Close() error {
 	})
 	return s.closeErr
 }
-
-// enter begins a call; if it returns nil the caller calls leave.
-func (s *Store) enter(ctx context.Context) error {
-	s.life.RLock()
-	err := ctx.Err()
-	if s.closed {
-		err = kv.ErrClosed
-	}
-	if err != nil {
-		s.life.RUnlock()
-	}
-	return err
-}
-
-func (s *Store) leave() { s.life.RUnlock() }
 
 func (s *Store) lockOf(key string) *sync.Mutex {
 	return &s.locks[maphash.String(s.seed, key)%stripes]

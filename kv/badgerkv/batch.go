@@ -19,10 +19,10 @@ func (s *Store) Batch(ctx context.Context, writes []kv.Write, _ bool) error {
 	if slices.ContainsFunc(writes, func(w kv.Write) bool { return len(rules.Match(w.Key)) > 0 }) {
 		return fmt.Errorf("log several changes at once: %w", errors.ErrUnsupported)
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	defer s.lockAll(len(writes), func(i int) string { return writes[i].Key })()
 	if err := ctx.Err(); err != nil || len(writes) == 0 { // the locks may have taken a while
 		return err

@@ -16,10 +16,10 @@ func (s *Store) List(ctx context.Context, opts kv.ListOptions) (kv.Page, error) 
 	if err := kv.CheckPrefix(opts.Prefix); err != nil {
 		return kv.Page{}, err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return kv.Page{}, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	after := ""
 	if opts.Cursor != "" {
 		suffix, err := cursor.Decode(opts.Prefix, opts.Cursor)

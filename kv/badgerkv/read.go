@@ -17,10 +17,10 @@ func (s *Store) Get(ctx context.Context, key string) (kv.Entry, error) {
 	if err := kv.CheckSize(key, nil, nil); err != nil {
 		return kv.Entry{}, err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return kv.Entry{}, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	e, err := s.read(key)
 	if errors.Is(err, kv.ErrCorrupt) {
 		return s.readAgain(ctx, key)
@@ -33,10 +33,10 @@ func (s *Store) GetLocal(ctx context.Context, key string) (e kv.Entry, ok bool, 
 	if err := kv.CheckSize(key, nil, nil); err != nil {
 		return kv.Entry{}, true, err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return kv.Entry{}, true, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	h, err := s.head(key)
 	if err != nil || !h.Inline {
 		return kv.Entry{}, errors.Is(err, kv.ErrNotFound), err

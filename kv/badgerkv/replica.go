@@ -124,10 +124,10 @@ func (r *Replica) Advance(ctx context.Context, revision uint64, mark []byte) err
 }
 
 func (r *Replica) move(ctx context.Context, p Position, do func(Position) error) error {
-	if err := r.store.enter(ctx); err != nil {
+	if err := r.store.life.Enter(ctx); err != nil {
 		return err
 	}
-	defer r.store.leave()
+	defer r.store.life.Leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p.Revision < r.position.Revision || p.Revision == 0 {
@@ -183,10 +183,10 @@ func (s *Store) setChange(txn *badger.Txn, c Change, old state) error {
 // Stored is the revision of what is kept under key, also if it has expired; 0 if
 // there is nothing. It may be kv.ErrCorrupt.
 func (r *Replica) Stored(ctx context.Context, key string) (uint64, error) {
-	if err := r.store.enter(ctx); err != nil {
+	if err := r.store.life.Enter(ctx); err != nil {
 		return 0, err
 	}
-	defer r.store.leave()
+	defer r.store.life.Leave()
 	h, err := r.store.storedHead(key)
 	if errors.Is(err, kv.ErrNotFound) {
 		return 0, nil

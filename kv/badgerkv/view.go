@@ -14,10 +14,10 @@ import (
 // View implements kv.Viewer. While it is open nothing that was overwritten or
 // deleted since gives its space back.
 func (s *Store) View(ctx context.Context) (kv.View, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	return &view{store: s, at: s.revisions.snapshot()}, nil
 }
 
@@ -38,10 +38,10 @@ func (v *view) Close() error {
 
 // Entries implements kv.View. The Store's Close makes it end early.
 func (v *view) Entries(ctx context.Context, do func(kv.Entry) error) error {
-	if err := v.store.enter(ctx); err != nil {
+	if err := v.store.life.Enter(ctx); err != nil {
 		return err
 	}
-	defer v.store.leave()
+	defer v.store.life.Leave()
 	return v.store.eachHead(v.at, func(txn *badger.Txn, item *badger.Item) error {
 		if err := v.usable(ctx); err != nil {
 			return err

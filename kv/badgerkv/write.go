@@ -62,10 +62,10 @@ func (s *Store) Delete(ctx context.Context, key string, opts kv.DeleteOptions) e
 }
 
 func (s *Store) apply(ctx context.Context, w write) (uint64, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return 0, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	lock := s.lockOf(w.entry.Key)
 	lock.Lock()
 	defer lock.Unlock()

@@ -45,10 +45,10 @@ func (s *Store) Batch(ctx context.Context, writes []kv.Write, _ bool) error {
 	if err := kv.CheckBatch(writes); err != nil {
 		return err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	if len(writes) == 0 {
 		return nil
 	}

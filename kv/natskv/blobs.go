@@ -56,10 +56,10 @@ func (b blobs) keep(ctx context.Context, d kv.Digest, data []byte) {
 
 // call does something in the cluster, as a call of its own.
 func (b blobs) call(ctx context.Context, step string, do func(context.Context, *streams) error) error {
-	if err := b.store.enter(ctx); err != nil {
+	if err := b.store.life.Enter(ctx); err != nil {
 		return err
 	}
-	defer b.store.leave()
+	defer b.store.life.Leave()
 	return b.reach(ctx, step, do)
 }
 
@@ -111,10 +111,10 @@ func (st *streams) blob(ctx context.Context, d kv.Digest) (blobNote, error) {
 
 // Get implements kv.Blobs.
 func (b blobs) Get(ctx context.Context, d kv.Digest) ([]byte, error) {
-	if err := b.store.enter(ctx); err != nil {
+	if err := b.store.life.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer b.store.leave()
+	defer b.store.life.Leave()
 	data, err := b.store.cache.Get(ctx, d)
 	if err == nil || ctx.Err() != nil {
 		return data, err
@@ -160,10 +160,10 @@ func (b blobs) fetch(ctx context.Context, d kv.Digest) (data []byte, err error) 
 // ReadPart implements kv.PartReader. A blob that the node does not have is fetched
 // whole.
 func (b blobs) ReadPart(ctx context.Context, d kv.Digest, p []byte, offset int64) error {
-	if err := b.store.enter(ctx); err != nil {
+	if err := b.store.life.Enter(ctx); err != nil {
 		return err
 	}
-	defer b.store.leave()
+	defer b.store.life.Leave()
 	err := b.store.cache.ReadPart(ctx, d, p, offset)
 	if !errors.Is(err, kv.ErrNotFound) {
 		return err

@@ -217,9 +217,9 @@ func (s *Store) accept(ctx context.Context, w *writing) (revision uint64, err er
 }
 
 func (s *Store) wait(ctx context.Context, w *writing, cause error) (uint64, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return 0, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	return s.offline.add(w, cause)
 }

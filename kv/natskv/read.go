@@ -10,10 +10,10 @@ import (
 
 // Get implements kv.Store. What is damaged in the copy comes from the stream.
 func (s *Store) Get(ctx context.Context, key string) (kv.Entry, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return kv.Entry{}, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	if e, absent, ok := s.offline.get(key); absent {
 		return kv.Entry{}, kv.ErrNotFound
 	} else if ok {
@@ -32,10 +32,10 @@ func (s *Store) Get(ctx context.Context, key string) (kv.Entry, error) {
 // GetLocal implements kv.LocalReader: what is not in its copy, or damaged there, Get
 // may get elsewhere.
 func (s *Store) GetLocal(ctx context.Context, key string) (e kv.Entry, ok bool, err error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return kv.Entry{}, true, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	if e, absent, ok := s.offline.get(key); absent {
 		return kv.Entry{}, true, kv.ErrNotFound
 	} else if ok {
@@ -46,10 +46,10 @@ func (s *Store) GetLocal(ctx context.Context, key string) (e kv.Entry, ok bool, 
 
 // List implements kv.Store.
 func (s *Store) List(ctx context.Context, opts kv.ListOptions) (kv.Page, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return kv.Page{}, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	waits := s.offline.under(opts.Prefix)
 	page, err := s.copy.List(ctx, opts)
 	if err != nil {
@@ -62,19 +62,19 @@ func (s *Store) List(ctx context.Context, opts kv.ListOptions) (kv.Page, error) 
 // other nodes wrote to one key in a row, faster than the copy gets it or while this
 // node was away, may be one event: the last one.
 func (s *Store) Watch(ctx context.Context, prefix string) (kv.Watcher, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	return s.copy.Watch(ctx, prefix)
 }
 
 // View implements kv.Viewer.
 func (s *Store) View(ctx context.Context) (kv.View, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	return s.copy.View(ctx)
 }
 
@@ -89,10 +89,10 @@ func (s *Store) GetStrong(ctx context.Context, key string) (kv.Entry, error) {
 	if err := s.Sync(ctx); err != nil {
 		return kv.Entry{}, err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return kv.Entry{}, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	e, err := s.copy.Get(ctx, key)
 	if errors.Is(err, kv.ErrCorrupt) {
 		return s.strong(ctx, key)

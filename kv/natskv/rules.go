@@ -32,10 +32,10 @@ func (s *Store) LogChanges(ctx context.Context, list []kv.ChangeRule) error {
 	if err != nil {
 		return err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	if s.cfg.Offline != nil {
 		if err := s.keepRules(list); err != nil {
 			return fmt.Errorf("keep rules of changes: %w", err)

@@ -18,6 +18,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/badgerkv"
 	"github.com/mayfly-run/mayfly/kv/internal/changelog"
+	"github.com/mayfly-run/mayfly/kv/internal/life"
 )
 
 // Store is a kv.Store, kv.Viewer, kv.Syncer and kv.StrongReader on a stream.
@@ -49,8 +50,7 @@ type Store struct {
 	writes  keyLocks
 	fetches keyLocks // of blobs, by their digests
 
-	life      sync.RWMutex // held for reading by every call; guards closed
-	closed    bool
+	life      life.Life
 	stop      context.CancelFunc // of what runs in the background
 	running   sync.WaitGroup
 	closeOnce sync.Once
@@ -266,9 +266,7 @@ func (s *Store) await(ctx context.Context) error {
 // Close implements kv.Store. It waits for what is under way.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
-		s.life.Lock()
-		s.closed = true
-		s.life.Unlock()
+		s.life.End()
 		s.stop()
 		s.running.Wait()
 		s.closeErr = errors.Join(s.closeCopy(), s.offline.close())
@@ -278,21 +276,6 @@ func (s *Store) Close() error {
 	})
 	return s.closeErr
 }
-
-// enter begins a call; if it returns nil the caller calls leave.
-func (s *Store) enter(ctx context.Context) error {
-	s.life.RLock()
-	err := ctx.Err()
-	if s.closed {
-		err = kv.ErrClosed
-	}
-	if err != nil {
-		s.life.RUnlock()
-	}
-	return err
-}
-
-func (s *Store) leave() { s.life.RUnlock() }
 
 // Connected reports whether the copy is kept current and writes are taken.
 func (s *Store) Connected() bool { return s.Status().Connected }

@@ -9,10 +9,10 @@ import (
 
 // Sync implements kv.Syncer.
 func (s *Store) Sync(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	limit, cancel := context.WithTimeout(ctx, s.cfg.patience)
 	defer cancel()
 	return failure(ctx, "bring the copy up to date", s.sync(limit))

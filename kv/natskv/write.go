@@ -48,10 +48,10 @@ var errNothing = errors.New("nothing to delete")
 
 // write sends a record and waits until the copy has it.
 func (s *Store) write(ctx context.Context, w *writing) (uint64, error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.life.Enter(ctx); err != nil {
 		return 0, err
 	}
-	defer s.leave()
+	defer s.life.Leave()
 	step := fmt.Sprintf("write key %q", w.record.entry.Key)
 	limit, cancel := context.WithTimeout(ctx, s.timeFor(len(w.record.entry.Value)))
 	defer cancel()
