@@ -37,7 +37,7 @@ func (r *Registry) activate(s *snapshot, f Function, v Version, secrets secretVa
 		Account: f.Account, Function: f.Name, VersionID: v.ID, Version: v,
 		Limits: setup.Limits,
 		share:  r.shares.account(f.Account), places: r.shares.function(f.id(), setup.Limits.Concurrency),
-		registry: r, digest: digest, setup: setup, residence: newResidence(), outcomes: new(atomic.Pointer[telemetry.Outcomes]),
+		registry: r, digest: digest, setup: setup, residence: newResidence(), Observed: new(telemetry.Observed), outcomes: new(atomic.Pointer[telemetry.Outcomes]),
 	}
 	return a.with(secrets), nil
 }

@@ -32,13 +32,15 @@ type Active struct {
 	setup    runtime.Setup
 	secrets  secretValues
 	failure  error // why it can't serve
+	// Observed is what telemetry keeps of the Version.
+	Observed *telemetry.Observed
 	// outcomes points to nil while nobody wants to know.
 	outcomes *atomic.Pointer[telemetry.Outcomes]
 	*residence
 }
 
-// residence is where a Version's Snapshot is. Actives of one Version that differ
-// in secrets share it: no secret is in a Snapshot.
+// residence is where a Version's Snapshot is. Versions that differ in secrets alone
+// share it: no secret is in a Snapshot.
 type residence struct {
 	ready atomic.Pointer[runtime.Snapshot] // nil until it is used, and again when there was no room for it
 	used  atomic.Int64                     // when, in nanoseconds since 1970
@@ -47,8 +49,6 @@ type residence struct {
 	retired atomic.Bool // another Version serves
 	// Failures bounds what is logged of the Version's.
 	Failures telemetry.Quota
-	// Observed is what telemetry keeps of the Version.
-	Observed telemetry.Observed
 }
 
 func newResidence() *residence { return &residence{loading: make(chan struct{}, 1)} }

@@ -122,7 +122,8 @@ func replaced(shares []Share, old, now string) []Share {
 // as is another Version of the same module and settings. Its residence is the same.
 func (a *Active) as(v Version, secrets secretValues) *Active {
 	next := *a
-	next.Version, next.VersionID, next.outcomes = v, v.ID, new(atomic.Pointer[telemetry.Outcomes])
+	next.Version, next.VersionID = v, v.ID
+	next.Observed, next.outcomes = new(telemetry.Observed), new(atomic.Pointer[telemetry.Outcomes])
 	b := *a.setup.Bindings
 	b.Version = v.ID
 	next.setup.Bindings, next.Assets = &b, a.registry.assetHandle(v)

@@ -17,13 +17,13 @@ type told struct {
 }
 
 // begin tells of a Call that begins.
-func (t *told) begin(active *deploy.Active, c *host.Call) { t.observer.Begin(&active.Observed, c) }
+func (t *told) begin(active *deploy.Active, c *host.Call) { t.observer.Begin(active.Observed, c) }
 
 // end tells of a Call that has ended and was not Reset yet.
 func (t *told) end(active *deploy.Active, c *host.Call, e telemetry.Ended) {
 	t.metrics.Observe(c.Trigger, e.Outcome, &c.Usage)
 	active.Observe(e.Outcome, e.Status, c.Usage.Wall)
-	t.observer.End(&active.Observed, c, e)
+	t.observer.End(active.Observed, c, e)
 }
 
 // failuresLogged is how many failures of one Function are logged in a second.

@@ -9,7 +9,12 @@ import (
 	"testing"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/host/hosttest"
+	"github.com/mayfly-run/mayfly/host/secret"
+	"github.com/mayfly-run/mayfly/kv/memkv"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
+	"github.com/mayfly-run/mayfly/runtime/telemetry"
+	"github.com/mayfly-run/mayfly/runtime/trigger"
 )
 
 // Which Version answers is chosen by the request's headers, or by its host.
@@ -78,4 +83,22 @@ func TestDeploysUnderLoad(t *testing.T) {
 	}
 	stop()
 	clients.Wait()
+}
+
+// A Version that has only other secrets than the one before is told apart from it.
+func TestSecretChangeIsObserved(t *testing.T) {
+	keyring := must(secret.Open(t.Context(), secret.Config{Store: memkv.New(memkv.Config{}), Key: secret.NewKey()}))(t)
+	traps := guest("", func(map[string]uint32) [][]byte { return [][]byte{hosttest.Unreachable} })
+	s := startWith(t, deploy.Config{Secrets: keyring}, map[string][]byte{"traps": traps})
+	failing := func() telemetry.Failure {
+		if _, _, err := s.invoke("traps", trigger.Payload{ID: "i", Attempt: 1}); err == nil {
+			t.Fatal("it was answered")
+		}
+		return s.observer.Failures("local", "traps")[0]
+	}
+	before := failing()
+	v := must(s.registry.SetSecrets(t.Context(), "local", "traps", "", map[string]*string{"KEY": new("1")}))(t)
+	if got := failing().VersionID; got != v.ID || got == before.VersionID {
+		t.Errorf("the failure is of version %q, want %q; the one before of %q", got, v.ID, before.VersionID)
+	}
 }
