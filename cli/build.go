@@ -23,13 +23,14 @@ func newBuild(stdio Stdio) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "build [DIR]",
 		Example: "  mayfly build\n  mayfly build examples/hello --env staging",
-		Short:   "Build a project's module, NAME.wasm",
+		Short:   "Build what a project deploys: NAME.wasm, or a bundle of JavaScript",
 		Long: `Build makes the module of the project in DIR (default: here) and prints its
 path.
 
 It runs the command in [build] of mayfly.toml, if there is one. If main is a
-.wasm file, that is the module. Otherwise the Go package that main names is
-compiled to DIR/NAME.wasm:
+.wasm file, that is the module. If it is JavaScript or TypeScript, it is bundled with
+all that it imports into DIR/.mayfly/build/NAME.js. Otherwise the Go package that main
+names is compiled to DIR/NAME.wasm:
 
     GOOS=wasip1 GOARCH=wasm go build -trimpath -o NAME.wasm
 

@@ -60,6 +60,9 @@ func newRoot(stdio Stdio) *cobra.Command {
 	add(root, "run", newServe(stdio), newNodes(stdio), newAudit(stdio), newBackup(stdio), newRestore(stdio), newDoctor(stdio))
 	add(root, "use", newDeploy(stdio), newVersions(stdio), newDeployments(stdio), newRollback(stdio), newDiff(stdio), newList(stdio), newDelete(stdio), newKV(stdio), newQueues(stdio), newSecret(stdio), newTail(stdio), newErrors(stdio), newUsage(stdio), newRoute(stdio), newDomain(stdio), newTriggers(stdio), newInvoke(stdio), newAccount(stdio), newToken(stdio), newWhoami(stdio), newOpen(stdio))
 	root.AddCommand(newVersion(stdio), exitCodesTopic())
+	root.SetHelpCommand(newHelp())
+	root.Version = readBuildInfo().String()
+	root.SetVersionTemplate("{{.Version}}\n")
 	return group(root)
 }
 

@@ -91,6 +91,11 @@ func printReport(w io.Writer, r *doctor.Report) error {
 			return err
 		}
 	}
+	if r.NoKey {
+		if _, err := fmt.Fprintln(w, "There are secrets, and their key (kek) is not in the directory: the node starts only if it gets the key from elsewhere, see docs/secrets.md."); err != nil {
+			return err
+		}
+	}
 	if r.Cluster {
 		_, err := fmt.Fprintf(w, "checked the files of a node of a cluster and the code of %d modules: %d problems\nWhat is stored is the cluster's; the node checks its copy when it starts.\n", r.Compiled, len(r.Problems))
 		return err

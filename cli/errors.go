@@ -12,29 +12,31 @@ import (
 type errorsCommand struct {
 	stdio Stdio
 	node  nodeFlags
+	stage stageFlag
 	json  bool
 }
 
 func newErrors(stdio Stdio) *cobra.Command {
 	e := &errorsCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "errors NAME",
+		Use:   "errors [NAME]",
 		Short: "Show the last requests of a Function that failed, and where",
-		Long: `Errors shows the last requests that failed, newest first. Each node keeps a hundred
-of each Function in memory, since it was started. In a cluster all nodes are asked,
+		Long: `Errors shows the last requests that failed of a Function (default: that of mayfly.toml
+here), newest first. Each node keeps a hundred of each in memory, since it was started. In a cluster all nodes are asked,
 and those named that have not answered within two seconds.`,
-		Example:           "  mayfly errors shop\n  mayfly errors shop --json",
-		Args:              exactly("NAME"),
-		RunE:              func(c *cobra.Command, args []string) error { return e.run(c, args[0]) },
+		Example:           "  mayfly errors\n  mayfly errors shop\n  mayfly errors shop --json",
+		Args:              atMost(1),
+		RunE:              func(c *cobra.Command, args []string) error { return e.run(c, argument(args, 0, "")) },
 		ValidArgsFunction: completeScripts(&e.node),
 	}
 	e.node.register(c.Flags())
+	e.stage.register(c.Flags())
 	c.Flags().BoolVar(&e.json, "json", false, "print JSON, with stacks")
 	return c
 }
 
 func (e *errorsCommand) run(c *cobra.Command, name string) error {
-	client, err := e.node.client(c)
+	client, name, err := openNamed(c, &e.node, &e.stage, name)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/mayfly-run/mayfly/cli/api"
 	"github.com/mayfly-run/mayfly/cli/internal/build"
 	"github.com/spf13/cobra"
@@ -23,10 +25,23 @@ func (f *functionFlags) register(c *cobra.Command) {
 
 // open makes the client and finds the Function that is meant.
 func (f *functionFlags) open(c *cobra.Command) (client *api.Client, function string, err error) {
-	if client, err = f.node.client(c); err != nil || f.name != "" {
-		return client, f.name, err
+	return openNamed(c, &f.node, &f.stage, f.name)
+}
+
+// openNamed makes the client, and finds the Function that is meant: by default that of
+// the manifest here.
+func openNamed(c *cobra.Command, node *nodeFlags, stage *stageFlag, name string) (client *api.Client, function string, err error) {
+	if client, err = node.client(c); err != nil || name != "" {
+		return client, name, err
 	}
-	p, err := build.OpenNames(".", f.stage.get())
+	p, err := build.OpenNames(".", stage.get())
+	if errors.Is(err, build.ErrNoProject) {
+		what := "NAME"
+		if c.Flag("name") != nil {
+			what = "--name"
+		}
+		return nil, "", usagef(c, "%s is missing: %v", what, err)
+	}
 	if err != nil {
 		return nil, "", err
 	}

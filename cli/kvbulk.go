@@ -36,7 +36,9 @@ func newKVBulk(k kvCommand) *cobra.Command {
 		Short:   "Write the pairs in a file", Args: exactly("FILE.json"),
 		Long: `Put writes what is in a JSON file; - is standard input:
 
-    [{"key": "a", "value": "b", "expiration_ttl": 60, "metadata": {}, "base64": false}]`,
+    [{"key": "a", "value": "b", "expiration_ttl": 60, "metadata": {}, "base64": false}]
+
+or what 'mayfly kv bulk get' prints, {"a": "b"}; keys that are null there are left out.`,
 		RunE: func(c *cobra.Command, args []string) error { return n.put(c, args[0]) },
 	}
 	get := &cobra.Command{
@@ -64,7 +66,7 @@ func (n *kvBulkCommand) put(c *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
-	var pairs []api.Pair
+	var pairs bulkPairList
 	if err := readJSON(n.stdio, path, "a list of pairs", &pairs); err != nil {
 		return err
 	}
@@ -80,6 +82,26 @@ func (n *kvBulkCommand) put(c *cobra.Command, path string) error {
 	}
 	_, err = fmt.Fprintf(n.stdio.Out, "wrote %d pairs\n", done)
 	return err
+}
+
+// bulkPairList are the pairs in a file: a list, or an object of texts.
+type bulkPairList []api.Pair
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *bulkPairList) UnmarshalJSON(data []byte) error {
+	if len(data) == 0 || data[0] != '{' {
+		return json.Unmarshal(data, (*[]api.Pair)(l))
+	}
+	var values map[string]*string
+	if err := json.Unmarshal(data, &values); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if values[key] != nil {
+			*l = append(*l, api.Pair{Key: key, Value: *values[key]})
+		}
+	}
+	return nil
 }
 
 // batches cuts pairs into requests.

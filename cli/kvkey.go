@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/mayfly-run/mayfly/cli/api"
@@ -97,6 +98,9 @@ func (n *kvKeyCommand) get(c *cobra.Command, key string) error {
 		return err
 	}
 	value, err := client.Value(c.Context(), id, key)
+	if e, ok := errors.AsType[*api.Error](err); ok && e.Has(api.CodeNoKey) {
+		return notThere("there is no key %q in the namespace %s", key, id)
+	}
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	goruntime "runtime"
 
 	"github.com/mayfly-run/mayfly/cli/api"
-	"github.com/mayfly-run/mayfly/cli/internal/build"
 	"github.com/spf13/cobra"
 )
 
@@ -39,16 +38,9 @@ runs at a terminal of one.`,
 }
 
 func (o *openCommand) run(c *cobra.Command, name string) error {
-	client, err := o.node.client(c)
+	client, name, err := openNamed(c, &o.node, &o.stage, name)
 	if err != nil {
 		return err
-	}
-	if name == "" {
-		p, err := build.OpenNames(".", o.stage.get())
-		if err != nil {
-			return err
-		}
-		name = p.Manifest.Name
 	}
 	url, err := urlOf(c.Context(), client, name)
 	if err != nil {

@@ -178,7 +178,7 @@ func (q *queuesCommand) info(c *cobra.Command, name string) error {
 	if len(queue.Consumers) > 0 {
 		rows = append(rows, consumerRows(queue.Consumers[0])...)
 	}
-	return table(q.stdio.Out, "WHAT\t", len(rows), func(i int) string { return rows[i] })
+	return table(q.stdio.Out, "WHAT\tVALUE", len(rows), func(i int) string { return rows[i] })
 }
 
 func oldest(m api.QueueMetrics) string {

@@ -141,7 +141,7 @@ func (q *queuesCommand) listConsumers(c *cobra.Command, name string) error {
 	for _, k := range queue.Consumers {
 		rows = append([]string{"consumer\t" + consumerName(queue)}, consumerRows(k)...)
 	}
-	return table(q.stdio.Out, "WHAT\t", len(rows), func(i int) string { return rows[i] })
+	return table(q.stdio.Out, "WHAT\tVALUE", len(rows), func(i int) string { return rows[i] })
 }
 
 // consumedQueues are the queues of a manifest's consumers; all of them have to exist.

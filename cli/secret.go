@@ -54,6 +54,14 @@ func (s *secretCommand) example(lines ...string) string {
 	return command + strings.Join(lines, "\n"+command)
 }
 
+// effect says when a change is seen.
+func (s *secretCommand) effect() string {
+	if s.idle {
+		return "The version\nthat this makes serves after 'mayfly versions deploy'."
+	}
+	return "The next request sees it."
+}
+
 // add adds the commands.
 func (s *secretCommand) add(parent *cobra.Command) *cobra.Command {
 	put := &cobra.Command{
@@ -61,7 +69,7 @@ func (s *secretCommand) add(parent *cobra.Command) *cobra.Command {
 		Example: s.example("put API_KEY", "put API_KEY --name hello < key.txt"),
 		Short:   "Give a Function a secret; its text comes from standard input",
 		Long: `Put asks for the text without showing it, or reads standard input where that is
-no terminal; white space at its end is dropped. The next request sees it.`,
+no terminal; white space at its end is dropped. ` + s.effect(),
 		Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error { return s.put(c, args[0]) },
 	}

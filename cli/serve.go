@@ -32,10 +32,10 @@ it prints one line to standard output:
 
     ready http=HOST:PORT admin=HOST:PORT
 
-with https=HOST:PORT behind it if its configuration has [tls]. Logs go to standard error. The admin token is made on first start, in
-DIR/admin.token. SIGTERM or an interrupt lets requests that are under way
-finish, for 30 seconds at most (drain_seconds in the configuration); a second
-one ends the node at once.`,
+with https=HOST:PORT behind it if its configuration has [tls]. Logs go to standard
+error. The admin token is made on first start, in DIR/admin.token. SIGTERM or an
+interrupt lets requests that are under way finish, for 30 seconds at most
+(drain_seconds in the configuration); a second one ends the node at once.`,
 		Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error { return s.run(c) },
 	}

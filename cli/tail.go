@@ -18,6 +18,7 @@ import (
 type tailCommand struct {
 	stdio                           Stdio
 	node                            nodeFlags
+	stage                           stageFlag
 	format, header, search, version string
 	status, methods, ips            []string
 	sampling                        float64
@@ -26,19 +27,20 @@ type tailCommand struct {
 func newTail(stdio Stdio) *cobra.Command {
 	t := &tailCommand{stdio: stdio}
 	c := &cobra.Command{
-		Use:   "tail NAME",
+		Use:   "tail [NAME]",
 		Short: "Watch the requests of a Function, what it logs and what goes wrong",
-		Long: `Tail shows each request of a Function when it has ended, until it is interrupted:
-its outcome, what was logged, and where it failed. Values that may be secret are
+		Long: `Tail shows each request of a Function (default: that of mayfly.toml here) when it has
+ended, until it is interrupted: its outcome, what was logged, and where it failed. Values that may be secret are
 replaced with REDACTED. More than a hundred in a second are not shown. In a cluster
 those of all nodes are shown.`,
-		Example:           "  mayfly tail shop\n  mayfly tail shop --status error --format json",
-		Args:              exactly("NAME"),
-		RunE:              func(c *cobra.Command, args []string) error { return t.run(c, args[0]) },
+		Example:           "  mayfly tail\n  mayfly tail shop\n  mayfly tail shop --status error --format json",
+		Args:              atMost(1),
+		RunE:              func(c *cobra.Command, args []string) error { return t.run(c, argument(args, 0, "")) },
 		ValidArgsFunction: completeScripts(&t.node),
 	}
 	f := c.Flags()
 	t.node.register(f)
+	t.stage.register(f)
 	f.StringVar(&t.format, "format", "", "pretty or json (default pretty on a terminal, json elsewhere)")
 	f.StringSliceVar(&t.status, "status", nil, "only those that were ok, error or canceled")
 	f.StringSliceVar(&t.methods, "method", nil, "only those of these methods")
@@ -59,7 +61,7 @@ func (t *tailCommand) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	client, err := t.node.client(c)
+	client, name, err := openNamed(c, &t.node, &t.stage, name)
 	if err != nil {
 		return err
 	}

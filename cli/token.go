@@ -30,6 +30,7 @@ func newToken(stdio Stdio) *cobra.Command {
     read     see Functions, their Versions, settings and names of secrets
     deploy   that, and change Functions, their routes and secrets
     kv       see and change KV namespaces and keys
+    queues   see and change queues, and send and pull their messages
     admin    all of that, and the account's tokens
 
 Tokens of the node (--node) do everything. admin.token in the data directory has
@@ -72,8 +73,8 @@ func (t *tokenCommand) newCreate() *cobra.Command {
 		Use:   "create [NAME]",
 		Short: "Make a token and print it; it is shown only now",
 		Long: `Create makes a token of the account that --account names and prints it. It cannot
-be had again. Without --scope it has read, deploy and kv; without --expires it is
-good until it is revoked.`,
+be had again. Without --scope it has read, deploy, kv and queues; without --expires
+it is good until it is revoked.`,
 		Example: `  mayfly token create ci --account shop --scope deploy --expires 90d
   mayfly token create dashboard --scope read --scope kv --expires 2027-12-31
   mayfly token create second-admin --node`,
@@ -82,7 +83,7 @@ good until it is revoked.`,
 	}
 	f := c.Flags()
 	f.StringVar(&t.name, "name", "", "what the token is for, as NAME says it too")
-	f.StringSliceVar(&t.scopes, "scope", nil, "read, deploy, kv or admin; may be repeated")
+	f.StringSliceVar(&t.scopes, "scope", nil, "read, deploy, kv, queues or admin; may be repeated")
 	f.StringVar(&t.expires, "expires", "", "when it ends: 12h, 30d, a date such as 2027-12-31 or a time such as 2027-12-31T12:00:00Z")
 	c.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{"read", "deploy", "kv", "admin", "queues"}, cobra.ShellCompDirectiveNoFileComp))
 	return c

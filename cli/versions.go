@@ -169,7 +169,7 @@ func fullID(c *cobra.Command, client *api.Client, function, id string) (string, 
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", fmt.Errorf("%s has no version %q; 'mayfly versions list' shows those that are kept", function, id)
+		return "", notThere("%s has no version %q; 'mayfly versions list' shows those that are kept", function, id)
 	}
 	return "", fmt.Errorf("%d versions of %s begin with %q: %s; write more of it", len(found), function, id, strings.Join(found, ", "))
 }
@@ -205,6 +205,8 @@ func deployShares(c *cobra.Command, stdio Stdio, client *api.Client, function st
 		}
 		_, err = client.Deploy(c.Context(), function, d, true)
 	} else if ok && e.Has(api.CodeOtherSecrets) {
+		_, names, _ := strings.Cut(e.Messages[0].Message, "changed: ")
+		e.Messages[0].Message = "the version has other secrets than the one that serves: " + names
 		return fmt.Errorf("%w\nAdd --yes if that is what you want", err)
 	}
 	if err != nil {

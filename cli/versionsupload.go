@@ -15,7 +15,7 @@ type versionsUpload struct{ deployCommand }
 func newVersionsUpload(stdio Stdio) *cobra.Command {
 	u := &versionsUpload{deployCommand{stdio: stdio}}
 	c := &cobra.Command{
-		Use:   "upload [FILE.wasm | DIR]",
+		Use:   "upload [FILE | DIR]",
 		Short: "Upload a new version that does not serve yet, and print where it can be tried",
 		Long: `Upload is deploy, but what serves stays as it is: routes, too. The new version
 answers on a host of its own, and serves after 'mayfly versions deploy'.`,

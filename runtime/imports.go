@@ -43,7 +43,20 @@ func (r *Runtime) checkImport(i wasm.Import) error {
 	if base, version, versioned := strings.Cut(i.Module, "@"); versioned && r.offered[base] != nil {
 		return host.Errorf(host.CodeInvalid, "the module imports %s.%s and so needs version %s of the %s ABI; this node offers %s: upgrade the node, or build with an older SDK", i.Module, i.Name, version, base, r.offered[base].Version)
 	}
-	return host.Errorf(host.CodeInvalid, "the module imports %s %s.%s; this node offers functions from %s only", i.Kind, i.Module, i.Name, r.offers())
+	return host.Errorf(host.CodeInvalid, "the module imports %s %s.%s; this node offers functions from %s only%s", i.Kind, i.Module, i.Name, r.offers(), otherTarget(i.Module))
+}
+
+// otherTarget says how to build a module that was built for a browser.
+func otherTarget(module string) string {
+	switch {
+	case module == "gojs" || module == "go":
+		return "; it was built by Go for a browser: build with GOOS=wasip1"
+	case module == "wbg" || strings.HasPrefix(module, "__wbindgen"):
+		return "; it was built by wasm-bindgen for a browser: build for the target wasm32-wasip1"
+	case module == "wasi_unstable":
+		return "; it was built for an older WASI: build for wasip1"
+	}
+	return ""
 }
 
 func (r *Runtime) offers() string {

@@ -149,6 +149,8 @@ func TestRefused(t *testing.T) {
 		{"another version", []byte("\x00asm\x02\x00\x00\x00"), "WebAssembly version 0x02000000 is not supported"},
 		{"no entry point", raw(""), "the module has no entry point"},
 		{"unknown module", imports("env", "abort"), "the module imports function env.abort; " + offers},
+		{"built for a browser by Go", imports("gojs", "runtime.wasmExit"), offers + "; it was built by Go for a browser: build with GOOS=wasip1"},
+		{"built for a browser by Rust", imports("__wbindgen_placeholder__", "f"), offers + "; it was built by wasm-bindgen for a browser: build for the target wasm32-wasip1"},
 		{"newer ABI", imports("mayfly@1.3", "log"), "the module imports mayfly@1.3.log and so needs version 1.3 of the mayfly ABI; this node offers 1.0: upgrade the node, or build with an older SDK"},
 		{"unknown function", imports("mayfly", "teleport"), "the module imports mayfly.teleport, which this node does not offer"},
 		{"misspelt function", imports("mayfly", "Respond"), "the module imports mayfly.Respond, which this node does not offer (did you mean respond?)"},

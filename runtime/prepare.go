@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/js"
@@ -100,7 +101,7 @@ func (s *Snapshot) initialize(ctx context.Context, setup Setup) (*Snapshot, erro
 	}
 	for _, request := range setup.Warmup {
 		if _, err := i.sealed(ctx, setup, request, i.Run); err != nil {
-			return nil, host.Errorf(host.CodeInvalid, "the warm-up request %s %s failed: %v", request.Method, request.URL, err)
+			return nil, host.Errorf(host.CodeInvalid, "the warm-up request %s %s failed: %s", request.Method, request.URL, s.reason(err))
 		}
 	}
 	return i.capture(handlers)
@@ -112,7 +113,19 @@ func (s *Snapshot) initializationError(err error) error {
 		failure.Stack = js.MapStack(s.program, failure.Stack)
 		return host.Errorf(host.CodeInvalid, "%v", failure)
 	}
-	return host.Errorf(host.CodeInvalid, "the module's initialisation failed: %v", err)
+	return host.Errorf(host.CodeInvalid, "the module's initialisation failed: %s", s.reason(err))
+}
+
+// reason is an error of the engine for the author of the module: with the guest's stack,
+// unless that is one of the interpreter of a program.
+func (s *Snapshot) reason(err error) string {
+	text, stack, _ := strings.Cut(err.Error(), "\n")
+	text = strings.TrimSuffix(text, " (recovered by wazero)")
+	stack, _, _ = strings.Cut(stack, "\n\nGo runtime stack trace:")
+	if stack == "" || s.program != nil {
+		return text
+	}
+	return text + "\n" + stack
 }
 
 // sealed runs part of a guest in a Call that has no effects outside and sees

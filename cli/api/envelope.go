@@ -42,6 +42,9 @@ const CodeNoRoute = 7000
 // CodeNoScript is Cloudflare's for a Function that is not there.
 const CodeNoScript = 10007
 
+// CodeNoKey is Cloudflare's for a key of KV that is not there.
+const CodeNoKey = 10009
+
 // CodeUnauthorized is Cloudflare's for a token that is good, but not for this.
 const CodeUnauthorized = 9109
 

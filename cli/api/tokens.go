@@ -23,7 +23,7 @@ type Token struct {
 // TokenRequest says what a new token is to be.
 type TokenRequest struct {
 	Name      string    `json:"name"`
-	Scopes    []string  `json:"scopes,omitempty"` // none: read, deploy and kv
+	Scopes    []string  `json:"scopes,omitempty"` // none: read, deploy, kv and queues
 	ExpiresOn time.Time `json:"expires_on,omitzero"`
 }
 

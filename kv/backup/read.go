@@ -88,7 +88,7 @@ func (r *reader) magic() error {
 	}
 	text := string(line)
 	if !strings.HasPrefix(text, magic) {
-		return damaged(0, "it does not begin with %q", magic+version)
+		return damaged(0, "it does not begin with %q, as a backup does", magic+version)
 	}
 	if text != magic+version+"\n" {
 		return damaged(int64(len(magic)), "it is of a version that this Mayfly can't read (%q instead of %q): use a newer one", text[len(magic):], version+"\n")

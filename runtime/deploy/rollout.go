@@ -130,7 +130,7 @@ func (r *Rollout) judge(lasted time.Duration, tried, other telemetry.Counts) (v 
 	}
 	seen := fmt.Sprintf("%d requests, %.2g%% errors, p99 %v", tried.Requests, percent, tried.P99)
 	if slower > 0 {
-		seen += fmt.Sprintf(" (%.2gx)", slower)
+		seen += fmt.Sprintf(" (%.1fx)", slower)
 	}
 	switch {
 	case r.MaxErrors >= 0 && percent > r.MaxErrors:

@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mayfly-run/mayfly/kv"
@@ -91,6 +93,7 @@ func (r *Report) checkDatabase(ctx context.Context, cfg Config, blob func(contex
 	}
 	_, err = deploy.Check(ctx, all, blob, func(p deploy.Problem) { r.addRecord(cfg.Dir, p) })
 	r.checkToken(cfg.Dir, records)
+	r.checkKey(cfg.Dir, records)
 	return err
 }
 
@@ -165,6 +168,13 @@ func (r *Report) addRecord(dir datadir.Dir, p deploy.Problem) {
 		}
 	}
 	r.add(problem)
+}
+
+// checkKey looks for the key of the secrets, if there are any.
+func (r *Report) checkKey(dir datadir.Dir, records []kv.Entry) {
+	_, err := os.Stat(dir.KEK())
+	sealed := func(e kv.Entry) bool { return strings.HasPrefix(e.Key, deploy.KeyRecords) }
+	r.NoKey = errors.Is(err, fs.ErrNotExist) && slices.ContainsFunc(records, sealed)
 }
 
 // checkToken compares the file of the admin token with the records.

@@ -54,7 +54,10 @@ type Report struct {
 	Compiled int    `json:"compiled"` // modules with machine code
 	// Cluster says that the directory is of a node of a cluster, which has the entries
 	// and blobs: those were not read.
-	Cluster  bool      `json:"cluster,omitempty"`
+	Cluster bool `json:"cluster,omitempty"`
+	// NoKey says that there are secrets, and that their key is not in the directory: the
+	// node has to get it from elsewhere.
+	NoKey    bool      `json:"no_key,omitempty"`
 	Problems []Problem `json:"problems"`
 }
 

@@ -132,6 +132,31 @@ func TestSound(t *testing.T) {
 	}
 }
 
+// A directory with secrets whose key is elsewhere, such as a restored one, says so.
+func TestNoKey(t *testing.T) {
+	dir := mustData(t)
+	n, err := node.Start(t.Context(), node.Config{Data: string(dir), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0",
+		Compile: play(roleCompile), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Registry().SetSecrets(t.Context(), deploy.Local, "f", "", map[string]*string{"KEY": new("text")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if r := mustRun(t, dir, false); r.NoKey || !r.Sound() {
+		t.Errorf("with the key: got %+v", r)
+	}
+	if err := os.Remove(dir.KEK()); err != nil {
+		t.Fatal(err)
+	}
+	if r := mustRun(t, dir, false); !r.NoKey || !r.Sound() {
+		t.Errorf("without the key: got %+v", r)
+	}
+}
+
 func names(t *testing.T, dir datadir.Dir) (all []string) {
 	t.Helper()
 	files, err := os.ReadDir(string(dir))

@@ -12,14 +12,14 @@ import (
 )
 
 func (n *Node) listen() (err error) {
-	front, err := listen(n.cfg.Listen)
+	front, err := listen(n.cfg.Listen, "node.listen or --listen")
 	if err != nil {
 		return err
 	}
 	n.frontLn = newPatientListener(front, maxConnections(), n.cfg.Logger)
 	n.closers = append(n.closers, closeOnce(n.frontLn))
 	if n.cfg.TLS.Listen != "" {
-		secure, err := listen(n.cfg.TLS.Listen)
+		secure, err := listen(n.cfg.TLS.Listen, "tls.listen")
 		if err != nil {
 			return err
 		}
@@ -29,7 +29,7 @@ func (n *Node) listen() (err error) {
 	if n.cfg.Admin == "" {
 		return nil
 	}
-	admin, err := listen(n.cfg.Admin)
+	admin, err := listen(n.cfg.Admin, "node.admin or --admin")
 	if err != nil {
 		return err
 	}
@@ -40,11 +40,12 @@ func (n *Node) listen() (err error) {
 	return nil
 }
 
-func listen(addr string) (net.Listener, error) {
+// listen listens where a setting says.
+func listen(addr, setting string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%w: stop the other program or choose another address", err)
+		return nil, fmt.Errorf("%w: stop the other program, or choose another address with %s", err, setting)
 	case err != nil:
 		return nil, fmt.Errorf("listen on %q as HOST:PORT: %w", addr, err)
 	}

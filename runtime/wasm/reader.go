@@ -91,7 +91,7 @@ func signOnly(b byte, fit uint) bool {
 
 func (r *reader) bytes(n uint32) []byte {
 	if uint64(n) > uint64(r.left()) {
-		r.fail("%d bytes announced, %d left", n, r.left())
+		r.fail("%d bytes announced, %d left: the file is cut off, or damaged", n, r.left())
 		return nil
 	}
 	b := r.data[r.pos : r.pos+int(n)]

@@ -100,7 +100,8 @@ func TestBuildFails(t *testing.T) {
 		{"no go.mod", "-- main.go --\npackage main\nfunc main() {}\n", "go.mod"},
 		{"missing import", "-- go.mod --\nmodule x\n-- main.go --\npackage main\nimport _ \"example.com/absent\"\nfunc main() {}\n", "example.com/absent"},
 		{"TypeScript", "-- mayfly.toml --\nmain = \"a.ts\"\n-- a.ts --\nlet x: = 1\n", "a.ts:1:7"},
-		{"missing package", "-- mayfly.toml --\nmain = \"a.js\"\n-- a.js --\nimport 'absent'\n", "Could not resolve \"absent\""},
+		{"missing package", "-- mayfly.toml --\nmain = \"a.js\"\n-- a.js --\nimport 'absent'\n", "Is its package installed (npm install)?"},
+		{"module of Node.js", "-- mayfly.toml --\nmain = \"a.js\"\n-- a.js --\nimport 'node:fs'\n", "It is a module of Node.js, which Workers do not have here."},
 		{"command", "-- mayfly.toml --\nmain = \"x.wasm\"\n[build]\ncommand = \"echo broken >&2; exit 3\"\n", "broken"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

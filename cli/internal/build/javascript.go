@@ -70,9 +70,25 @@ func Bundle(dir, main, file string, log io.Writer) error {
 	if len(result.Errors) == 0 {
 		return writeBundle(file, result.OutputFiles)
 	}
+	advise(result.Errors)
 	text := strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage}), "")
 	io.WriteString(log, text)
 	return &Failed{"esbuild", []byte(text), errors.New(count(len(result.Errors), "error"))}
+}
+
+// advise puts advice that can be followed here in the place of esbuild's, which is about
+// its own API.
+func advise(errors []api.Message) {
+	for i, e := range errors {
+		if !strings.HasPrefix(e.Text, "Could not resolve ") || len(e.Notes) == 0 {
+			continue
+		}
+		advice := "Is its package installed (npm install)?"
+		if strings.Contains(e.Notes[0].Text, "built into node") {
+			advice = "It is a module of Node.js, which Workers do not have here."
+		}
+		errors[i].Notes = []api.Note{{Text: advice}}
+	}
 }
 
 // writeBundle writes the module and its map, each under file's name with its own end.

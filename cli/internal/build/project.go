@@ -31,9 +31,23 @@ func (e *ManifestError) Unwrap() error { return e.err }
 // without a manifest is named after itself.
 func Open(dir, stage string) (*Project, error) { return open(dir, stage, deploy.LoadManifest) }
 
+// ErrNoProject is a folder that has neither a manifest nor Go sources.
+var ErrNoProject = errors.New("there is neither mayfly.toml nor wrangler.toml here")
+
 // OpenNames is Open for what only wants names and ids: nothing needs to be there
-// that variables refer to.
-func OpenNames(dir, stage string) (*Project, error) { return open(dir, stage, deploy.LoadNames) }
+// that variables refer to. The error is ErrNoProject where the folder is none.
+func OpenNames(dir, stage string) (*Project, error) {
+	named := false
+	p, err := open(dir, stage, func(dir, stage string) (*deploy.Manifest, error) {
+		m, err := deploy.LoadNames(dir, stage)
+		named = !errors.Is(err, fs.ErrNotExist)
+		return m, err
+	})
+	if none := (&Project{Dir: dir, Manifest: &deploy.Manifest{}}); !named && stage == "" && !none.isGo() {
+		return nil, &ManifestError{ErrNoProject}
+	}
+	return p, err
+}
 
 func open(dir, stage string, load func(dir, stage string) (*deploy.Manifest, error)) (*Project, error) {
 	abs, err := filepath.Abs(dir)
