@@ -17,9 +17,10 @@ import (
 	"github.com/mayfly-run/mayfly/host/hosttest"
 )
 
-// begin begins an Invocation that is ended when the test is over.
+// begin begins an Invocation that is ended when the test is over, and has an hour unless
+// limits say otherwise.
 func begin(t testing.TB, limits host.Limits) *host.Call {
-	c := &host.Call{Services: hosttest.Services(t), Bindings: &host.Bindings{}, Limits: limits.Or(host.DefaultLimits())}
+	c := &host.Call{Services: hosttest.Services(t), Bindings: &host.Bindings{}, Limits: limits.Or(host.Limits{Wall: time.Hour}).Or(host.DefaultLimits())}
 	c.Begin(t.Context())
 	return c
 }

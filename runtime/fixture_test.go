@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/abi"
@@ -55,11 +56,17 @@ type result struct {
 	usage   host.Usage
 }
 
-// prepare takes the Snapshot of a module for a test; unset limits are the defaults.
+// patient are the default limits with as much time as a busy machine takes.
+func patient() host.Limits {
+	const long = 5 * time.Minute
+	return host.Limits{Wall: long, CPU: long, AfterResponse: long}.Or(host.DefaultLimits())
+}
+
+// prepare takes the Snapshot of a module for a test; unset limits are patient.
 func prepare(t *testing.T, m *runtime.Module, limits host.Limits, warmup ...host.Request) (*runtime.Snapshot, error) {
 	t.Helper()
 	s, err := m.Prepare(t.Context(), runtime.Setup{
-		Services: hosttest.Services(t), Bindings: &host.Bindings{Function: "test"}, Limits: limits.Or(host.DefaultLimits()), Warmup: warmup})
+		Services: hosttest.Services(t), Bindings: &host.Bindings{Function: "test"}, Limits: limits.Or(patient()), Warmup: warmup})
 	if err == nil {
 		t.Cleanup(func() { s.Close() })
 	}
@@ -75,7 +82,7 @@ func mustPrepare(t *testing.T, m *runtime.Module, limits host.Limits) *runtime.S
 	return s
 }
 
-// ask answers a request for path with a Snapshot; unset limits are the defaults.
+// ask answers a request for path with a Snapshot; unset limits are patient.
 func ask(t *testing.T, s *runtime.Snapshot, path string, limits host.Limits) result {
 	t.Helper()
 	if !s.Use() {
@@ -113,7 +120,7 @@ func begin(t *testing.T, recorder *hosttest.Recorder, path string, limits host.L
 func beginAgain(t *testing.T, c *host.Call, recorder *hosttest.Recorder, path string, limits host.Limits) {
 	t.Helper()
 	c.Reset()
-	c.ID, c.Services, c.Bindings, c.Limits = "test-request", services(t), &host.Bindings{Function: "test"}, limits.Or(host.DefaultLimits())
+	c.ID, c.Services, c.Bindings, c.Limits = "test-request", services(t), &host.Bindings{Function: "test"}, limits.Or(patient())
 	c.Request, c.Responder = hosttest.Request("GET", "http://test.localhost"+path, ""), recorder
 	c.Begin(t.Context())
 }
@@ -125,11 +132,12 @@ func services(t *testing.T) *host.Services {
 	return s
 }
 
-// invoke prepares a module and answers one request with it. A module that can't
-// be prepared has failed in its first request, as it would without a snapshot.
+// invoke prepares a module, for which there is time, and answers one request with it. A
+// module that can't be prepared has failed in its first request, as it would without a
+// snapshot.
 func invoke(t *testing.T, m *runtime.Module, limits host.Limits) result {
 	t.Helper()
-	s, err := prepare(t, m, limits)
+	s, err := prepare(t, m, host.Limits{Memory: limits.Memory})
 	if err != nil {
 		return result{Recorder: new(hosttest.Recorder), outcome: host.OutcomeException, err: err}
 	}

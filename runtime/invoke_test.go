@@ -95,9 +95,13 @@ func TestEndlessStart(t *testing.T) {
 	m.Start(m.Func("", nil, nil, nil, []byte{0x03, 0x40, 0x0c, 0, 0x0b}))
 	m.Func("fetch", nil, nil, nil)
 	everyEngine(t, func(t *testing.T, r *runtime.Runtime) {
-		got := invoke(t, mustLoad(t, r, m.Bytes()), host.Limits{Wall: 100 * time.Millisecond})
-		if got.outcome == host.OutcomeOK || got.err == nil || !strings.Contains(got.err.Error(), "exceeded") {
-			t.Errorf("got %v, %v", got.outcome, got.err)
+		limits := host.Limits{Wall: 100 * time.Millisecond}
+		s, err := prepare(t, mustLoad(t, r, m.Bytes()), limits)
+		if err == nil {
+			err = ask(t, s, "/", limits).err
+		}
+		if err == nil || !strings.Contains(err.Error(), "exceeded") {
+			t.Errorf("got %v", err)
 		}
 	})
 }

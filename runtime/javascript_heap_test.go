@@ -47,9 +47,9 @@ export default { fetch() { return new Response(loaded + " " + churn(500) + " " +
 // The heap gives each object its own memory, while a Worker loads and in each request.
 func TestHeap(t *testing.T) {
 	r := mustRuntime(t, runtime.Config{})
-	s := mustPrepare(t, mustLoad(t, r, mustProgram(t, module("index.js", allocator))), host.Limits{CPU: 60e9, Wall: 120e9})
+	s := mustPrepare(t, mustLoad(t, r, mustProgram(t, module("index.js", allocator))), host.Limits{})
 	for i := range 2 {
-		if got := ask(t, s, "/", host.Limits{CPU: 60e9, Wall: 120e9}); string(got.Body) != "0 0 61" {
+		if got := ask(t, s, "/", host.Limits{}); string(got.Body) != "0 0 61" {
 			t.Errorf("request %d: got %q, %v", i, got.Body, got.err)
 		}
 	}

@@ -77,9 +77,7 @@ func bound(t *testing.T) runtime.Setup {
 	s.Now = time.Now
 	up := &upstream{}
 	s.Fetcher = hosttest.Fetcher(up.fetch)
-	limits := host.DefaultLimits()
-	limits.CPU = 10 * time.Second
-	return runtime.Setup{Services: s, Limits: limits, Bindings: &host.Bindings{
+	return runtime.Setup{Services: s, Limits: patient(), Bindings: &host.Bindings{
 		Account: "local", Function: "test", Version: "1", Secrets: []string{"A_SECRET", "VERSION"},
 		Env: map[string]host.EnvValue{"NAME": {Value: "value"}, "CONFIG": {Value: `{"list":[1,2]}`, JSON: true}, "A_SECRET": {Value: "hidden", Secret: true},
 			"VERSION": {Value: `{"id":"1"}`, Secret: true, JSON: true}},

@@ -56,7 +56,7 @@ func TestUploadsAreStreamed(t *testing.T) {
 			s := mustPrepare(t, mustLoad(t, r, mustProgram(t, worker(tt.body))), host.Limits{})
 			told := int64(unasked)
 			got := result{Recorder: new(hosttest.Recorder)}
-			c := begin(t, got.Recorder, "/", host.Limits{Held: 1 << 20, CPU: 30e9})
+			c := begin(t, got.Recorder, "/", host.Limits{Held: 1 << 20})
 			c.Services.Fetcher = hosttest.Fetcher(func(ctx context.Context, req *host.FetchRequest) (*host.FetchResponse, error) {
 				told = req.BodySize
 				return answerUpload(ctx, req)

@@ -22,7 +22,7 @@ import (
 // code, compiled once, however many are loaded at the same time.
 func TestCodeIsShared(t *testing.T) {
 	children := &atomic.Int64{}
-	c, err := compile.Open(compile.Config{Dir: t.TempDir(), Command: func(ctx context.Context) *exec.Cmd {
+	c, err := compile.Open(compile.Config{Dir: t.TempDir(), Limits: compiletest.Limits(), Command: func(ctx context.Context) *exec.Cmd {
 		children.Add(1)
 		return compiletest.Command(ctx)
 	}})

@@ -78,7 +78,7 @@ func TestRestore(t *testing.T) {
 func TestRestoreCode(t *testing.T) {
 	dir := t.TempDir()
 	open := func() *runtime.Runtime {
-		c, err := compile.Open(compile.Config{Dir: dir, Command: compiletest.Command})
+		c, err := compile.Open(compile.Config{Dir: dir, Command: compiletest.Command, Limits: compiletest.Limits()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package runtime_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
@@ -25,7 +24,7 @@ func (d *differ) newSubject(t *testing.T, choices []byte) *subject {
 	s := &subject{differ: d, t: t, guest: wasmtest.NewGuest(choices)}
 	s.module, s.plain = mustLoad(t, d.engine, s.guest.Wasm), mustLoad(t, d.simple, s.guest.Wasm)
 	room := int64(1+len(choices)/4%3) << 16
-	s.limits = host.Limits{Memory: s.module.MinMemory + room, CPU: time.Minute, Wall: time.Minute}.Or(host.DefaultLimits())
+	s.limits = host.Limits{Memory: s.module.MinMemory + room}.Or(patient())
 	if len(choices)%4 == 3 {
 		s.warmup = []host.Request{hosttest.Request("GET", urls[0], "")}
 	}

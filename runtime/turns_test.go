@@ -78,7 +78,7 @@ func endlessOnDemand() []byte {
 // don't any more.
 func TestHabit(t *testing.T) {
 	s := mustPrepare(t, mustLoad(t, mustRuntime(t, runtime.Config{}), endlessOnDemand()), host.Limits{})
-	limits := host.Limits{CPU: 20 * time.Millisecond}
+	limits := host.Limits{CPU: 200 * time.Millisecond}
 	ask(t, s, "/", limits)
 	for range 2 {
 		if s.Long() {

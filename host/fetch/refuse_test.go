@@ -341,12 +341,7 @@ func TestErrorsTellNothingInternal(t *testing.T) {
 		}
 		return fetch.Policy{}
 	}})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
+	port := mustRefusingPort(t)
 	ask := "; the node's [egress] configuration must allow it"
 	tests := []struct{ account, url, want string }{
 		{"", "http://10.0.0.7/", "10.0.0.7 is a private address (RFC 1918)" + ask},
@@ -363,6 +358,24 @@ func TestErrorsTellNothingInternal(t *testing.T) {
 			t.Errorf("%s: error = %v, want %s", tt.url, err, tt.want)
 		}
 	}
+}
+
+// mustRefusingPort is a port on 127.0.0.1 at which nobody listens, nor will: a connection
+// to elsewhere has it.
+func mustRefusingPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	_, port, _ := net.SplitHostPort(conn.LocalAddr().String())
+	return port
 }
 
 func TestUnknownOwnAddressesCloseEverything(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/tetratelabs/wazero"
@@ -15,7 +16,7 @@ type Invocation struct {
 	Request  host.Request
 	Services *host.Services  // Services(t) if nil
 	Bindings *host.Bindings  // Function "test" without capabilities if nil
-	Limits   host.Limits     // host.DefaultLimits where unset
+	Limits   host.Limits     // host.DefaultLimits where unset, but for Wall, which is an hour
 	Parent   context.Context // t.Context() if nil
 	Recorder *Recorder       // a new one if nil
 	// Scheduled is a scheduled event, for which Request stands; nil if there is none.
@@ -99,7 +100,7 @@ func (i *Instance) Begin(t testing.TB, inv Invocation) *host.Call {
 	if c.Bindings = inv.Bindings; c.Bindings == nil {
 		c.Bindings = &host.Bindings{Account: "local", Function: "test", Version: "1"}
 	}
-	c.Limits = inv.Limits.Or(host.DefaultLimits())
+	c.Limits = inv.Limits.Or(host.Limits{Wall: time.Hour}).Or(host.DefaultLimits())
 	c.Responder = inv.Recorder
 	if inv.Recorder == nil {
 		c.Responder = new(Recorder)

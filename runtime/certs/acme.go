@@ -40,7 +40,8 @@ type authority struct {
 	hosts    func(string) bool
 	tokens   http.Handler // answers HTTP-01 challenges
 	log      *slog.Logger
-	stop     context.CancelFunc
+	folder   *folder
+	cancel   context.CancelFunc
 	asking   singleflight.Group // by host
 	mu       sync.Mutex         // guards failures
 	failures map[string]*pause  // by host
@@ -53,19 +54,25 @@ func newAuthority(cfg ACME, log *slog.Logger) (*authority, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of certificates: %w", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	transport, err := newTransport(ctx, cfg.CAFile, log)
 	if err != nil {
-		stop()
+		cancel()
 		return nil, err
 	}
-	a := &authority{hosts: cfg.Hosts, log: log, stop: stop, failures: map[string]*pause{}}
+	a := &authority{hosts: cfg.Hosts, log: log, folder: &folder{DirCache: autocert.DirCache(cfg.Dir)}, cancel: cancel, failures: map[string]*pause{}}
 	a.manager = autocert.Manager{
-		Prompt: autocert.AcceptTOS, Email: cfg.Email, Cache: autocert.DirCache(cfg.Dir), HostPolicy: a.policy, RenewBefore: cfg.RenewBefore,
+		Prompt: autocert.AcceptTOS, Email: cfg.Email, Cache: a.folder, HostPolicy: a.policy, RenewBefore: cfg.RenewBefore,
 		Client: &acme.Client{DirectoryURL: cfg.Directory, HTTPClient: &http.Client{Transport: transport, Timeout: time.Minute}},
 	}
 	a.tokens = a.manager.HTTPHandler(http.NotFoundHandler())
 	return a, nil
+}
+
+// stop gives up what is asked for, and waits for what is being written.
+func (a *authority) stop() {
+	a.cancel()
+	a.folder.close()
 }
 
 // allows reports whether certificates are asked for a host. No authority would issue

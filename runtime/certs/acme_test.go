@@ -66,7 +66,7 @@ func startSite(t testing.TB, a *certstest.Authority, dir string, plain, secure n
 
 // serial asks the site as a client that names a host.
 func (s *site) serial(host string) (string, error) {
-	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: 2 * time.Minute}, Config: &tls.Config{ServerName: host, InsecureSkipVerify: true}} //nolint:gosec // the authority is the test's own
+	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: 5 * time.Minute}, Config: &tls.Config{ServerName: host, InsecureSkipVerify: true}} //nolint:gosec // the authority is the test's own
 	c, err := d.DialContext(s.t.Context(), "tcp", s.tls.Addr().String())
 	if err != nil {
 		return "", err
@@ -164,7 +164,7 @@ func TestRenewed(t *testing.T) {
 	a := certstest.NewAuthority(t, portOf(plain), portOf(secure), 3600)
 	s := startSite(t, a, t.TempDir(), plain, secure, always)
 	first := must(s.serial("greet.ours.test"))(t)
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if now, err := s.serial("greet.ours.test"); err == nil && now != first {
 			return
 		}
@@ -182,7 +182,7 @@ func TestAuthorityIsDown(t *testing.T) {
 	s := startSite(t, a, t.TempDir(), plain, secure, always)
 	must(s.serial("greet.ours.test"))(t)
 	a.Down.Store(true)
-	for deadline := time.Now().Add(2 * time.Minute); !strings.Contains(s.log.String(), "the certificate authority refuses"); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); !strings.Contains(s.log.String(), "the certificate authority refuses"); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody asked for a renewal, or the log does not say that it failed")
 		}

@@ -51,7 +51,7 @@ func New(cfg Config) (*Certs, error) {
 	return c, nil
 }
 
-// Close gives up what is asked of the authority.
+// Close gives up what is asked of the authority. Nothing is written afterwards.
 func (c *Certs) Close() error {
 	if c.acme != nil {
 		c.acme.stop()

@@ -30,8 +30,8 @@ func (c *Cache) RuntimeConfig() wazero.RuntimeConfig {
 }
 
 // loadAttempts is how often Load tries: another process may remove what was
-// there a moment ago.
-const loadAttempts = 3
+// there a moment ago, and on a busy machine again.
+const loadAttempts = 20
 
 // Compiled is machine code in memory.
 type Compiled struct {

@@ -84,5 +84,8 @@ func removeIfAbandoned(path string) error {
 	if flock(f, unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return nil
 	}
-	return os.RemoveAll(path)
+	if err := os.RemoveAll(path); !errors.Is(err, unix.ENOTEMPTY) {
+		return err
+	}
+	return nil // a child of that process is just ending; the next one to open it goes on
 }

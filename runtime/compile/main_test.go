@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/runtime/compile"
 	"github.com/tetratelabs/wazero"
@@ -69,10 +70,13 @@ func child(ctx context.Context) *exec.Cmd { return play(ctx, roleChild) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
+// patient are limits that a busy machine does not reach.
+var patient = compile.Limits{CPU: time.Hour, Wall: time.Hour}
+
 // counted is a Config whose children are counted.
 func counted(dir string) (compile.Config, *atomic.Int64) {
 	n := new(atomic.Int64)
-	return compile.Config{Dir: dir, Logger: quiet, Command: func(ctx context.Context) *exec.Cmd {
+	return compile.Config{Dir: dir, Logger: quiet, Limits: patient, Command: func(ctx context.Context) *exec.Cmd {
 		n.Add(1)
 		return child(ctx)
 	}}, n
@@ -90,6 +94,19 @@ func mustOpen(t testing.TB, cfg compile.Config) *compile.Cache {
 		}
 	})
 	return c
+}
+
+// dirOfMany is a directory for processes of which some are killed, and may make a last
+// file as they end.
+func dirOfMany(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		for deadline := time.Now().Add(2 * time.Minute); os.RemoveAll(dir) != nil && time.Now().Before(deadline); {
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	return dir
 }
 
 func mustEngine(t testing.TB, c *compile.Cache) wazero.Runtime {
@@ -155,7 +172,7 @@ func serve(dir string) error {
 	if err != nil {
 		return err
 	}
-	c, err := compile.Open(compile.Config{Dir: dir, Command: child, Logger: quiet})
+	c, err := compile.Open(compile.Config{Dir: dir, Command: child, Limits: patient, Logger: quiet})
 	if err != nil {
 		return err
 	}

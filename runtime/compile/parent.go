@@ -31,7 +31,7 @@ func (c *Cache) runChild(dir string, code []byte) error {
 	cmd.Env = c.cfg.Limits.env()
 	cmd.Dir = dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(code), &out, &complaints
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 10 * time.Second // for what it said, also on a busy machine
 	dieWithParent(cmd)
 	err := cmd.Run()
 	switch {

@@ -44,7 +44,7 @@ func (n node) open(t testing.TB) *deploy.Registry {
 
 func (n node) tryOpen(t testing.TB, cfg deploy.Config) (*deploy.Registry, error) {
 	t.Helper()
-	code, err := compile.Open(compile.Config{Dir: codeDir, Command: compiletest.Command})
+	code, err := compile.Open(compile.Config{Dir: codeDir, Command: compiletest.Command, Limits: compiletest.Limits()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,7 +102,7 @@ func (r *Rogue) Ask(q Question) (Reply, error) {
 
 // Next reads a frame.
 func (r *Rogue) Next() ([]byte, error) {
-	if err := r.file.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := r.file.SetReadDeadline(time.Now().Add(5 * time.Minute)); err != nil {
 		return nil, err
 	}
 	_, n, err := r.header()

@@ -18,7 +18,7 @@ import (
 )
 
 // startTime is how long a worker may take to load and confine itself.
-const startTime = 30 * time.Second
+const startTime = 2 * time.Minute
 
 // process is one worker, as the node sees it.
 type process struct {

@@ -20,14 +20,14 @@ import (
 	"github.com/mayfly-run/mayfly/runtime/worker"
 )
 
-// victim is a Call with a KV namespace, a little of everything, and little time.
+// victim is a Call with a KV namespace and a little of everything but time.
 func victim(t testing.TB, recorder *hosttest.Recorder) *host.Call {
 	t.Helper()
 	store := memkv.New(memkv.Config{})
 	t.Cleanup(func() { store.Close() })
 	c := &host.Call{ID: "victim", Services: hosttest.Services(t), Responder: recorder,
 		Bindings: &host.Bindings{Account: "a", Function: "f", KV: map[string]kv.Store{"DATA": store}, Cache: cache.New(cache.Config{}).Of("a")},
-		Limits:   host.Limits{KVOperations: 4, Subrequests: 2, OpenConnections: 1, Response: 1 << 10, Log: 64, Held: 1 << 20, Wall: 10 * time.Second}.Or(host.DefaultLimits()),
+		Limits:   host.Limits{KVOperations: 4, Subrequests: 2, OpenConnections: 1, Response: 1 << 10, Log: 64, Held: 1 << 20, Wall: time.Hour}.Or(host.DefaultLimits()),
 		Request:  hosttest.Request("POST", "http://test.localhost/", "body")}
 	c.Begin(t.Context())
 	return c
@@ -197,14 +197,16 @@ func TestRogues(t *testing.T) {
 	}
 }
 
-// A worker is told once that the Invocation is over, and ended a while after the
+// gone is a client that has left.
+type gone struct{}
+
+func (gone) Gone() bool { return true }
+
+// A worker is told once that nobody waits any more, and ended a while after the
 // deadline if it does not listen.
 func TestSilence(t *testing.T) {
 	c := victim(t, new(hosttest.Recorder))
-	over, cancel := context.WithCancel(t.Context())
-	cancel()
-	c.Begin(over)
-	c.Extend(0)
+	c.Client = gone{}
 	warnings := 0
 	outcome, err, r := worker.PatientSession(c, 50*time.Millisecond, func(r *worker.Rogue) {
 		for {
@@ -212,10 +214,28 @@ func TestSilence(t *testing.T) {
 				return
 			}
 			warnings++
+			c.Extend(0) // now is the deadline
 		}
 	})
 	if warnings != 1 || outcome != host.OutcomeInternalError || len(r.Killed) == 0 || !strings.Contains(r.Killed[0], "deadline") {
 		t.Errorf("%d warnings, %v, %v, killed for %q", warnings, outcome, err, r.Killed)
+	}
+}
+
+// One that listens when it is told that the Invocation is over goes on.
+func TestCancelled(t *testing.T) {
+	c := victim(t, new(hosttest.Recorder))
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.Begin(over)
+	outcome, err, r := worker.Session(c, func(r *worker.Rogue) {
+		if _, err := r.Next(); err != nil {
+			t.Errorf("it was not told: %v", err)
+		}
+		r.Send(worker.KindEnd, &worker.End{Outcome: host.OutcomeCanceled}) //nolint:errcheck // the outcome tells
+	})
+	if outcome != host.OutcomeCanceled || len(r.Killed) > 0 {
+		t.Errorf("%v, %v, killed for %q", outcome, err, r.Killed)
 	}
 }
 

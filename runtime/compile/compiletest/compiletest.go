@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/runtime/compile"
 )
@@ -23,6 +24,10 @@ func Main(m *testing.M) int {
 	}
 	return m.Run()
 }
+
+// Limits are those of a machine that may be as busy as it likes. Children go behind all
+// else that runs on it.
+func Limits() compile.Limits { return compile.Limits{CPU: time.Hour, Wall: time.Hour} }
 
 // Command is for compile.Config.
 func Command(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, os.Args[0], role) }

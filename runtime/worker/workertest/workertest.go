@@ -44,7 +44,7 @@ func Command(ctx context.Context) *exec.Cmd {
 func Isolate(t testing.TB, cfg *runtime.Config, edit ...func(*worker.Config)) *worker.Workers {
 	t.Helper()
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
-	code, err := compile.Open(compile.Config{Dir: t.TempDir(), Command: compiletest.Command, Logger: logger})
+	code, err := compile.Open(compile.Config{Dir: t.TempDir(), Command: compiletest.Command, Limits: compiletest.Limits(), Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
