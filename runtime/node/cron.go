@@ -25,10 +25,7 @@ func (n *Node) openCron(ctx context.Context, store kv.Store, id string) (err err
 	if err != nil {
 		return fmt.Errorf("open schedules: %w", err)
 	}
-	n.closers = append(n.closers, func() error { // also where the start failed later
-		n.cron.Stop()
-		return nil
-	})
+	n.cutOff(n.cron.Shutdown)
 	return nil
 }
 

@@ -17,12 +17,7 @@ func (n *Node) openInvocations(ctx context.Context, store kv.Store) (err error) 
 	if err != nil {
 		return fmt.Errorf("open invocations: %w", err)
 	}
-	n.closers = append(n.closers, func() error { // also where the start failed later
-		over, cancel := context.WithCancel(context.Background())
-		cancel()
-		n.later.Shutdown(over)
-		return nil
-	})
+	n.cutOff(n.later.Shutdown)
 	return nil
 }
 

@@ -17,12 +17,7 @@ func (n *Node) openKVTriggers(ctx context.Context, store kv.Store) (err error) {
 	if err != nil {
 		return fmt.Errorf("open KV triggers: %w", err)
 	}
-	n.closers = append(n.closers, func() error { // also where the start failed later
-		over, cancel := context.WithCancel(context.Background())
-		cancel()
-		n.changes.Shutdown(over)
-		return nil
-	})
+	n.cutOff(n.changes.Shutdown)
 	return nil
 }
 

@@ -24,7 +24,6 @@ import (
 	"github.com/mayfly-run/mayfly/kv/natskv"
 	"github.com/mayfly-run/mayfly/kv/space"
 	"github.com/mayfly-run/mayfly/runtime"
-	"github.com/mayfly-run/mayfly/runtime/assets"
 	"github.com/mayfly-run/mayfly/runtime/certs"
 	"github.com/mayfly-run/mayfly/runtime/cluster"
 	"github.com/mayfly-run/mayfly/runtime/compile"
@@ -149,78 +148,52 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openAccessLog(); err != nil {
 		return err
 	}
-	if err := n.dir().Claim(); err != nil {
-		return fmt.Errorf("open data directory %s: %w", n.dir(), err)
-	}
-	id, err := nodeID(n.dir().NodeID(), n.cfg.Logger)
+	data, err := n.claimData(ctx)
 	if err != nil {
 		return err
 	}
-	n.id = id
-	data, err := n.openData(ctx, id)
-	if err != nil {
-		return err
-	}
-	n.guard, n.shared = data.Guard, data.shared
-	n.closers = append(n.closers, data.Close)
 	engine, err := n.openEngine(ctx, data.Blobs.Get)
 	if err != nil {
 		return err
 	}
-	services, err := n.openServices(id)
+	services, err := n.openServices(n.id)
 	if err != nil {
 		return err
 	}
-	keyring, err := n.openKeyring(ctx, data.Store)
-	if err != nil {
-		return err
-	}
-	if err := n.openObserver(ctx, data.Store, id); err != nil {
+	if err := n.openObserver(ctx, data.Store, n.id); err != nil {
 		return err
 	}
 	queues, err := n.openQueues(ctx, data.Store)
 	if err != nil {
 		return err
 	}
-	n.runner = trigger.NewRunner(trigger.RunnerConfig{Services: services, Logger: n.cfg.Logger, Metrics: &n.metrics, Observer: n.observer})
-	n.registry, err = deploy.NewRegistry(ctx, deploy.Config{
-		Store: data.Store, Blobs: data.Blobs, Room: data.Guard.Check, Runtime: engine, Services: services, Domain: n.cfg.Domain,
-		Limits: n.cfg.Limits, MaxLimits: n.cfg.MaxLimits, CodeMemory: n.cfg.CodeMemory, KeepVersions: n.cfg.KeepVersions,
-		Assets: assets.NewServer(data.Blobs, n.cfg.AssetMemory), AssetLimits: n.cfg.AssetLimits,
-		Memory: n.cfg.Memory, AccountMemory: n.cfg.AccountMemory, AccountConcurrency: n.cfg.AccountConcurrency,
-		Schedules: n.cfg.AccountSchedules,
-		Queues:    queues,
-		Cluster:   n.others(),
-		Secrets:   keyring, Call: n.runner.Call, Logger: n.cfg.Logger})
-	if err != nil {
-		return fmt.Errorf("load what is deployed: %w", err)
-	}
-	n.deployed.Store(n.registry)
-	n.closers = append(n.closers, n.registry.Close)
-	if err := n.openMembers(ctx, data.Store, id); err != nil {
+	if err := n.openRegistry(ctx, data, engine, services, queues); err != nil {
 		return err
 	}
-	if err := n.openLease(ctx, data.Store, id); err != nil {
+	if err := n.openTriggers(ctx, data.Store, queues); err != nil {
 		return err
 	}
-	if err := n.openCron(ctx, data.Store, id); err != nil {
-		return err
-	}
-	if err := n.openInvocations(ctx, data.Store); err != nil {
-		return err
-	}
-	if err := n.openKVTriggers(ctx, data.Store); err != nil {
-		return err
-	}
-	n.openConsumers(queues, data.Store)
 	if err := n.openCerts(); err != nil {
 		return err
 	}
-	n.front = trigger.NewHTTP(n.frontConfig(services, id))
-	if n.adminLn == nil {
-		return nil
-	}
+	n.front = trigger.NewHTTP(n.frontConfig(services, n.id))
 	return n.openAdmin(ctx)
+}
+
+// claimData opens what the node keeps, which no other process does.
+func (n *Node) claimData(ctx context.Context) (data *Data, err error) {
+	if err := n.dir().Claim(); err != nil {
+		return nil, fmt.Errorf("open data directory %s: %w", n.dir(), err)
+	}
+	if n.id, err = nodeID(n.dir().NodeID(), n.cfg.Logger); err != nil {
+		return nil, err
+	}
+	if data, err = n.openData(ctx, n.id); err != nil {
+		return nil, err
+	}
+	n.guard, n.shared = data.Guard, data.shared
+	n.closers = append(n.closers, data.Close)
+	return data, nil
 }
 
 // openEngine makes what runs guests. programs finds the source maps of those in JavaScript.
@@ -321,7 +294,11 @@ func (n *Node) frontConfig(services *host.Services, id string) trigger.HTTPConfi
 	return cfg
 }
 
+// openAdmin makes the server of the control API, if the node is to have one.
 func (n *Node) openAdmin(ctx context.Context) error {
+	if n.adminLn == nil {
+		return nil
+	}
 	log, err := n.openAudit()
 	if err != nil {
 		return err

@@ -40,12 +40,7 @@ func (n *Node) openConsumers(queues kv.Queues, store kv.Store) {
 		cfg.Slots = trigger.NewStoreSlots(store, n.lease, n.cfg.Logger)
 	}
 	n.consumers = trigger.NewConsumers(cfg)
-	n.closers = append(n.closers, func() error { // also where the start failed later
-		over, cancel := context.WithCancel(context.Background())
-		cancel()
-		n.consumers.Shutdown(over)
-		return nil
-	})
+	n.cutOff(n.consumers.Shutdown)
 }
 
 // RunQueue gives a Function of account local a batch, whatever it consumes, and waits
