@@ -12,7 +12,7 @@ func (n *node) await(t *testing.T, url, path, want string) {
 	t.Helper()
 	got := ""
 	for start := time.Now(); !strings.Contains(got, want); time.Sleep(50 * time.Millisecond) {
-		if time.Since(start) > time.Minute {
+		if time.Since(start) > 3*time.Minute {
 			t.Fatalf("GET %s answers %s, want %s", path, got, want)
 		}
 		got = n.ask(t, url, exchange{"GET", path, "", 200, nil})

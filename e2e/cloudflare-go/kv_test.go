@@ -91,7 +91,7 @@ func testBulk(t *testing.T, n node) {
 	var names []string
 	for i := range 1500 { // more than a page of keys
 		names = append(names, fmt.Sprintf("k%04d", i))
-		pairs = append(pairs, kv.NamespaceBulkUpdateParamsBody{Key: cloudflare.F(names[i]), Value: cloudflare.F(fmt.Sprint(i)), ExpirationTTL: cloudflare.F(60.0)})
+		pairs = append(pairs, kv.NamespaceBulkUpdateParamsBody{Key: cloudflare.F(names[i]), Value: cloudflare.F(fmt.Sprint(i)), ExpirationTTL: cloudflare.F(3600.0)})
 	}
 	put, err := c.KV.Namespaces.BulkUpdate(t.Context(), id, kv.NamespaceBulkUpdateParams{AccountID: cloudflare.F(account), Body: pairs})
 	if err != nil || put.SuccessfulKeyCount != 1500 {

@@ -70,7 +70,7 @@ func testMessages(t *testing.T, n node) {
 	}
 	pull := func() *queues.MessagePullResponse {
 		t.Helper()
-		got, err := c.Queues.Messages.Pull(t.Context(), id, queues.MessagePullParams{AccountID: cloudflare.F(account), BatchSize: cloudflare.F(10.0), VisibilityTimeoutMs: cloudflare.F(60_000.0)})
+		got, err := c.Queues.Messages.Pull(t.Context(), id, queues.MessagePullParams{AccountID: cloudflare.F(account), BatchSize: cloudflare.F(10.0), VisibilityTimeoutMs: cloudflare.F(3_600_000.0)})
 		if err != nil {
 			t.Fatal(err)
 		}

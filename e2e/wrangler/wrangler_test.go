@@ -182,7 +182,7 @@ var colours = regexp.MustCompile("\x1b\\[[0-9;]*m|\u200b")
 // mustRun runs a step and returns what it printed.
 func (w *wrangler) mustRun(t *testing.T, s step) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	c := w.command(ctx, s.args)
 	c.Stdin = strings.NewReader(s.stdin)
@@ -197,7 +197,7 @@ func (w *wrangler) mustRun(t *testing.T, s step) string {
 // tail asks the Function until wrangler shows a request.
 func (w *wrangler) tail(t *testing.T, n *node, s step) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	c := w.command(ctx, s.args)
 	var out logtest.Buffer

@@ -38,7 +38,7 @@ var ErrClosed = errors.New("compile cache is closed")
 // Limits bounds one child process.
 type Limits struct {
 	CPU  time.Duration // rounded up to whole seconds; default 60 s
-	Wall time.Duration // without the wait for a free child; default 120 s
+	Wall time.Duration // without the wait for a free child; default 5 min: machines are busy
 	// Memory is address space beyond what the program has at its start, in
 	// bytes; default 1 GiB. Go takes 64 MiB at a time: 128 MiB is the least that
 	// works, and enough for a module of 3 MB.
@@ -47,7 +47,7 @@ type Limits struct {
 
 const (
 	defaultCPU      = 60 * time.Second
-	defaultWall     = 120 * time.Second
+	defaultWall     = 5 * time.Minute
 	defaultMemory   = 1 << 30
 	defaultMaxBytes = 1 << 30
 )
