@@ -266,21 +266,24 @@ func TestUsageWithoutSpace(t *testing.T) {
 
 // A record that is damaged is lost, and no other.
 func TestUsageDamaged(t *testing.T) {
-	store := newStore()
-	b := mustLedger(t, store, "n1")
-	b.use(1, invocation{})
-	b.use(1, invocation{account: "other"})
-	b.close()
-	if _, err := store.Put(t.Context(), "node/usage/local/"+time.Now().UTC().Format("2006-01-02T15")+"/n1", []byte("{"), kv.PutOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	b = mustLedger(t, store, "n1")
-	b.use(1, invocation{})
-	other := b.query(telemetry.UsageQuery{Account: "other"}).Total.Requests
-	if got := b.requests(); got != 1 || other != 1 {
-		t.Errorf("got %d and %d, want 1 and 1", got, other)
-	}
-	b.close()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
+		defer store.Close()
+		b := mustLedger(t, store, "n1")
+		b.use(1, invocation{})
+		b.use(1, invocation{account: "other"})
+		b.close()
+		if _, err := store.Put(t.Context(), "node/usage/local/"+time.Now().UTC().Format("2006-01-02T15")+"/n1", []byte("{"), kv.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		b = mustLedger(t, store, "n1")
+		b.use(1, invocation{})
+		other := b.query(telemetry.UsageQuery{Account: "other"}).Total.Requests
+		if got := b.requests(); got != 1 || other != 1 {
+			t.Errorf("got %d and %d, want 1 and 1", got, other)
+		}
+		b.close()
+	})
 }
 
 // An account that is made anew does not see what the one before used.

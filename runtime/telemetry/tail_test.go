@@ -45,7 +45,7 @@ func connect(t testing.TB, s *httptest.Server, ticket string) (*reader, error) {
 		return nil, err
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	return &reader{conn, t}, nil
 }
 

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,9 @@ type TracesConfig struct {
 	// Trust takes the word of clients (W3C traceparent) for which trace a request
 	// belongs to, and whether it is kept.
 	Trust bool
+	// CloseTimeout bounds the sending of what is left when a Tracer is closed; 5 s if
+	// zero.
+	CloseTimeout time.Duration
 }
 
 // Tracer makes a trace of some Invocations: a span of each, and spans below it of
@@ -44,9 +48,9 @@ type Tracer struct {
 
 // How spans go out.
 const (
-	exportTimeout = 10 * time.Second
-	closeTimeout  = 5 * time.Second
-	collectorPath = "/v1/traces"
+	exportTimeout       = 10 * time.Second
+	defaultCloseTimeout = 5 * time.Second
+	collectorPath       = "/v1/traces"
 )
 
 // NewTracer makes a Tracer of a node. It does not connect: a collector that is away
@@ -83,7 +87,7 @@ func CollectorURL(endpoint string) (string, error) {
 
 // Close sends what is left.
 func (t *Tracer) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(t.cfg.CloseTimeout, defaultCloseTimeout))
 	defer cancel()
 	t.provider.Shutdown(ctx) //nolint:errcheck // the exporter has logged it, and a node ends without a collector too
 	return nil

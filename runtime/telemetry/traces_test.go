@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
@@ -102,8 +103,10 @@ func attributes(s *tracepb.Span) string {
 	return strings.Join(all, " ")
 }
 
+// mustTracer makes a Tracer whose Close sends what is left however long it takes.
 func mustTracer(t testing.TB, cfg telemetry.TracesConfig) *telemetry.Tracer {
 	t.Helper()
+	cfg.CloseTimeout = 2 * time.Minute
 	tracer, err := telemetry.NewTracer(t.Context(), cfg, "n1", "1.2.3", slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -246,7 +249,7 @@ func TestTracesWithoutCollector(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	defer s.Close()
 	var log strings.Builder
-	tracer, err := telemetry.NewTracer(t.Context(), telemetry.TracesConfig{Endpoint: s.URL, Sampling: 1}, "n1", "1", slog.New(slog.NewTextHandler(&log, nil)))
+	tracer, err := telemetry.NewTracer(t.Context(), telemetry.TracesConfig{Endpoint: s.URL, Sampling: 1, CloseTimeout: 2 * time.Minute}, "n1", "1", slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
