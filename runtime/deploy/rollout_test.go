@@ -58,13 +58,13 @@ func TestJudge(t *testing.T) {
 		verdict, why string
 	}{
 		"too early":            {time.Second, counts(500, 5, ms), counts(5000, 0, ms), "", ""},
-		"all well":             {time.Minute, counts(500, 5, ms), counts(5000, 0, ms), "promote", "promoted after 1m0s: 500 requests, 1% errors, p99 1ms (1x)"},
+		"all well":             {time.Minute, counts(500, 5, ms), counts(5000, 0, ms), "promote", "promoted after 1m0s: 500 requests, 1% errors, p99 1ms (1.0x)"},
 		"too few":              {time.Hour, counts(19, 19, ms), counts(5000, 0, ms), "", ""},
 		"errors":               {time.Second, counts(50, 1, ms), counts(5000, 0, ms), "roll back", "rolled back because of errors>1%: 50 requests, 2% errors, p99 1ms"},
 		"slow":                 {time.Second, counts(100, 0, 5*ms), counts(5000, 0, 2*ms), "roll back", "rolled back because of p99>2x: 100 requests, 0% errors, p99 5ms (2.5x)"},
 		"slow, but of few":     {time.Second, counts(99, 0, 5*ms), counts(5000, 0, 2*ms), "", ""},
 		"nothing to compare":   {time.Minute, counts(1000, 0, 5*ms), counts(0, 0, 0), "promote", "promoted after 1m0s: 1000 requests, 0% errors, p99 5ms"},
-		"errors go before all": {time.Hour, counts(1000, 500, 5*ms), counts(1000, 0, ms), "roll back", "rolled back because of errors>1%: 1000 requests, 50% errors, p99 5ms (5x)"},
+		"errors go before all": {time.Hour, counts(1000, 500, 5*ms), counts(1000, 0, ms), "roll back", "rolled back because of errors>1%: 1000 requests, 50% errors, p99 5ms (5.0x)"},
 	} {
 		r := deploy.Rollout{PromoteAfter: time.Minute, MaxErrors: 1, MaxSlower: 2, MinRequests: 20}
 		if verdict, why := r.Judge(tt.lasted, tt.tried, tt.other); verdict != tt.verdict || why != tt.why {
