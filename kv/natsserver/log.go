@@ -1,7 +1,6 @@
 package natsserver
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -82,7 +81,7 @@ func (l *logger) Fatalf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
-		l.err = errors.New(fmt.Sprintf(format, args...))
+		l.err = fmt.Errorf(format, args...)
 	}
 }
 

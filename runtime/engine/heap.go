@@ -121,35 +121,6 @@ func heapMalloc(c code) {
 	c.Local(p)
 }
 
-// mallocLarge returns memory of the C library.
-func (c code) mallocLarge(size, p uint32) {
-	c.Local(size)
-	c.I32(-largeHead)
-	c.Op(opI32GtU)
-	c.If(c.returnZero)
-	c.Local(size)
-	c.I32(largeHead)
-	c.Op(opI32Add)
-	c.Call("malloc")
-	c.LocalSet(p)
-	c.returnIfZero(p)
-	c.large(size, p)
-	c.Op(opReturn)
-}
-
-// large writes what stands before a large block, and pushes its address.
-func (c code) large(size, p uint32) {
-	c.Local(p)
-	c.Local(size)
-	c.Op(store32...)
-	c.Local(p)
-	c.I32(0)
-	c.Op(store32[0], 2, largeHead-blockHead)
-	c.Local(p)
-	c.I32(largeHead)
-	c.Op(opI32Add)
-}
-
 // cut sets p to a block of the chunk, or of another one.
 func (c code) cut(class, p, next uint32) {
 	sum := func() {
@@ -238,93 +209,6 @@ func heapCalloc(c code) {
 	c.Local(size)
 	c.Op(memoryFill...)
 	c.Local(p)
-}
-
-// heapRealloc leaves a block where it is unless it is too small, or twice too large.
-func heapRealloc(c code) {
-	const p, size, had, moved = 1, 2, 3, 4
-	c.Local(p)
-	c.Op(opI32Eqz)
-	c.If(func() {
-		c.Local(0)
-		c.Local(size)
-		c.Call("heap malloc")
-		c.Op(opReturn)
-	})
-	c.Local(size)
-	c.Op(opI32Eqz)
-	c.If(func() {
-		c.Local(0)
-		c.Local(p)
-		c.Call("heap free")
-		c.returnZero()
-	})
-	c.stay(p, size, had)
-	c.Local(0)
-	c.Local(size)
-	c.Call("heap malloc")
-	c.LocalSet(moved)
-	c.returnIfZero(moved)
-	c.Local(p)
-	c.Call("heap usable")
-	c.LocalSet(had)
-	c.Local(moved)
-	c.Local(p)
-	c.Local(had)
-	c.Local(size)
-	c.Local(had)
-	c.Local(size)
-	c.Op(opI32LtU, opSelect)
-	c.Op(memoryCopy...)
-	c.Local(0)
-	c.Local(p)
-	c.Call("heap free")
-	c.Local(moved)
-}
-
-// stay returns a block that need not move from one allocator to the other, or from one
-// class to another.
-func (c code) stay(p, size, class uint32) {
-	c.class(p)
-	c.LocalSet(class)
-	c.Local(class)
-	c.Op(opI32Eqz)
-	c.If(func() {
-		c.Local(size)
-		c.I32(mostSmall)
-		c.Op(opI32GtU)
-		c.If(func() { c.reallocLarge(p, size) })
-	})
-	c.classFor(size)
-	c.Local(class)
-	c.Op(opI32LeU)
-	c.classFor(size)
-	c.I32(1)
-	c.Op(opI32Shl)
-	c.Local(class)
-	c.Op(opI32GtU, opI32And)
-	c.If(func() {
-		c.Local(p)
-		c.Op(opReturn)
-	})
-}
-
-func (c code) reallocLarge(p, size uint32) {
-	c.Local(size)
-	c.I32(-largeHead)
-	c.Op(opI32GtU)
-	c.If(c.returnZero)
-	c.Local(p)
-	c.I32(largeHead)
-	c.Op(opI32Sub)
-	c.Local(size)
-	c.I32(largeHead)
-	c.Op(opI32Add)
-	c.Call("realloc")
-	c.LocalSet(p)
-	c.returnIfZero(p)
-	c.large(size, p)
-	c.Op(opReturn)
 }
 
 func heapUsable(c code) {

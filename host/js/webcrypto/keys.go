@@ -138,18 +138,31 @@ func (p *Params) readPoint(data []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > 0 && data[0] != 4 {
-		x, y := elliptic.UnmarshalCompressed(c, data)
-		if x == nil {
-			return nil, dataError("this is no point on %s", p.Curve)
-		}
-		return &ecdsa.PublicKey{Curve: c, X: x, Y: y}, nil
+	if len(data) > 0 && data[0] != uncompressed {
+		data = uncompress(c, data)
 	}
 	key, err := ecdsa.ParseUncompressedPublicKey(c, data)
 	if err != nil {
 		return nil, dataError("this is no point on %s", p.Curve)
 	}
 	return key, nil
+}
+
+// uncompressed begins a point whose coordinates follow (SEC 1, 2.3.3).
+const uncompressed = 4
+
+// uncompress returns nothing for what is no point.
+func uncompress(c elliptic.Curve, data []byte) []byte {
+	x, y := elliptic.UnmarshalCompressed(c, data)
+	if x == nil {
+		return nil
+	}
+	size := (c.Params().BitSize + 7) / 8
+	point := make([]byte, 1+2*size)
+	point[0] = uncompressed
+	x.FillBytes(point[1 : 1+size])
+	y.FillBytes(point[1+size:])
+	return point
 }
 
 // describe is what is kept of a key.
