@@ -165,10 +165,16 @@ func (s *session) serve() (*end, error) {
 	}
 }
 
-// next waits for a frame, and looks around meanwhile.
+// next waits for a frame, and looks around meanwhile. It ends a worker that does not
+// listen, also one that always has something more to say.
 func (s *session) next() (kind, int, error) {
 	for {
-		if err := s.file.SetReadDeadline(time.Now().Add(lookInterval)); err != nil {
+		now := time.Now()
+		if now.After(s.hardDeadline()) {
+			s.proc.kill("it did not stop at a deadline")
+			return 0, 0, os.ErrDeadlineExceeded
+		}
+		if err := s.file.SetReadDeadline(now.Add(lookInterval)); err != nil {
 			return 0, 0, err
 		}
 		k, n, err := s.header()
@@ -185,12 +191,8 @@ func (s *session) next() (kind, int, error) {
 }
 
 // lookAround tells the worker of a client that has left and of an Invocation that is
-// over, and ends a worker that does not listen.
+// over.
 func (s *session) lookAround() error {
-	if time.Now().After(s.hardDeadline()) {
-		s.proc.kill("it did not stop at a deadline")
-		return os.ErrDeadlineExceeded
-	}
 	if s.warned {
 		return nil
 	}

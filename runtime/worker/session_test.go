@@ -239,6 +239,29 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// A worker that always has something more to say is ended after the deadline as well.
+func TestTalkative(t *testing.T) {
+	c := victim(t, new(hosttest.Recorder))
+	said := make(chan struct{})
+	c.Services.Log = logSink(func() {
+		<-said
+		c.Extend(-time.Hour)
+	})
+	outcome, err, r := worker.Session(c, func(r *worker.Rogue) {
+		r.Send(worker.KindAsk, &worker.Question{ID: 20, Op: worker.OpLog, Data: []byte("wait")})
+		r.Send(worker.KindEnd, &worker.End{Answer: &worker.Answer{Status: 200}})
+		close(said)
+	})
+	if outcome != host.OutcomeInternalError || len(r.Killed) == 0 || !strings.Contains(r.Killed[0], "deadline") {
+		t.Errorf("%v, %v, killed for %q", outcome, err, r.Killed)
+	}
+}
+
+// logSink is called for each text.
+type logSink func()
+
+func (s logSink) GuestLog(*host.Call, host.LogLevel, []byte) { s() }
+
 // Whatever comes from a worker, the node goes on.
 func FuzzSession(f *testing.F) {
 	frame := func(k byte, b ...byte) []byte { return append([]byte{0, 0, 0, byte(len(b)), k}, b...) }
