@@ -62,8 +62,8 @@ func (c *Config) Check() error {
 	if err := c.RunWorkerFirst.Check(); err != nil {
 		errs = append(errs, err)
 	}
-	_, inRedirects := ParseRedirects(c.Redirects, c.HTMLHandling)
-	_, inHeaders := ParseHeaders(c.Headers)
+	_, inRedirects := parseRedirects(c.Redirects, c.HTMLHandling)
+	_, inHeaders := parseHeaders(c.Headers)
 	return errors.Join(append(errs, problems("_redirects", inRedirects), problems("_headers", inHeaders))...)
 }
 

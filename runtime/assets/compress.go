@@ -17,8 +17,8 @@ const (
 	worth       = 90
 )
 
-// Encodings are the ones in which files are kept beside their own bytes.
-func Encodings() []string { return []string{"br", "gzip"} }
+// encodings are the ones in which files are kept beside their own bytes.
+func encodings() []string { return []string{"br", "gzip"} }
 
 // Compress makes the smaller forms of a file, the smallest first. There are none of
 // what is compressed already, or too short.
@@ -26,7 +26,7 @@ func Compress(data []byte, kind string) (list []Compressed, err error) {
 	if len(data) < minCompress || !compressible(kind) {
 		return nil, nil
 	}
-	for _, encoding := range Encodings() {
+	for _, encoding := range encodings() {
 		small, err := compress(data, encoding)
 		if err != nil {
 			return nil, fmt.Errorf("compress with %s: %w", encoding, err)

@@ -8,8 +8,8 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 )
 
-// HeaderRule is what one path of _headers asks for.
-type HeaderRule struct {
+// headerRule is what one path of _headers asks for.
+type headerRule struct {
 	Path  string
 	Set   []Field
 	Unset []string
@@ -20,9 +20,9 @@ type HeaderRule struct {
 // Field is a field of a header.
 type Field struct{ Name, Value string }
 
-// ParseHeaders reads _headers: a path, and below it fields, or "! name" for a field
+// parseHeaders reads _headers: a path, and below it fields, or "! name" for a field
 // that is not to be sent.
-func ParseHeaders(text string) (rules []HeaderRule, list []Problem) {
+func parseHeaders(text string) (rules []headerRule, list []Problem) {
 	p := &headerParser{}
 	list = lines(text, p.line)
 	for _, r := range p.rules {
@@ -34,8 +34,8 @@ func ParseHeaders(text string) (rules []HeaderRule, list []Problem) {
 }
 
 type headerParser struct {
-	rules []HeaderRule
-	at    *HeaderRule // nil before the first path
+	rules []headerRule
+	at    *headerRule // nil before the first path
 	skip  bool        // the path was no good, and its fields are not looked at
 }
 
@@ -72,7 +72,7 @@ func (p *headerParser) path(n int, line string) error {
 	if err != nil {
 		return err
 	}
-	p.rules = append(p.rules, HeaderRule{Path: path, match: m, line: n})
+	p.rules = append(p.rules, headerRule{Path: path, match: m, line: n})
 	p.at, p.skip = &p.rules[len(p.rules)-1], false
 	return nil
 }
@@ -103,8 +103,8 @@ func (p *headerParser) field(line string) error {
 }
 
 // lastOf keeps of rules for the same path what the last one says.
-func lastOf(rules []HeaderRule) []HeaderRule {
-	var kept []HeaderRule
+func lastOf(rules []headerRule) []headerRule {
+	var kept []headerRule
 	at := map[string]int{}
 	for _, r := range rules {
 		if i, again := at[r.Path]; again {

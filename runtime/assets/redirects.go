@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Redirect is a line of _redirects.
-type Redirect struct {
+// redirect is a line of _redirects.
+type redirect struct {
 	From   string
 	To     string
 	Status int // 200: the path of To is looked for instead
 	match  *matcher
 }
 
-// ParseRedirects reads _redirects: lines of a path, where it leads, and a status.
+// parseRedirects reads _redirects: lines of a path, where it leads, and a status.
 // Lines without * and :name, before the first one that has any, are looked up at
 // once; others in their order. html is what html_handling is.
-func ParseRedirects(text, html string) (list []Redirect, wrong []Problem) {
+func parseRedirects(text, html string) (list []redirect, wrong []Problem) {
 	p := &redirectParser{html: html, seen: map[string]bool{}}
 	wrong = lines(text, p.line)
 	return p.list, wrong
@@ -27,7 +27,7 @@ func ParseRedirects(text, html string) (list []Redirect, wrong []Problem) {
 
 type redirectParser struct {
 	html            string
-	list            []Redirect
+	list            []redirect
 	seen            map[string]bool
 	static, dynamic int
 }
@@ -40,7 +40,7 @@ func (p *redirectParser) line(_ int, line string) error {
 	if len(tokens) < 2 || len(tokens) > 3 {
 		return fmt.Errorf("there are %d words; a path, where it leads and perhaps a status are expected", len(tokens))
 	}
-	r := Redirect{Status: http.StatusFound}
+	r := redirect{Status: http.StatusFound}
 	var err error
 	if r.From, err = fromPath(tokens[0]); err != nil {
 		return err
@@ -66,7 +66,7 @@ func fromPath(token string) (string, error) {
 	return ruleURL("/"+strings.TrimPrefix(token, "/"), pathOnly)
 }
 
-func (p *redirectParser) check(r Redirect) error {
+func (p *redirectParser) check(r redirect) error {
 	relative := strings.HasPrefix(r.To, "/")
 	index := strings.HasSuffix(r.To, "/index") || strings.HasSuffix(r.To, "/index.html")
 	loop := strings.HasSuffix(r.From, "/*") || strings.HasSuffix(r.From, "/") && p.html != NoHTMLHandling
@@ -81,7 +81,7 @@ func (p *redirectParser) check(r Redirect) error {
 	return nil
 }
 
-func (p *redirectParser) add(r Redirect) (err error) {
+func (p *redirectParser) add(r redirect) (err error) {
 	p.seen[r.From] = true
 	if p.dynamic == 0 && !isDynamic(r.From) {
 		if p.static++; p.static > maxStatic {
@@ -101,7 +101,7 @@ func (p *redirectParser) add(r Redirect) (err error) {
 }
 
 // redirect is the line of _redirects for a path, with its target filled in.
-func (s *Site) redirect(host, path string) (r Redirect, ok bool) {
+func (s *Site) redirect(host, path string) (r redirect, ok bool) {
 	if r, ok := s.static[path]; ok {
 		return r, true
 	}
@@ -118,14 +118,14 @@ func (s *Site) redirect(host, path string) (r Redirect, ok bool) {
 		if !strings.HasPrefix(to, secureStart) {
 			to = oneSlash(to)
 		}
-		return Redirect{From: d.From, To: to, Status: d.Status}, true
+		return redirect{From: d.From, To: to, Status: d.Status}, true
 	}
-	return Redirect{}, false
+	return redirect{}, false
 }
 
 // location is where a redirect sends a request: to its own query, if it has one,
 // or else to that of the request.
-func (r *Redirect) location(query string) string {
+func (r *redirect) location(query string) string {
 	to, hash, hasHash := strings.Cut(r.To, "#")
 	if !strings.Contains(to, "?") {
 		to += query

@@ -13,9 +13,9 @@ type Site struct {
 	files    map[string]*File
 	html     string
 	notFound string
-	static   map[string]Redirect
-	dynamic  []Redirect
-	headers  []HeaderRule
+	static   map[string]redirect
+	dynamic  []redirect
+	headers  []headerRule
 	routes   *routes
 	first    bool // the Function comes first, whatever the path
 	function bool
@@ -38,7 +38,7 @@ const navigationSince = "2025-04-01"
 // NewSite makes a Site of what Config.Check has accepted.
 func NewSite(m Manifest, c Config, o Options) *Site {
 	s := &Site{
-		files: make(map[string]*File, len(m)), static: map[string]Redirect{},
+		files: make(map[string]*File, len(m)), static: map[string]redirect{},
 		html: cmp.Or(c.HTMLHandling, AutoTrailingSlash), notFound: cmp.Or(c.NotFoundHandling, NoNotFound),
 		routes: newRoutes(c.RunWorkerFirst), first: c.RunWorkerFirst.All && o.Function,
 		function: o.Function, navigate: o.CompatibilityDate >= navigationSince,
@@ -47,7 +47,7 @@ func NewSite(m Manifest, c Config, o Options) *Site {
 		s.files[path] = &f
 		s.size += int64(len(path)+len(f.Type)) + fileOverhead
 	}
-	redirects, _ := ParseRedirects(c.Redirects, c.HTMLHandling)
+	redirects, _ := parseRedirects(c.Redirects, c.HTMLHandling)
 	for _, r := range redirects {
 		if r.match == nil {
 			s.static[r.From] = r
@@ -55,7 +55,7 @@ func NewSite(m Manifest, c Config, o Options) *Site {
 			s.dynamic = append(s.dynamic, r)
 		}
 	}
-	rules, _ := ParseHeaders(c.Headers)
+	rules, _ := parseHeaders(c.Headers)
 	s.headers = lastOf(rules)
 	s.size += ruleOverhead * int64(len(s.headers)+len(s.dynamic))
 	return s
