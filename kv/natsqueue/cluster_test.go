@@ -126,3 +126,39 @@ func TestOpenGivenUp(t *testing.T) {
 		t.Errorf("got %+v, %v, want the messages of the ten who waited at least", s, err)
 	}
 }
+
+// Of a stream with replicas, messages may come after the word that there are no more. What
+// is received is all of them, each once.
+func TestReceiveFromReplicas(t *testing.T) {
+	t.Parallel()
+	var first *server.Server
+	for i, start := range mustPeers(t) {
+		if s := start(); i == 0 {
+			first = s
+		}
+	}
+	cfg := natsqueue.Config{Conn: mustConnect(t, first), Replicas: 3}
+	q := mustNew(t, natsqueue.Patient(cfg, 5*time.Second)) // without a leader, no answer ever comes
+	defer q.Close()
+	for try := 1; ; try++ {
+		eventually(t, "messages are sent", func() error {
+			_, err := q.Send(t.Context(), queue, texts(100), kv.SendOptions{})
+			return err
+		})
+		again := 0
+		var done []kv.Settlement
+		for _, d := range mustReceive(t, q, 100) {
+			again += min(1, d.Attempts-1)
+			done = append(done, kv.Settlement{Lease: d.Lease})
+		}
+		if again == 0 {
+			return
+		}
+		if try == 5 { // on a busy machine, some may come again for other reasons
+			t.Fatalf("of 100 messages, %d came again that nobody had got before", again)
+		}
+		if _, err := q.Settle(t.Context(), queue, done); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -110,7 +110,9 @@ func bytesLeft(list []*nats.Msg) int {
 	return left + overhead
 }
 
-// pull asks once, and reads what comes until the server says that it is all.
+// pull asks once, and reads what comes until the server says that it is all. It may say
+// so before the last messages come: those of a stream with replicas wait until most have
+// noted that they are delivered.
 func (s *Queues) pull(ctx context.Context, st *stream, req pullRequest) (list []*nats.Msg, err error) {
 	body, err := json.Marshal(req)
 	if err != nil {
@@ -127,7 +129,7 @@ func (s *Queues) pull(ctx context.Context, st *stream, req pullRequest) (list []
 	}
 	patience, cancel := context.WithTimeout(ctx, req.Expires+s.cfg.patience)
 	defer cancel()
-	for len(list) < req.Batch {
+	for n := req.Batch; len(list) < n; {
 		m, err := sub.NextMsgWithContext(patience)
 		if err != nil {
 			return list, err
@@ -137,8 +139,12 @@ func (s *Queues) pull(ctx context.Context, st *stream, req pullRequest) (list []
 			list = append(list, m)
 			continue
 		}
-		if over, err := statusOf(m); over || err != nil {
+		over, err := statusOf(m)
+		if err != nil {
 			return list, err
+		}
+		if over {
+			n = sentOf(m, req.Batch)
 		}
 	}
 	return list, nil
@@ -160,6 +166,18 @@ func (s *Queues) stopPull(sub *nats.Subscription, err error) {
 		}
 	}
 	sub.Unsubscribe() //nolint:errcheck // the connection is gone
+}
+
+// sentOf is how many messages a server has sent, or will, in answer to a pull that is
+// over. Where messages may come after its word, it says how many have been left out.
+func sentOf(m *nats.Msg, batch int) int {
+	switch m.Header.Get("Description") {
+	case "Batch Completed", "Message Size Exceeds MaxBytes":
+		if left, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages")); err == nil {
+			return batch - left
+		}
+	}
+	return 0
 }
 
 // statusOf reads a message of the server about a pull: whether it is over, or has failed.
