@@ -181,7 +181,7 @@ func TestServeRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no port", []string{"--data", t.TempDir(), "--listen", "nonsense", "--admin", "127.0.0.1:0"}, `listen on "nonsense" as HOST:PORT`},
+		{"no port", []string{"--data", t.TempDir(), "--listen", "nonsense", "--admin", "127.0.0.1:0"}, `listen on "nonsense", which is to be HOST:PORT`},
 		{"port in use", []string{"--data", t.TempDir(), "--listen", s.web, "--admin", "127.0.0.1:0"}, "address already in use"},
 		{"admin port in use", []string{"--data", t.TempDir(), "--listen", "127.0.0.1:0", "--admin", s.web}, "address already in use"},
 		{"data in use", []string{"--data", s.data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, "in use by process"},

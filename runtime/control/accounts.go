@@ -1,8 +1,10 @@
 package control
 
 import (
+	"strings"
 	"time"
 
+	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
@@ -63,6 +65,24 @@ func createAccount(r *request) error {
 		return err
 	}
 	r.note("new_account", a.Name)
+	return r.ok(accountOf(a))
+}
+
+func updateAccount(r *request) error {
+	var in struct {
+		Hosts *[]string `json:"hosts"`
+	}
+	if err := r.readJSON(maxJSON, &in); err != nil {
+		return err
+	}
+	if in.Hosts == nil {
+		return host.Errorf(host.CodeInvalid, "hosts is missing: the list of all hosts that the account's routes may claim; [] for none")
+	}
+	a, err := r.api.registry.SetAccountHosts(r.Context(), r.account(), *in.Hosts)
+	if err != nil {
+		return err
+	}
+	r.note("hosts", strings.Join(a.Hosts, " "))
 	return r.ok(accountOf(a))
 }
 

@@ -182,6 +182,30 @@ func TestDeleteAccount(t *testing.T) {
 	f.refused(t, call{method: "DELETE", path: "/accounts/local"}, 403, 10403, "account local cannot be deleted")
 }
 
+// What an account may claim can be changed, but for what its Routes have.
+func TestUpdateAccount(t *testing.T) {
+	f := newFixture(t, options{})
+	token := f.account(t, "acme")
+	deployed := upload(t, "acme", "shop", `{"main_module":"main.wasm","mayfly":{"routes":["example.com/*"]}}`, guest(1))
+	f.refused(t, deployed, 403, 10403, `route "example.com/*": account acme may not claim this host; ask the node's administrator to grant it, with 'mayfly account update'`)
+	update := func(body string) call { return call{method: "PUT", path: "/accounts/acme", body: body} }
+	f.refused(t, update(`{}`), 400, 10400, "hosts is missing: the list of all hosts that the account's routes may claim; [] for none")
+	f.refused(t, update(`{"hosts":["a*"]}`), 400, 10400, `host "a*": write a name such as "example.com", or "*.example.com" for what is below it`)
+	f.refused(t, call{method: "PUT", path: "/accounts/acme", body: `{"hosts":["*"]}`, token: token}, 403, 9109, "Unauthorized to access requested resource")
+	f.refused(t, call{method: "PUT", path: "/accounts/local", body: `{"hosts":[]}`}, 403, 10403, "account local may claim every host, always")
+	f.refused(t, call{method: "PUT", path: "/accounts/nobody", body: `{"hosts":[]}`}, 404, 10404, `account "nobody" does not exist`)
+	f.ok(t, update(`{"hosts":["example.com","*.example.org"]}`), nil)
+	f.ok(t, deployed, nil)
+	f.refused(t, update(`{"hosts":["*.example.org"]}`), 409, 10409,
+		`route "example.com/*" of Function shop is on a host that account acme could not claim then; remove it first, or grant its host too`)
+	f.ok(t, update(`{"hosts":["example.com"]}`), nil)
+	f.ok(t, call{method: "DELETE", path: "/accounts/acme/workers/scripts/shop"}, nil)
+	f.ok(t, update(`{"hosts":[]}`), nil)
+	if a, err := f.registry.Account("acme"); err != nil || len(a.Hosts) > 0 {
+		t.Errorf("got %+v, %v", a, err)
+	}
+}
+
 func TestRouteGrants(t *testing.T) {
 	f := newFixture(t, options{})
 	f.account(t, "acme", "example.com", "*.shop.example")
@@ -190,7 +214,7 @@ func TestRouteGrants(t *testing.T) {
 		return upload(t, account, name, `{"main_module":"main.wasm","mayfly":{"routes":["`+route+`"]}}`, guest(1))
 	}
 	denied := func(account, route string) string {
-		return `route "` + route + `": account ` + account + " may not claim this host; ask the node's administrator to grant it"
+		return `route "` + route + `": account ` + account + " may not claim this host; ask the node's administrator to grant it, with 'mayfly account update'"
 	}
 	f.ok(t, deployed("acme", "a", "example.com/*"), nil)
 	f.ok(t, deployed("acme", "b", "www.shop.example/*"), nil)

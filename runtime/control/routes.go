@@ -83,6 +83,7 @@ func (a *api) table() []route {
 		{"GET", "accounts", areaAccounts, listAccounts, accessAny},
 		{"POST", "accounts", areaAccounts, createAccount, accessNode},
 		{"GET", oneAcct, areaAccounts, getAccount, accessAny},
+		{"PUT", oneAcct, areaAccounts, updateAccount, accessNode},
 		{"DELETE", oneAcct, areaAccounts, deleteAccount, accessNode},
 		{"GET", "accounts/{account}/usage", areaAccounts, getUsage, accessRead},
 		{"GET", allTokens, areaAccounts, listTokens, accessOwner},

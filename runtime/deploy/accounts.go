@@ -33,13 +33,8 @@ func (r *Registry) CreateAccount(ctx context.Context, name string, hosts []strin
 	if err := CheckName(name); err != nil {
 		return Account{}, invalid("%v", err)
 	}
-	if len(hosts) > maxHosts {
-		return Account{}, invalid("%d hosts were given; at most %d are allowed", len(hosts), maxHosts)
-	}
-	for _, h := range hosts {
-		if _, err := parseGrant(h); err != nil {
-			return Account{}, err
-		}
+	if err := checkHosts(hosts); err != nil {
+		return Account{}, err
 	}
 	a := Account{Name: name, Created: r.now(), Hosts: hosts}
 	err := r.exclusively(ctx, func(ctx context.Context) error {
@@ -54,6 +49,57 @@ func (r *Registry) CreateAccount(ctx context.Context, name string, hosts []strin
 		return Account{}, err
 	}
 	return a, nil
+}
+
+func checkHosts(hosts []string) error {
+	if len(hosts) > maxHosts {
+		return invalid("%d hosts were given; at most %d are allowed", len(hosts), maxHosts)
+	}
+	for _, h := range hosts {
+		if _, err := parseGrant(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetAccountHosts says anew which hosts the Routes of an account may claim. Those that
+// its Routes have already stay granted until the Routes are removed.
+func (r *Registry) SetAccountHosts(ctx context.Context, name string, hosts []string) (a Account, err error) {
+	if err := checkHosts(hosts); err != nil {
+		return Account{}, err
+	}
+	if name == Local {
+		return Account{}, host.Errorf(host.CodeDenied, "account %s may claim every host, always", Local)
+	}
+	err = r.exclusively(ctx, func(ctx context.Context) (err error) {
+		next := r.current.Load().clone()
+		if a, err = next.account(name); err != nil {
+			return err
+		}
+		a.Hosts = hosts
+		if err := r.claimed(next, a); err != nil {
+			return err
+		}
+		next.accounts[name] = a
+		return r.putRecord(ctx, next, accountRecords+name, a, false)
+	})
+	return a, err
+}
+
+// claimed refuses an account without the hosts that its Routes have.
+func (r *Registry) claimed(s *snapshot, a Account) error {
+	for id, f := range s.functions {
+		if id.account != a.Name {
+			continue
+		}
+		for _, route := range f.Routes {
+			if r.checkClaims(s, a, []Route{route}) != nil {
+				return host.Errorf(host.CodeConflict, "route %q of Function %s is on a host that account %s could not claim then; remove it first, or grant its host too", route.Pattern, id.name, a.Name)
+			}
+		}
+	}
+	return nil
 }
 
 // mayCreate refuses a name that is taken, also by a Route on a host that would

@@ -39,7 +39,7 @@ func (r *Registry) checkClaims(s *snapshot, a Account, routes []Route) error {
 		}
 		given[route.Pattern] = true
 		if !r.mayClaim(s, a, grants, route) {
-			return host.Errorf(host.CodeDenied, "route %q: account %s may not claim this host; ask the node's administrator to grant it", route.Pattern, a.Name)
+			return host.Errorf(host.CodeDenied, "route %q: account %s may not claim this host; ask the node's administrator to grant it, with 'mayfly account update'", route.Pattern, a.Name)
 		}
 	}
 	return nil

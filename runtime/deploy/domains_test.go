@@ -89,7 +89,7 @@ func TestMoveOfDomainRefused(t *testing.T) {
 	mustDeploy(t, r, "acme", "b", deploy.Upload{})
 	mustDeploy(t, r, "other", "c", deploy.Upload{})
 	_, err := r.SetDomains(t.Context(), "acme", "b", []deploy.Route{domain(t, "www.acme.test"), domain(t, "www.example.com")}, true)
-	wantError(t, firstOf(err), host.CodeDenied, `route "www.example.com/*": account acme may not claim this host; ask the node's administrator to grant it`)
+	wantError(t, firstOf(err), host.CodeDenied, `route "www.example.com/*": account acme may not claim this host; ask the node's administrator to grant it, with 'mayfly account update'`)
 	wantPatterns(t, r, "acme", "a", "domain www.acme.test", "domain x.acme.test")
 	wantPatterns(t, r, "acme", "b")
 

@@ -47,7 +47,7 @@ func listen(addr, setting string) (net.Listener, error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%w: stop the other program, or choose another address with %s", err, setting)
 	case err != nil:
-		return nil, fmt.Errorf("listen on %q as HOST:PORT: %w", addr, err)
+		return nil, fmt.Errorf("listen on %q, which is to be HOST:PORT, such as 127.0.0.1:8080: %w", addr, err)
 	}
 	return ln, nil
 }
