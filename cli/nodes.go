@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mayfly-run/mayfly/cli/api"
@@ -20,7 +21,7 @@ func newNodes(stdio Stdio) *cobra.Command {
 	parent := &cobra.Command{
 		Use:     "nodes",
 		Example: "  mayfly nodes\n  mayfly nodes --json",
-		Short:   "List the nodes of a cluster, and drain them (admin token)",
+		Short:   "List the nodes of a cluster, drain and remove them (admin token)",
 		Long: `Nodes lists those that share everything: where each answers, in which version of
 Mayfly, and what it has to do. A node that has said nothing for 15 seconds is
 behind: it has ended, or can't reach the others, and then serves what it knows.`,
@@ -58,7 +59,19 @@ same are answered. It stays so, over restarts too, until mayfly nodes resume.`,
 			return n.set(c, args[0], "ready", (*api.Client).ResumeNode)
 		},
 	}
-	parent.AddCommand(list, drain, resume)
+	remove := &cobra.Command{
+		Use:     "remove ID",
+		Example: "  mayfly nodes remove ju2xqfcpezw4mmir",
+		Short:   "Remove a node that has ended from its cluster, for good",
+		Long: `Remove takes a node out of the cluster that has ended and does not come back: drain
+it and stop it first. Its NATS server, if it had one in it, is counted no more, and
+the others copy what they lack. It is refused where that would lose something, or
+where fewer servers would be left than everything is kept on; it says then what to
+do. The node's data directory starts no node of this cluster any more.`,
+		Args: exactly("ID"),
+		RunE: func(c *cobra.Command, args []string) error { return n.remove(c, args[0]) },
+	}
+	parent.AddCommand(list, drain, resume, remove)
 	return parent
 }
 
@@ -94,4 +107,40 @@ func (n *nodesCommand) set(c *cobra.Command, id, state string, do func(*api.Clie
 	}
 	_, err = fmt.Fprintf(n.stdio.Out, "node %s is %s\n", id, state)
 	return err
+}
+
+func (n *nodesCommand) remove(c *cobra.Command, id string) error {
+	client, err := n.node.client(c)
+	if err != nil {
+		return err
+	}
+	done, err := client.RemoveNode(c.Context(), id)
+	if err != nil {
+		return err
+	}
+	if n.json {
+		return printJSON(n.stdio.Out, done)
+	}
+	_, err = fmt.Fprint(n.stdio.Out, removed(done))
+	return err
+}
+
+// removed says what is done, and what is left to do.
+func removed(done api.Removal) string {
+	lines := []string{fmt.Sprintf("node %s is removed", done.ID)}
+	switch {
+	case done.NATS == "elsewhere":
+		lines = append(lines, "It is off the list, and that is all: the NATS servers are yours to run. A node of this id that starts is there again.")
+	case done.NATS == "none":
+		lines = append(lines, "It had no NATS server in it. A node of this id that starts is there again.")
+	case done.Server != "":
+		lines = append(lines, fmt.Sprintf("Take %s out of peers of the other nodes, when they are restarted next.", done.Server))
+	}
+	if len(done.Copying) > 0 {
+		lines = append(lines, "The other servers are still copying what it had. Stop none of them until they are done; run this again to see that. Streams:")
+		for _, name := range done.Copying {
+			lines = append(lines, "  "+name)
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
 }

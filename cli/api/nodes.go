@@ -40,3 +40,24 @@ func (c *Client) ResumeNode(ctx context.Context, id string) error {
 	_, err := c.send(ctx, http.MethodPost, path("mayfly", "nodes", id, "resume"), nil, nil)
 	return err
 }
+
+// Removal is what RemoveNode has done.
+type Removal struct {
+	ID      string   `json:"id"`
+	State   string   `json:"state"`            // removed
+	NATS    string   `json:"nats"`             // what became of its NATS server: removed, none or elsewhere
+	Server  string   `json:"server,omitempty"` // the address of that in peers
+	Copying []string `json:"copying"`          // streams that the others do not have in full number yet
+}
+
+// removeTime is how long a removal may take: servers are asked what they have, and copy
+// it.
+const removeTime = 2 * time.Minute
+
+// RemoveNode takes a node that has ended out of the cluster for good.
+func (c *Client) RemoveNode(ctx context.Context, id string) (done Removal, err error) {
+	ctx, cancel := context.WithTimeout(ctx, removeTime)
+	defer cancel()
+	_, err = c.envelope(ctx, http.MethodDelete, path("mayfly", "nodes", id), "", nil, &done)
+	return done, err
+}

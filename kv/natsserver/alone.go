@@ -22,9 +22,17 @@ const (
 
 func (cfg *Config) alone() string { return filepath.Clean(cfg.Dir) + aloneSuffix }
 
+// ErrRemoved: what is stored is of a server that learned that it was removed from its
+// cluster. It forgets then who else is in that.
+var ErrRemoved = errors.New("the NATS server was removed from its cluster")
+
 // putAside sees that what is stored is of a server such as cfg wants.
 func (cfg *Config) putAside() error {
 	ofCluster, err := holds(cfg.Dir, server.DEFAULT_SYSTEM_ACCOUNT, "_js_", "_meta_")
+	if err != nil {
+		return err
+	}
+	groups, err := holds(cfg.Dir, server.DEFAULT_SYSTEM_ACCOUNT, "_js_")
 	if err != nil {
 		return err
 	}
@@ -36,6 +44,8 @@ func (cfg *Config) putAside() error {
 	switch {
 	case err != nil:
 		return err
+	case groups && !ofCluster:
+		return ErrRemoved
 	case cfg.ClusterListen == "" && (ofCluster || waits):
 		return fmt.Errorf("%s is of a server of a cluster: start it with cluster_listen and peers again. To have one node alone, restore a backup of the cluster into a new data directory", cfg.Dir)
 	case cfg.ClusterListen == "" || ofCluster || !streams:

@@ -51,6 +51,7 @@ type Config struct {
 type Server struct {
 	server *server.Server
 	cfg    Config
+	access *access
 }
 
 // ErrNoSecret: a server that listens without a secret would give everything away.
@@ -82,6 +83,10 @@ func start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	access := newAccess(cfg.Secret)
+	if cfg.Secret != "" {
+		opts.CustomClientAuthentication = access
+	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("start NATS server: %w", err)
 	}
@@ -89,7 +94,8 @@ func start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start NATS server: %w", err)
 	}
-	s, log := &Server{inner, cfg}, &logger{log: cfg.Logger, said: map[string]time.Time{}}
+	access.server = inner
+	s, log := &Server{inner, cfg, access}, &logger{log: cfg.Logger, said: map[string]time.Time{}}
 	inner.SetLoggerV2(log, false, false, false)
 	inner.Start() // it goes on in goroutines of its own
 	if err := s.await(ctx, log); err != nil {
@@ -127,9 +133,6 @@ func (cfg *Config) options() (*server.Options, error) {
 		JetStream: true, StoreDir: cfg.Dir, SyncAlways: true,
 		TLSConfig:           cfg.TLS,
 		ConnectErrorReports: errorReports, ReconnectErrorReports: errorReports,
-	}
-	if cfg.Secret != "" {
-		opts.Username, opts.Password = User, cfg.Secret
 	}
 	var err error
 	if cfg.Listen != "" {

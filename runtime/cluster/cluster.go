@@ -19,6 +19,10 @@ import (
 const (
 	nodeRecords  = "node/nodes/"  // <id>: Node; expires
 	drainRecords = "node/drains/" // <id>: drain
+	// Of nodes that have a NATS server of the cluster in them: Node, which stays when the
+	// node ends.
+	serverRecords  = "node/servers/"
+	removedRecords = "node/removed/" // <id>: removal; stays for good
 )
 
 // How often a node says how it is: a cluster of many nodes is not to be kept busy by
@@ -56,7 +60,8 @@ type Node struct {
 	Started time.Time `json:"started"`
 	Seen    time.Time `json:"seen"` // by the node's clock
 	State   string    `json:"state"`
-	Every   int64     `json:"every_ms"` // how often it says so
+	Server  string    `json:"server,omitempty"` // where its NATS server is, as in peers; empty: it has none
+	Every   int64     `json:"every_ms"`         // how often it says so
 	Load    Load      `json:"load"`
 }
 
@@ -73,6 +78,10 @@ type Config struct {
 	// Drained is told when this node is to take no new work, or may again, and once in
 	// the beginning. Calls follow each other.
 	Drained func(bool)
+	// Removed is told once if this node was removed from the cluster.
+	Removed func(since time.Time)
+	// Servers are those in the nodes, if this node has one of them.
+	Servers Servers
 	Logger  *slog.Logger // default: discard
 }
 
@@ -80,6 +89,8 @@ type Config struct {
 type Members struct {
 	cfg     Config
 	drained atomic.Bool
+	removed atomic.Bool
+	lasting atomic.Bool  // the record that stays was written
 	told    atomic.Int64 // when other nodes could be told of this one last, in Unix milliseconds
 	every   atomic.Int64 // in milliseconds
 	stop    context.CancelFunc
@@ -96,17 +107,25 @@ func New(ctx context.Context, cfg Config) (*Members, error) {
 		cfg.Load = func() Load { return Load{} }
 	}
 	m := &Members{cfg: cfg}
-	w, err := cfg.Store.Watch(ctx, drainRecords+cfg.Self.ID)
+	drains, err := cfg.Store.Watch(ctx, drainRecords+cfg.Self.ID)
 	if err != nil {
 		return nil, fmt.Errorf("follow drains: %w", err)
 	}
-	if err := m.readDrain(ctx); err != nil {
-		return nil, errors.Join(err, w.Close())
+	removals, err := cfg.Store.Watch(ctx, removedRecords+cfg.Self.ID)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("follow removals: %w", err), drains.Close())
+	}
+	if err := errors.Join(m.readDrain(ctx), m.readRemoved(ctx)); err != nil {
+		return nil, errors.Join(err, drains.Close(), removals.Close())
 	}
 	m.told.Store(time.Now().UnixMilli())
 	looping, stop := context.WithCancel(context.Background())
 	m.stop = stop
-	m.work.Go(func() { m.followDrain(looping, w) })
+	m.work.Go(func() { m.follow(looping, drains, drainRecords, m.readDrain) })
+	m.work.Go(func() { m.follow(looping, removals, removedRecords, m.readRemoved) })
+	if cfg.Servers != nil {
+		m.work.Go(func() { m.keepOut(looping) })
+	}
 	if cfg.Shared {
 		m.work.Go(func() { m.beat(looping) })
 	}

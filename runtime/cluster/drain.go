@@ -63,26 +63,30 @@ func (m *Members) know(ctx context.Context, id string) error {
 		_, err = m.cfg.Store.Get(ctx, nodeRecords+id)
 	}
 	if errors.Is(err, kv.ErrNotFound) {
-		return host.Errorf(host.CodeNotFound, "there is no node %q; 'mayfly nodes' lists those there are", id)
+		return unknown(id)
 	}
 	return err
 }
 
-// followDrain reads again whenever the record changed. A store that is closed ends
+func unknown(id string) error {
+	return host.Errorf(host.CodeNotFound, "there is no node %q; 'mayfly nodes' lists those there are", id)
+}
+
+// follow reads again whenever a record of this node changed. A store that is closed ends
 // it.
-func (m *Members) followDrain(ctx context.Context, w kv.Watcher) {
+func (m *Members) follow(ctx context.Context, w kv.Watcher, records string, read func(context.Context) error) {
 	defer func() { w.Close() }()
 	for {
 		_, err := w.Next(ctx)
 		if errors.Is(err, kv.ErrLagged) {
 			w.Close()
-			w, err = m.cfg.Store.Watch(ctx, drainRecords+m.cfg.Self.ID)
+			w, err = m.cfg.Store.Watch(ctx, records+m.cfg.Self.ID)
 		}
 		if err != nil {
 			return
 		}
-		if err := m.readDrain(ctx); err != nil && ctx.Err() == nil {
-			m.cfg.Logger.Error("it is not known whether this node is to be drained", "err", err)
+		if err := read(ctx); err != nil && ctx.Err() == nil {
+			m.cfg.Logger.Error("it is not known whether this node is to be in service", "err", err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 // beat tells of this node until ctx ends. While the store takes nothing, it goes on
 // trying: the others notice.
 func (m *Members) beat(ctx context.Context) {
-	for failed := false; ; {
+	for failed := false; !m.removed.Load(); {
 		every := m.interval(ctx)
 		err := m.tell(ctx, every)
 		if err != nil && !failed && ctx.Err() == nil {
@@ -50,6 +51,12 @@ func (m *Members) tell(ctx context.Context, every time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if n.Server != "" && !m.lasting.Load() {
+		if _, err := m.cfg.Store.Put(ctx, serverRecords+n.ID, data, kv.PutOptions{}); err != nil {
+			return err
+		}
+		m.lasting.Store(true)
+	}
 	_, err = m.cfg.Store.Put(ctx, nodeRecords+n.ID, data, kv.PutOptions{Expires: n.Seen.Add(forget)})
 	if err == nil {
 		m.told.Store(n.Seen.UnixMilli())
@@ -78,28 +85,46 @@ func (m *Members) self() Node {
 
 // List returns the nodes by their ids: this one as it is, and the others as they
 // said last. A node that is to be drained is Draining, also before it has heard of
-// that.
+// that. One that ended, and was not removed, is Behind if it has a NATS server.
 func (m *Members) List(ctx context.Context) ([]Node, error) {
-	list := []Node{m.self()}
+	all := map[string]Node{m.cfg.Self.ID: m.self()}
 	if m.cfg.Shared {
-		err := m.keys(ctx, nodeRecords, func(key string) {
-			if n, err := m.read(ctx, key); err == nil && n.ID != m.cfg.Self.ID {
-				list = append(list, n)
-			}
-		})
-		if err != nil {
+		if err := m.others(ctx, all); err != nil {
 			return nil, err
 		}
 	}
-	drained := map[string]bool{}
-	err := m.keys(ctx, drainRecords, func(key string) { drained[strings.TrimPrefix(key, drainRecords)] = true })
-	for i := range list {
-		if drained[list[i].ID] && list[i].State == Ready {
-			list[i].State = Draining
+	err := m.keys(ctx, drainRecords, func(key string) {
+		id := strings.TrimPrefix(key, drainRecords)
+		if n, there := all[id]; there && n.State == Ready {
+			n.State = Draining
+			all[id] = n
+		}
+	})
+	return slices.SortedFunc(maps.Values(all), func(a, b Node) int { return cmp.Compare(a.ID, b.ID) }), err
+}
+
+// others adds the nodes that are not there yet.
+func (m *Members) others(ctx context.Context, all map[string]Node) error {
+	for _, records := range []string{nodeRecords, serverRecords} {
+		err := m.keys(ctx, records, func(key string) {
+			n, err := m.read(ctx, key)
+			if _, there := all[n.ID]; err != nil || there {
+				return
+			}
+			if records == serverRecords {
+				n.State, n.Load = Behind, Load{}
+			}
+			all[n.ID] = n
+		})
+		if err != nil {
+			return err
 		}
 	}
-	slices.SortFunc(list, func(a, b Node) int { return cmp.Compare(a.ID, b.ID) })
-	return list, err
+	return m.keys(ctx, removedRecords, func(key string) {
+		if id := strings.TrimPrefix(key, removedRecords); id != m.cfg.Self.ID {
+			delete(all, id)
+		}
+	})
 }
 
 func (m *Members) keys(ctx context.Context, prefix string, do func(key string)) error {

@@ -11,6 +11,7 @@ type Nodes interface {
 	List(ctx context.Context) ([]cluster.Node, error)
 	Drain(ctx context.Context, id string) error
 	Resume(ctx context.Context, id string) error
+	Remove(ctx context.Context, id string) (cluster.Removal, error)
 }
 
 func listNodes(r *request) error {
@@ -41,4 +42,17 @@ func (r *request) setDrain(do func(Nodes, context.Context, string) error, state 
 		return err
 	}
 	return r.ok(map[string]string{"id": id, "state": state})
+}
+
+func removeNode(r *request) error {
+	id := r.params["node"]
+	r.note("node", id)
+	if r.api.cfg.Nodes == nil {
+		return noRoute(r.URL.Path)
+	}
+	done, err := r.api.cfg.Nodes.Remove(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return r.ok(done)
 }

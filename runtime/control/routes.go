@@ -77,6 +77,7 @@ func (a *api) table() []route {
 		{"GET", backupPath, areaAccounts, downloadBackup, accessNode},
 		{"PUT", backupPath, areaAccounts, uploadBackup, accessNode},
 		{"GET", nodesPath, areaAccounts, listNodes, accessNode},
+		{"DELETE", nodesPath + "/{node}", areaAccounts, removeNode, accessNode},
 		{"POST", nodesPath + "/{node}/drain", areaAccounts, drainNode, accessNode},
 		{"POST", nodesPath + "/{node}/resume", areaAccounts, resumeNode, accessNode},
 

@@ -10,6 +10,7 @@
 //	code/        machine code, which is made again: package compile
 //	acme/        certificates that were issued, with their keys: package certs, mode 0700
 //	node.id      the name by which the node knows itself again
+//	removed      when the node was removed from its cluster: it does not start then
 //	admin.token  a token for administrators, mode 0600
 //	kek          the key for secrets, unless it comes from elsewhere, mode 0400
 //	audit.log    what was changed by whom: package audit, mode 0600
@@ -42,6 +43,7 @@ func (d Dir) NATS() string       { return d.part("nats") }
 func (d Dir) Code() string       { return d.part("code") }
 func (d Dir) ACME() string       { return d.part("acme") }
 func (d Dir) NodeID() string     { return d.part("node.id") }
+func (d Dir) Removed() string    { return d.part("removed") }
 func (d Dir) AdminToken() string { return d.part("admin.token") }
 func (d Dir) KEK() string        { return d.part("kek") }
 func (d Dir) AuditLog() string   { return d.part("audit.log") }

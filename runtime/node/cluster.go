@@ -13,6 +13,7 @@ import (
 	"github.com/mayfly-run/mayfly/kv/natskv"
 	"github.com/mayfly-run/mayfly/kv/natsserver"
 	"github.com/mayfly-run/mayfly/kv/space"
+	"github.com/mayfly-run/mayfly/runtime/cluster"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
 	"github.com/nats-io/nats.go"
 )
@@ -50,6 +51,9 @@ func (n *Node) openShared(ctx context.Context, d *Data, cfg DataConfig, id strin
 		return fmt.Errorf("cluster: %w", err)
 	}
 	shared.Room, shared.Needed = d.Guard.CheckAccepted, n.neededBlobs
+	if err := mayStart(cfg.Dir); err != nil {
+		return err
+	}
 	if n.cfg.Cluster.Embedded {
 		if d.server, err = n.startServer(ctx, id, shared); err != nil {
 			return fmt.Errorf("cluster: %w", err)
@@ -63,6 +67,9 @@ func (n *Node) openShared(ctx context.Context, d *Data, cfg DataConfig, id strin
 	}
 	if d.shared, err = n.join(ctx, *shared, d.server); err != nil {
 		return fmt.Errorf("cluster: %w", err)
+	}
+	if err := n.mayJoin(ctx, d.shared, id); err != nil {
+		return err
 	}
 	n.checkDurability(ctx, d.shared, d.server)
 	d.Store, d.Blobs = d.Guard.Store(d.shared), d.Guard.Blobs(d.shared.Blobs())
@@ -143,6 +150,9 @@ func (n *Node) startServer(ctx context.Context, id string, shared *natskv.Config
 	s, err := natsserver.Start(ctx, natsserver.Config{
 		Dir: n.dir().NATS(), Node: id, Name: c.name(), Listen: c.Listen, ClusterListen: c.ClusterListen, Peers: c.Peers, First: c.first(),
 		Secret: secret, TLS: shared.TLS, Logger: n.cfg.Logger})
+	if errors.Is(err, natsserver.ErrRemoved) {
+		return nil, &cluster.RemovedError{}
+	}
 	if errors.Is(err, natsserver.ErrNoSecret) {
 		return nil, errors.New("the NATS servers in the nodes need a secret that all of them know: make one with 'openssl rand -base64 32', and give it to each node as the systemd credential mayfly.cluster, in MAYFLY_CLUSTER_SECRET, or in the file that secret_file names")
 	}

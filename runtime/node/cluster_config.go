@@ -131,6 +131,17 @@ func (c *Cluster) checkEmbedded() error {
 // listsItself reports whether a peer may be this node.
 func (c *Cluster) listsItself() bool { return slices.ContainsFunc(c.Peers, c.maybeThis) }
 
+// ownPeer is the peer that is this node; empty if it has no server that others reach.
+func (c *Cluster) ownPeer() string {
+	if c == nil {
+		return ""
+	}
+	if i := slices.IndexFunc(c.Peers, c.maybeThis); i >= 0 {
+		return c.Peers[i]
+	}
+	return ""
+}
+
 // first reports whether this may be the first peer, which begins a new cluster.
 func (c *Cluster) first() bool { return len(c.Peers) == 0 || c.maybeThis(c.Peers[0]) }
 

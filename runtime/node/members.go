@@ -15,10 +15,11 @@ import (
 )
 
 // openMembers tells other nodes of this one, and learns whether it is drained.
-func (n *Node) openMembers(ctx context.Context, store kv.Store, id string) (err error) {
+func (n *Node) openMembers(ctx context.Context, store kv.Store, id string, servers cluster.Servers) (err error) {
 	n.members, err = cluster.New(ctx, cluster.Config{
 		Store: store, Shared: n.cfg.Cluster != nil, Logger: n.cfg.Logger, Load: (&loadMeter{node: n}).read, Drained: n.intake.pause,
-		Self: cluster.Node{ID: id, HTTP: n.HTTPAddr(), Admin: n.AdminAddr(), Version: n.cfg.Version, Started: time.Now().UTC().Truncate(time.Second)},
+		Removed: n.isRemoved, Servers: servers,
+		Self: cluster.Node{Server: n.cfg.Cluster.ownPeer(), ID: id, HTTP: n.HTTPAddr(), Admin: n.AdminAddr(), Version: n.cfg.Version, Started: time.Now().UTC().Truncate(time.Second)},
 	})
 	if err != nil {
 		return fmt.Errorf("open nodes: %w", err)
@@ -66,6 +67,7 @@ func (n *Node) ID() string { return n.id }
 
 var (
 	errDraining = errors.New("the node is shutting down")
+	errRemoved  = errors.New("the node was removed from its cluster: stop it")
 	errDrained  = errors.New("the node is drained: it takes no new work until 'mayfly nodes resume'")
 )
 
@@ -73,6 +75,8 @@ func (n *Node) ready() error {
 	switch {
 	case n.draining.Load():
 		return errDraining
+	case n.members.Removed():
+		return errRemoved
 	case n.members.Drained():
 		return errDrained
 	}
@@ -82,13 +86,16 @@ func (n *Node) ready() error {
 // health is what the node says of itself to everybody.
 func (n *Node) health() control.Health {
 	h := control.Health{Version: n.cfg.Version, Node: n.id}
-	if n.draining.Load() || n.members.Drained() {
+	if n.draining.Load() || n.members.Drained() || n.members.Removed() {
 		h.Status = "draining"
 	}
 	if n.shared == nil {
 		return h
 	}
 	h.Cluster = n.clusterHealth()
+	if n.members.Removed() {
+		h.Cluster.Problem = errRemoved.Error()
+	}
 	h.Cluster.Behind = len(n.registry.Behind())
 	return h
 }
@@ -113,6 +120,9 @@ func (n *Node) clusterHealth() *control.ClusterHealth {
 func (n *Node) mayChange() error {
 	if n.shared == nil {
 		return nil
+	}
+	if n.members.Removed() {
+		return host.Errorf(host.CodeUnavailable, "this node was removed from its cluster, and changes nothing: ask another node")
 	}
 	h := n.clusterHealth()
 	if !h.Refuses {

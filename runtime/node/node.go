@@ -170,7 +170,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openRegistry(ctx, data, engine, services, queues); err != nil {
 		return err
 	}
-	if err := n.openTriggers(ctx, data.Store, queues); err != nil {
+	if err := n.openTriggers(ctx, data, queues); err != nil {
 		return err
 	}
 	if err := n.openCerts(); err != nil {

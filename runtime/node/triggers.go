@@ -7,8 +7,9 @@ import (
 )
 
 // openTriggers begins what starts Functions beside requests.
-func (n *Node) openTriggers(ctx context.Context, store kv.Store, queues kv.Queues) error {
-	if err := n.openMembers(ctx, store, n.id); err != nil {
+func (n *Node) openTriggers(ctx context.Context, data *Data, queues kv.Queues) error {
+	store := data.Store
+	if err := n.openMembers(ctx, store, n.id, data.servers()); err != nil {
 		return err
 	}
 	if err := n.openLease(ctx, store, n.id); err != nil {
