@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"regexp"
-	"slices"
 	"strconv"
 	"time"
 
@@ -115,23 +114,24 @@ func (s *Queues) Settle(ctx context.Context, q kv.Queue, list []kv.Settlement) (
 	if err != nil {
 		return nil, failure(ctx, "settle messages", err)
 	}
-	over, foreign := make([]bool, len(list)), make([]string, len(list))
+	over, replies := make([]bool, len(list)), make([]string, len(list))
 	err = each(len(list), func(i int) error {
 		reply, ok := st.parse(list[i].Lease, time.Now())
-		if !ok {
-			over[i] = true
-			return nil
+		if ok && list[i].Retry {
+			if err := s.again(ctx, q, st, reply, list[i]); err != nil && !errors.Is(err, errGone) {
+				return err
+			} else if err != nil {
+				ok = false
+			}
 		}
-		err := s.settle(ctx, q, st, reply, list[i])
-		if over[i] = errors.Is(err, errGone); over[i] {
-			return nil
+		if over[i] = !ok; ok {
+			replies[i] = reply
 		}
-		if err == nil && !s.leases.remove(q, reply) {
-			foreign[i] = reply
-		}
-		return err
+		return nil
 	})
-	s.tellSettled(q, slices.DeleteFunc(foreign, func(reply string) bool { return reply == "" }))
+	if ackErr := s.finish(ctx, q, replies, over); err == nil {
+		err = ackErr
+	}
 	for i, is := range over {
 		if is {
 			stale = append(stale, list[i].Lease)
@@ -140,22 +140,23 @@ func (s *Queues) Settle(ctx context.Context, q kv.Queue, list []kv.Settlement) (
 	return stale, failure(ctx, "settle messages", err)
 }
 
-// settle tells what became of one message, and waits until that is stored.
-func (s *Queues) settle(ctx context.Context, q kv.Queue, st *stream, reply string, what kv.Settlement) error {
-	if what.Retry {
-		if err := s.again(ctx, q, st, reply, what); err != nil {
-			return err
+// finish acknowledges messages, of those replies that there are, and waits until that is
+// stored. over gets true for what is not there any more.
+func (s *Queues) finish(ctx context.Context, q kv.Queue, replies []string, over []bool) (err error) {
+	var foreign []string
+	for i, answer := range s.acknowledge(ctx, replies) {
+		switch {
+		case replies[i] == "":
+		case errors.Is(answer, errGone):
+			over[i] = true
+		case answer != nil:
+			err = answer
+		case !s.leases.remove(q, replies[i]):
+			foreign = append(foreign, replies[i])
 		}
 	}
-	asked, cancel := context.WithTimeout(ctx, ackTimeout)
-	defer cancel()
-	if _, err := s.cfg.Conn.RequestWithContext(asked, reply, ack); err != nil {
-		if errors.Is(err, nats.ErrNoResponders) {
-			return errGone
-		}
-		return err
-	}
-	return nil
+	s.tellSettled(q, foreign)
+	return err
 }
 
 // again publishes a message again, for now or for later, and with its attempts: NATS has
