@@ -50,6 +50,9 @@ func ParseRule(s string) (Rule, error) {
 	if ap, err := netip.ParseAddrPort(s); err == nil && ap.Port() != 0 {
 		return addrRule(ap.Addr(), ap.Port())
 	}
+	if _, host, isURL := strings.Cut(s, "://"); isURL {
+		return Rule{}, fmt.Errorf("egress rule %q is a URL; write its host alone: %q", s, strings.TrimSuffix(host, "/"))
+	}
 	name, port, found := strings.Cut(s, ":")
 	rule := Rule{Host: strings.ToLower(name)}
 	if found {

@@ -245,7 +245,7 @@ func configErrors() []configError {
 		}},
 		{"egress", "[egress]\nallow_private = 1\nallow = ['https://a.example', 5, '10.0.0.0/8:80']\nonly = 'a.example'\ndeny = ['a.example:0', 'fe80::1%eth0']\n[accounts.shop.egress]\ndeny = ['*']", []string{
 			`2:17: "allow_private" wants true or false, not 1`,
-			`3:10: egress rule "https://a.example": port is not a number from 1 to 65535`,
+			`3:10: egress rule "https://a.example" is a URL; write its host alone: "a.example"`,
 			`3:31: entry 2 of "allow" wants a string, not 5`,
 			`3:34: egress rule "10.0.0.0/8:80" is neither a host, an address nor a prefix`,
 			`4:8: "only" wants a list of rules, not a string`,
