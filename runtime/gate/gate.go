@@ -23,8 +23,8 @@ const (
 
 // Gate lets a number of Invocations in. Those that have to wait queue up, for
 // themselves or for somebody who shares the Gate with others: then who has used least
-// comes first. It is safe for concurrent use, and costs two additions as long as
-// nobody has to wait.
+// comes first. It is safe for concurrent use, and costs two atomic operations as long
+// as nobody has to wait.
 type Gate struct {
 	most    atomic.Int64
 	running atomic.Int64
@@ -89,14 +89,18 @@ func (g *Gate) Running() int64 { return g.running.Load() }
 // TryEnter lets the caller in unless somebody would have to wait. Leave ends that.
 func (g *Gate) TryEnter() bool { return g.waiting.Load() == 0 && g.enter() }
 
-// enter takes a place if there is one.
+// enter takes a place if there is one. It is never beyond that, not for a moment: who
+// leaves then would find no room for those who wait, and nobody would look again.
 func (g *Gate) enter() bool {
-	n, most := g.running.Add(1), g.most.Load()
-	if most == 0 || n <= most {
-		return true
+	for {
+		n, most := g.running.Load(), g.most.Load()
+		if most > 0 && n >= most {
+			return false
+		}
+		if g.running.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
-	g.running.Add(-1)
-	return false
 }
 
 // Ask queues up for somebody. Whose Turn has come is inside.

@@ -115,3 +115,45 @@ func BenchmarkEnterLeave(b *testing.B) {
 		}
 	})
 }
+
+// Somebody who looks whether there is room, and goes on where there is none, takes none
+// from those who wait.
+func TestTryEnterBeside(t *testing.T) {
+	for round := range 5_000 {
+		g := gate.New(1)
+		g.Add()
+		var ready, beside sync.WaitGroup
+		start := make(chan struct{})
+		ready.Add(3)
+		begin := func() {
+			ready.Done()
+			<-start
+		}
+		beside.Go(func() {
+			begin()
+			g.Leave()
+		})
+		beside.Go(func() {
+			begin()
+			if g.TryEnter() {
+				g.Leave()
+			}
+		})
+		in := make(chan struct{})
+		go func() {
+			begin()
+			if !g.TryEnter() {
+				<-g.Ask("")
+			}
+			close(in)
+		}()
+		ready.Wait()
+		close(start)
+		beside.Wait()
+		select {
+		case <-in:
+		case <-time.After(time.Minute):
+			t.Fatalf("round %d: there is room, and somebody waits", round)
+		}
+	}
+}
