@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -151,4 +152,44 @@ func (f *session) revisions(ctx context.Context) (there []uint64, err error) {
 		pending = meta.NumPending
 	}
 	return there, nil
+}
+
+// verify compares a message that the copy has had with the copy.
+func (f *session) verify(ctx context.Context, m jetstream.Msg, revision uint64) error {
+	token := strings.TrimPrefix(m.Subject(), f.entryPrefix)
+	r, err := decode(token, m.Data())
+	if err != nil || r.entry.ExpiredAt(f.cfg.Now()) {
+		return nil // there is nothing to compare with
+	}
+	stored, err := f.copy.Stored(ctx, r.entry.Key)
+	switch {
+	case errors.Is(err, kv.ErrCorrupt):
+		return nil
+	case err != nil:
+		return err
+	case r.deleted && stored == 0, !r.deleted && stored == revision && f.same(ctx, r):
+		return nil
+	}
+	// A server that lags behind the leader may have delivered it.
+	l, err := f.ask(ctx, r.entry.Key)
+	if err != nil {
+		return err
+	}
+	if l.sequence > f.began || l.sequence == stored && stored > revision {
+		return nil
+	}
+	return fmt.Errorf("revision %d is of key %q, of which the copy has revision %d: %w", revision, r.entry.Key, stored, errRolledBack)
+}
+
+// same reports whether the copy has these bytes. Values that are objects are taken
+// for the same if they are as long.
+func (f *session) same(ctx context.Context, r record) bool {
+	e, err := f.copy.Get(ctx, r.entry.Key)
+	if err != nil {
+		return true // expired or damaged meanwhile
+	}
+	if r.object != "" {
+		return len(e.Value) == int(r.valueLen)
+	}
+	return string(e.Value) == string(r.entry.Value) && string(e.Metadata) == string(r.entry.Metadata)
 }

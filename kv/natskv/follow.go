@@ -5,13 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/mayfly-run/mayfly/kv"
 )
 
 const (
@@ -276,90 +273,4 @@ func readMark(b []byte) (at time.Time, key string) {
 		return time.Time{}, ""
 	}
 	return time.Unix(0, int64(binary.BigEndian.Uint64(b))), string(b[8:])
-}
-
-// last is the sequence of the newest message that the stream's leader has.
-func (st *streams) last(ctx context.Context) (uint64, error) {
-	m, err := st.entries.GetLastMsgForSubject(ctx, st.entryPrefix+">")
-	if isAbsent(err) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("ask for the end of the stream: %w", err)
-	}
-	return m.Sequence, nil
-}
-
-// leads is what the leader has of a key.
-type leads struct {
-	sequence uint64 // of the last message; 0 if there is none
-	id       string // of that message
-	record   record
-	damage   error // wraps kv.ErrCorrupt
-}
-
-// ask asks the stream's leader for a key.
-func (st *streams) ask(ctx context.Context, key string) (leads, error) {
-	return st.askToken(ctx, keyToken(key))
-}
-
-func (st *streams) askToken(ctx context.Context, token string) (leads, error) {
-	m, err := st.entries.GetLastMsgForSubject(ctx, st.entryPrefix+token)
-	if isAbsent(err) {
-		return leads{}, nil
-	}
-	if err != nil {
-		return leads{}, err
-	}
-	l := leads{sequence: m.Sequence, id: m.Header.Get(jetstream.MsgIDHeader)}
-	l.record, l.damage = decode(strings.TrimPrefix(m.Subject, st.entryPrefix), m.Data)
-	return l, nil
-}
-
-// live is the revision of the entry, or 0.
-func (l leads) live(now time.Time) uint64 {
-	if l.sequence == 0 || l.record.deleted || l.record.entry.ExpiredAt(now) {
-		return 0
-	}
-	return l.sequence
-}
-
-// verify compares a message that the copy has had with the copy.
-func (f *session) verify(ctx context.Context, m jetstream.Msg, revision uint64) error {
-	token := strings.TrimPrefix(m.Subject(), f.entryPrefix)
-	r, err := decode(token, m.Data())
-	if err != nil || r.entry.ExpiredAt(f.cfg.Now()) {
-		return nil // there is nothing to compare with
-	}
-	stored, err := f.copy.Stored(ctx, r.entry.Key)
-	switch {
-	case errors.Is(err, kv.ErrCorrupt):
-		return nil
-	case err != nil:
-		return err
-	case r.deleted && stored == 0, !r.deleted && stored == revision && f.same(ctx, r):
-		return nil
-	}
-	// A server that lags behind the leader may have delivered it.
-	l, err := f.ask(ctx, r.entry.Key)
-	if err != nil {
-		return err
-	}
-	if l.sequence > f.began || l.sequence == stored && stored > revision {
-		return nil
-	}
-	return fmt.Errorf("revision %d is of key %q, of which the copy has revision %d: %w", revision, r.entry.Key, stored, errRolledBack)
-}
-
-// same reports whether the copy has these bytes. Values that are objects are taken
-// for the same if they are as long.
-func (f *session) same(ctx context.Context, r record) bool {
-	e, err := f.copy.Get(ctx, r.entry.Key)
-	if err != nil {
-		return true // expired or damaged meanwhile
-	}
-	if r.object != "" {
-		return len(e.Value) == int(r.valueLen)
-	}
-	return string(e.Value) == string(r.entry.Value) && string(e.Metadata) == string(r.entry.Metadata)
 }
