@@ -30,6 +30,9 @@ type Bindings struct {
 	Egress []string
 }
 
+// MaxRateKey is the longest key that is counted, in bytes.
+const MaxRateKey = 512
+
 // RateLimiter counts what guests count, by key. It is safe for concurrent use.
 type RateLimiter interface {
 	// Limit counts one event of key, which it does not keep, and reports whether it

@@ -6,6 +6,13 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 )
 
+// What GetEach reads at once for a guest, as on Cloudflare:
+// https://developers.cloudflare.com/kv/api/read-key-value-pairs/#request-multiple-keys-with-the-get-method
+const (
+	MaxKeys      = 100
+	MaxKeysBytes = 25 << 20 // of values
+)
+
 // ErrManyBytes: the values of many keys are too long together.
 var ErrManyBytes = &Error{CodeTooLarge, "the values of these keys are too long together"}
 

@@ -64,6 +64,12 @@ type Fetcher interface {
 	Fetch(ctx context.Context, req *FetchRequest) (*FetchResponse, error)
 }
 
+// The longest method and URL of an outbound request, in bytes.
+const (
+	MaxMethod = 64
+	MaxURL    = 16 << 10
+)
+
 // FetchRequest is an outbound request as a guest described it.
 type FetchRequest struct {
 	Account string   // whose egress policy applies

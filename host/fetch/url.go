@@ -9,15 +9,13 @@ import (
 	"github.com/mayfly-run/mayfly/host"
 )
 
-const maxURL = 16 << 10 // bytes
-
 // parseURL reads an absolute http or https URL. It is stricter than RFC 3986
 // where parsers differ, so that what is checked here is what is connected to:
 // no user information, no white space, backslash, control or non-ASCII
 // character, and hosts in one notation only. The fragment is dropped.
 func parseURL(text string) (*url.URL, *host.Error) {
-	if len(text) > maxURL {
-		return nil, host.Errorf(host.CodeInvalid, "URL is longer than %d bytes", maxURL)
+	if len(text) > host.MaxURL {
+		return nil, host.Errorf(host.CodeInvalid, "URL is longer than %d bytes", host.MaxURL)
 	}
 	for i := range len(text) {
 		if c := text[i]; c <= ' ' || c >= 0x7f || c == '\\' {

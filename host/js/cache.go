@@ -23,8 +23,8 @@ const maxCacheName = 1024
 func (q *query) cached() (key, rest string, err error) {
 	name, rest, _ := strings.Cut(string(q.text), "\x00")
 	url, rest, _ := strings.Cut(rest, "\x00")
-	if len(name) > maxCacheName || len(url) > maxURL {
-		return "", "", host.Errorf(host.CodeInvalid, "the name of a cache has at most %d bytes, a URL %d", maxCacheName, maxURL)
+	if len(name) > maxCacheName || len(url) > host.MaxURL {
+		return "", "", host.Errorf(host.CodeInvalid, "the name of a cache has at most %d bytes, a URL %d", maxCacheName, host.MaxURL)
 	}
 	if q.Usage.Subrequests >= q.Limits.Subrequests {
 		return "", "", host.Errorf(host.CodeLimit, "the limit of %d outbound requests per invocation is used up", q.Limits.Subrequests)

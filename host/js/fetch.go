@@ -15,13 +15,9 @@ var fetchOps = []operation{
 	{"opRateLimit", rateLimit},
 }
 
-// The longest method and URL of an outbound request, in bytes.
-const (
-	maxMethod = 64
-	maxURL    = 16 << 10
-	// maxFetchText is for all of it, where each byte of a header may be two.
-	maxFetchText = 2*host.MaxHeaders + maxURL + 4096
-)
+// maxFetchText is for all of an outbound request, where each byte of a header may be
+// two.
+const maxFetchText = 2*host.MaxHeaders + host.MaxURL + 4096
 
 // fetch begins an outbound request. text is the binding that it goes to, or nothing,
 // NUL, method, NUL, URL, NUL, and the block of headers; data is the body, unless n says
@@ -34,11 +30,11 @@ func fetch(q *query) (kind, error) {
 	binding, rest, _ := strings.Cut(string(q.text), "\x00")
 	method, rest, _ := strings.Cut(rest, "\x00")
 	url, block, _ := strings.Cut(rest, "\x00")
-	if len(method) > maxMethod {
-		return 0, host.Errorf(host.CodeInvalid, "method is longer than %d bytes", maxMethod)
+	if len(method) > host.MaxMethod {
+		return 0, host.Errorf(host.CodeInvalid, "method is longer than %d bytes", host.MaxMethod)
 	}
-	if len(url) > maxURL {
-		return 0, host.Errorf(host.CodeInvalid, "URL is longer than %d bytes", maxURL)
+	if len(url) > host.MaxURL {
+		return 0, host.Errorf(host.CodeInvalid, "URL is longer than %d bytes", host.MaxURL)
 	}
 	headers := host.Headers(toLatin1([]byte(block)))
 	if err := headers.Check(); err != nil {
@@ -78,9 +74,6 @@ func (q *query) send(binding string, req *host.FetchRequest) (*host.Exchange, er
 	return e, nil
 }
 
-// maxRateKey is the longest key that is counted, in bytes.
-const maxRateKey = 512
-
 // rateLimit counts: text is a binding, NUL, and a key. It gives whether that is
 // within the limit.
 func rateLimit(q *query) (kind, error) {
@@ -92,8 +85,8 @@ func rateLimit(q *query) (kind, error) {
 	if !ok {
 		return 0, host.Errorf(host.CodeNotFound, "no rate limit is bound to %.64q", binding)
 	}
-	if len(key) > maxRateKey {
-		return 0, host.Errorf(host.CodeTooLarge, "the key of a rate limit has %d bytes; at most %d are allowed", len(key), maxRateKey)
+	if len(key) > host.MaxRateKey {
+		return 0, host.Errorf(host.CodeTooLarge, "the key of a rate limit has %d bytes; at most %d are allowed", len(key), host.MaxRateKey)
 	}
 	q.Work(host.RateLimitWeight)
 	within, err := l.Limit([]byte(key))

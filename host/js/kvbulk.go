@@ -9,13 +9,6 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 )
 
-// What one operation gets at most, as on Cloudflare:
-// https://developers.cloudflare.com/kv/api/read-key-value-pairs/#request-multiple-keys-with-the-get-method
-const (
-	maxKeys      = 100
-	maxKeysBytes = 25 << 20 // of values
-)
-
 var errManyBytes = &host.Error{Code: host.CodeTooLarge, Msg: "KV GET_BULK failed: 413 Total size of request exceeds the limit of 25MB"}
 
 // entryHead is what is known of an entry besides its value.
@@ -32,7 +25,7 @@ func kvGetAll(q *query) (kind, error) {
 		Keys    []string `json:"keys"`
 		Strong  bool     `json:"strong"`
 	}
-	if err := q.longOptions(&o, maxKeys*6*kv.UserMaxKey+maxOptions); err != nil { // a byte of a key is \u0000 at worst
+	if err := q.longOptions(&o, host.MaxKeys*6*kv.UserMaxKey+maxOptions); err != nil { // a byte of a key is \u0000 at worst
 		return 0, err
 	}
 	store, err := q.namespace(o.Binding)
@@ -42,8 +35,8 @@ func kvGetAll(q *query) (kind, error) {
 	if o.Strong {
 		store = kv.Strong(store)
 	}
-	if len(o.Keys) > maxKeys {
-		return 0, host.Errorf(host.CodeInvalid, "at most %d keys can be read at a time", maxKeys)
+	if len(o.Keys) > host.MaxKeys {
+		return 0, host.Errorf(host.CodeInvalid, "at most %d keys can be read at a time", host.MaxKeys)
 	}
 	for _, key := range o.Keys {
 		if err := kv.CheckKey(key); err != nil {
@@ -57,7 +50,7 @@ func kvGetAll(q *query) (kind, error) {
 // readKeys reads entries, and holds what it has read.
 func (j *job) readKeys(ctx context.Context, store kv.Store, keys []string) error {
 	heads := make([]*entryHead, len(keys))
-	err := host.GetEach(ctx, store, keys, maxKeysBytes, func(i int, e kv.Entry) error {
+	err := host.GetEach(ctx, store, keys, host.MaxKeysBytes, func(i int, e kv.Entry) error {
 		if err := j.hold(len(e.Value)); err != nil {
 			return err
 		}

@@ -33,22 +33,16 @@ func fetchStream(g abi.Guest, a abi.Args) int64 {
 	return fetchBegin(g, g.Fetch, req, nil, true)
 }
 
-// The longest method and URL, in bytes. What they may be is for the Fetcher to
-// say; this bounds what is copied.
-const (
-	maxMethod = 64
-	maxURL    = 16 << 10
-)
-
-// fetchRequest reads the first six parameters of both kinds of fetch.
+// fetchRequest reads the first six parameters of both kinds of fetch. What a method
+// and a URL may be is for the Fetcher to say; here is what is copied of them.
 func fetchRequest(g abi.Guest, a abi.Args) (*host.FetchRequest, *host.Error) {
 	method, url := g.Bytes(a.U32(0), a.U32(1)), g.Bytes(a.U32(2), a.U32(3))
 	headers := host.Headers(g.Bytes(a.U32(4), a.U32(5)))
-	if len(method) > maxMethod {
-		return nil, host.Errorf(host.CodeInvalid, "method is longer than %d bytes", maxMethod)
+	if len(method) > host.MaxMethod {
+		return nil, host.Errorf(host.CodeInvalid, "method is longer than %d bytes", host.MaxMethod)
 	}
-	if len(url) > maxURL {
-		return nil, host.Errorf(host.CodeInvalid, "URL is longer than %d bytes", maxURL)
+	if len(url) > host.MaxURL {
+		return nil, host.Errorf(host.CodeInvalid, "URL is longer than %d bytes", host.MaxURL)
 	}
 	if err := headers.Check(); err != nil {
 		return nil, err

@@ -159,12 +159,9 @@ func (s *session) grant(n int64) error {
 	return nil
 }
 
-// maxRateKey is the longest key of a rate limit, in bytes; see host/native.
-const maxRateKey = 512
-
 func (s *session) limit(q *question) (reply, error) {
 	l, ok := s.c.Bindings.RateLimits[string(q.Name)]
-	if !ok || len(q.Key) > maxRateKey {
+	if !ok || len(q.Key) > host.MaxRateKey {
 		return reply{}, host.Errorf(host.CodeInvalid, "no rate limit %.64q, or a key of %d bytes", q.Name, len(q.Key))
 	}
 	within, err := l.Limit([]byte(q.Key))

@@ -54,15 +54,8 @@ func (s *session) operation(store kv.Store, q *question) (work, error) {
 	})
 }
 
-// maxKeys is how many keys one question is about, and maxKeysBytes how many bytes their
-// values have; see host/js.
-const (
-	maxKeys      = 100
-	maxKeysBytes = 25 << 20
-)
-
 func (s *session) getEach(store kv.Store, q *question) (work, error) {
-	if len(q.Keys) > maxKeys {
+	if len(q.Keys) > host.MaxKeys {
 		return work{}, host.Errorf(host.CodeInvalid, "%d keys at once", len(q.Keys))
 	}
 	keys := make([]string, len(q.Keys))
@@ -74,7 +67,7 @@ func (s *session) getEach(store kv.Store, q *question) (work, error) {
 	}
 	return simply(func(ctx context.Context) (reply, error) {
 		r := reply{Entries: make([]entry, len(keys))}
-		err := host.GetEach(ctx, store, keys, int(max(0, min(q.N, maxKeysBytes))), func(i int, e kv.Entry) error {
+		err := host.GetEach(ctx, store, keys, int(max(0, min(q.N, host.MaxKeysBytes))), func(i int, e kv.Entry) error {
 			r.Entries[i] = entryOf(e)
 			return nil
 		})

@@ -186,17 +186,11 @@ func cutShort(failed bool) error {
 	return nil
 }
 
-// What a fetch may consist of, in bytes; see host/native.
-const (
-	maxMethod = 64
-	maxURL    = 16 << 10
-)
-
 // fetch checks and prepares an outbound request. It waits for its turn among those of
 // the Invocation.
 func (s *session) fetch(q *question) (work, error) {
 	headers := host.Headers(q.Headers)
-	if len(q.Name) > maxMethod || len(q.URL) > maxURL {
+	if len(q.Name) > host.MaxMethod || len(q.URL) > host.MaxURL {
 		return work{}, host.Errorf(host.CodeInvalid, "a method of %d and a URL of %d bytes", len(q.Name), len(q.URL))
 	}
 	if err := headers.Check(); err != nil {

@@ -35,7 +35,7 @@ func (c cache) Delete(key string) bool {
 }
 
 // maxCacheKey is the longest key: a name and a URL; see host/js.
-const maxCacheKey = 1<<10 + 1 + 16<<10
+const maxCacheKey = 1<<10 + 1 + host.MaxURL
 
 // cache checks and prepares an operation of a cache, which counts as an outbound request.
 func (s *session) cache(q *question) (work, error) {
