@@ -15,11 +15,12 @@ var codeDir string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	compiletest.Child()
 	var err error
 	if codeDir, err = os.MkdirTemp("", "mayfly-code-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(codeDir)
-	return compiletest.Main(m)
+	return m.Run()
 }

@@ -18,11 +18,17 @@ const role = "compile-child"
 // Main is for TestMain: it compiles if Command started this process, and runs the
 // tests otherwise. It returns their exit status.
 func Main(m *testing.M) int {
+	Child()
+	return m.Run()
+}
+
+// Child compiles if Command started this process, which ends then. It comes before
+// anything that is to be undone.
+func Child() {
 	if len(os.Args) > 1 && os.Args[1] == role {
 		// Not os.Exit, before which the race detector waits for a second.
 		syscall.Exit(compile.Child(os.Stdin, os.Stdout, os.Stderr, os.Args[2:]))
 	}
-	return m.Run()
 }
 
 // Limits are those of a machine that may be as busy as it likes. Children go behind all
