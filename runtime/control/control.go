@@ -218,6 +218,8 @@ func (a *api) serve(r *request) error {
 		r.change = route
 	}
 	// A body that comes too slowly must not hold what the handler holds.
-	http.NewResponseController(r.reply).SetReadDeadline(time.Now().Add(r.api.bodyTime(route)))
+	if r.Body != http.NoBody { // where nothing comes it would end the request
+		http.NewResponseController(r.reply).SetReadDeadline(time.Now().Add(r.api.bodyTime(route)))
+	}
 	return route.handle(r)
 }

@@ -70,9 +70,9 @@ func (n *nodes) join(t testing.TB, blobs kv.Blobs) *deploy.Registry {
 // eventually waits until a condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: it is not so after a minute", what)
+			t.Fatalf("%s: it is not so after three minutes", what)
 		}
 	}
 }
@@ -129,7 +129,7 @@ func (n *nodes) agree(t testing.TB) {
 			got, want = knownTo(r), knownTo(fresh)
 			return reflect.DeepEqual(got, want)
 		}
-		for deadline := time.Now().Add(time.Minute); !same(); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(3 * time.Minute); !same(); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("node %d knows\n%s\nand not what there is:\n%s\nbehind: %v", i, text(t, got), text(t, want), r.Behind())
 			}

@@ -255,8 +255,8 @@ func TestClusterFaults(t *testing.T) {
 		steps = 400
 	}
 	cfg := hasty()
-	cfg.Cluster.Lease = 200 * time.Millisecond // lost at times where the machine is busy: that is an error of the change
-	cfg.Cluster.Grace = 2 * time.Second        // more than a write may be on its way
+	cfg.Cluster.Lease = time.Second     // lost at times where the machine is busy: that is an error of the change
+	cfg.Cluster.Grace = 3 * time.Second // more than a write may be on its way
 	n := newNodes(t, 3, cfg)
 	ctx, stop := context.WithCancel(t.Context())
 	var faults sync.WaitGroup
@@ -265,7 +265,7 @@ func TestClusterFaults(t *testing.T) {
 			for ctx.Err() == nil {
 				time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
 				s.Cut(true)
-				time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
+				time.Sleep(time.Duration(rand.IntN(1500)) * time.Millisecond)
 				s.Cut(false)
 			}
 		})
@@ -283,6 +283,7 @@ func TestClusterDeadHolder(t *testing.T) {
 		t.Run(fmt.Sprintf("torn %v", torn), func(t *testing.T) {
 			t.Parallel()
 			n := newNodes(t, 1, deploy.Config{})
+			eventually(t, "it has the duties", func() bool { return holds(t, n, "node/locks/duties") }) // which the one that dies would write
 			old := mustDeploy(t, n.all[0], deploy.Local, "hello", deploy.Upload{Module: guest(1)})
 			c := &crash{left: 4, torn: torn} // the next write is that of the Function's record
 			n.dieDeploying(t, c)
