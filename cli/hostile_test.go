@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mayfly-run/mayfly/cli/api"
 	"github.com/mayfly-run/mayfly/host/abi"
 	"github.com/mayfly-run/mayfly/host/hosttest"
 )
@@ -78,6 +79,20 @@ func (s *server) mustAnswer(t *testing.T, function string, status int) {
 	}
 }
 
+// mustDeployGood deploys the Function that has to answer whatever is done to the
+// node, and has a minute for it: the node's own limit is for what loops.
+func (s *server) mustDeployGood(t *testing.T) {
+	t.Helper()
+	c, err := api.New(api.Config{Base: "http://" + s.admin + "/client/v4", Account: "local", Token: s.mustToken(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	metadata := api.Metadata{MainModule: "good", Mayfly: map[string]any{"limits": map[string]any{"wall_ms": 60_000}}}
+	if _, err := c.Upload(t.Context(), "good", tiny("hello"), metadata, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // hostile are modules that a node refuses, with what it says.
 func hostile() map[string][2]string {
 	importing := func(add func(m *hosttest.Module)) string {
@@ -109,7 +124,7 @@ func hostile() map[string][2]string {
 // goes on.
 func TestServeHostile(t *testing.T) {
 	s := mustServe(t, "[node]\nmax_module_mb = 1\n[limits]\nwall_ms = 2000\ncpu_ms = 10_000\n")
-	s.mustDeploy(t, "good", tiny("hello"))
+	s.mustDeployGood(t)
 	t.Run("modules", s.refusesModules)
 	t.Run("requests", s.refusesRequests)
 	t.Run("guests", s.survivesGuests)
@@ -150,15 +165,16 @@ func (s *server) refusesRequests(t *testing.T) {
 }
 
 // A guest that fails while it is initialised is refused at deploy, where one that
-// loops is stopped as in a request; one that fails later fails by itself.
+// loops is stopped as in a request (and has a name of its own, as good's limits would
+// stay with that); one that fails later fails by itself.
 func (s *server) survivesGuests(t *testing.T) {
-	for name, tt := range map[string][2]string{
-		"start traps": {string(starting(hosttest.Unreachable)), "initialisation failed: wasm error: unreachable"},
-		"start loops": {string(starting(hosttest.Loop, hosttest.Br(0), hosttest.End)), "wall time limit exceeded"},
+	for name, tt := range map[string][3]string{
+		"start traps": {script, string(starting(hosttest.Unreachable)), "initialisation failed: wasm error: unreachable"},
+		"start loops": {"accounts/local/workers/scripts/looping", string(starting(hosttest.Loop, hosttest.Br(0), hosttest.End)), "wall time limit exceeded"},
 	} {
-		status, body := s.call(t, s.mustToken(t), http.MethodPut, script, tt[0])
-		if status != 400 || !strings.Contains(body, tt[1]) {
-			t.Errorf("%s: got %d %s, want 400 and %q", name, status, body, tt[1])
+		status, body := s.call(t, s.mustToken(t), http.MethodPut, tt[0], tt[1])
+		if status != 400 || !strings.Contains(body, tt[2]) {
+			t.Errorf("%s: got %d %s, want 400 and %q", name, status, body, tt[2])
 		}
 		s.mustAnswer(t, "good", 200)
 	}

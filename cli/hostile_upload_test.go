@@ -156,7 +156,7 @@ func strangers() []attack {
 // serving meanwhile. What each refusal took is shown.
 func TestHostileUploads(t *testing.T) {
 	s := mustServe(t, "[node]\nmax_module_mb = 16\n[limits]\nwall_ms = 2000\ncpu_ms = 10_000\n")
-	s.mustDeploy(t, "good", tiny("hello"))
+	s.mustDeployGood(t)
 	stop := s.keepAsking(t)
 	t.Logf("%-32s %8s %7s %7s %6s", "upload", "bytes", "ms", "MiB", "status")
 	for _, list := range [][]attack{noModules(), bombs(), strangers()} {
@@ -242,7 +242,7 @@ func (s *server) wantGood(t *testing.T) {
 // never more than that.
 func TestDamagedUploads(t *testing.T) {
 	s := mustServe(t, "[limits]\ncpu_ms = 100\n")
-	s.mustDeploy(t, "good", tiny("hello"))
+	s.mustDeployGood(t)
 	good := tiny("hello")
 	statuses := map[int]int{}
 	upload := func(what string, module []byte) {

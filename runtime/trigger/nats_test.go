@@ -61,25 +61,26 @@ type chain struct {
 
 	mu    sync.Mutex // guards what follows
 	count int
-	last  map[string]host.KVChange
-	node  map[string]int // how many came to which
+	last  map[string]uint64          // revision of each key
+	seen  map[string]map[uint64]bool // revisions of each key
+	node  map[string]int             // how many came to which
 }
 
 func (c *chain) deliver(node string) func(context.Context, deploy.Function, host.KVChange, int) (trigger.Ran, error) {
 	return func(_ context.Context, _ deploy.Function, k host.KVChange, _ int) (trigger.Ran, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		last := c.last[k.Key]
-		if last.Deleted {
-			last.Revision = 0
-		}
-		if k.Revision == last.Revision && k.Revision > 0 {
+		if c.seen[k.Key][k.Revision] {
 			return trigger.Ran{}, nil
 		}
-		if k.OldRevision != last.Revision || k.Revision <= c.last[k.Key].Revision {
-			c.t.Errorf("key %s: the change of %d to %d comes after that to %d", k.Key, k.OldRevision, k.Revision, c.last[k.Key].Revision)
+		if last := c.last[k.Key]; k.OldRevision != last || k.Revision <= last {
+			c.t.Errorf("key %s: the change of %d to %d comes after that to %d", k.Key, k.OldRevision, k.Revision, last)
 		}
-		c.last[k.Key] = k
+		if c.seen[k.Key] == nil {
+			c.seen[k.Key] = map[uint64]bool{}
+		}
+		c.seen[k.Key][k.Revision] = true
+		c.last[k.Key] = k.Revision
 		c.count++
 		c.node[node]++
 		return trigger.Ran{}, nil
@@ -92,7 +93,7 @@ func TestKVTriggersInCluster(t *testing.T) {
 	stores := mustNATS(t, 2)
 	w := newTower(t)
 	w.functions = []deploy.Function{{Account: "local", Name: "job", KVTriggers: []deploy.KVTrigger{{ID: "1", Namespace: "space"}}}}
-	c := &chain{t: t, last: map[string]host.KVChange{}, node: map[string]int{}}
+	c := &chain{t: t, last: map[string]uint64{}, seen: map[string]map[uint64]bool{}, node: map[string]int{}}
 	var ends []func()
 	for i, store := range stores {
 		if err := kv.LogChanges(t.Context(), store, []kv.ChangeRule{{Prefix: "kv/space/", Log: deploy.ChangeRecords + "1/", Keep: time.Hour}}); err != nil {
