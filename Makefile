@@ -72,7 +72,7 @@ fuzz:
 # What tries to break a node, for as long as it takes to be believed: attacks by a
 # tenant and by clients, kills, full disks. make test has a short form of it.
 torture:
-	MAYFLY_TORTURE=1 $(GO) test -count=1 -v -timeout 90m ./torture ./runtime/trigger ./runtime/node ./kv/natskv ./e2e/wrangler
+	MAYFLY_TORTURE=1 $(GO) test -count=1 -v -timeout 90m ./torture ./runtime/trigger ./runtime/node ./kv/natskv ./kv/natsserver ./e2e/wrangler
 	MAYFLY_TORTURE=1 $(GO) test -count=1 -v -timeout 30m -run TestKilledDuringKVTriggers ./cli
 
 bench:

@@ -17,6 +17,8 @@ const (
 	// silentTime is after which a server that says nothing is not there. Each says
 	// something every second.
 	silentTime = 10 * time.Second
+	// changeEvery is how often it is tried to remove one while others come or go.
+	changeEvery = 250 * time.Millisecond
 )
 
 // RefusedError says why a server is not taken out of the cluster, and what to do. Nothing
@@ -58,18 +60,27 @@ func (s *Server) Remove(ctx context.Context, node string) error {
 	return nil
 }
 
+// remove waits while the cluster takes another server in, or out: that is one at a time.
 func remove(ctx context.Context, system *nats.Conn, node string) error {
 	ctx, cancel := context.WithTimeout(ctx, leaderTime)
 	defer cancel()
-	var answer server.JSApiMetaServerRemoveResponse
-	err := ask(ctx, system, server.JSApiRemoveServer, server.JSApiMetaServerRemoveRequest{Peer: peerID(node)}, &answer)
-	switch {
-	case err != nil:
-		return err
-	case answer.Error == nil || answer.Error.ErrCode == uint16(server.JSClusterServerNotMemberErr):
-		return nil
+	for {
+		var answer server.JSApiMetaServerRemoveResponse
+		err := ask(ctx, system, server.JSApiRemoveServer, server.JSApiMetaServerRemoveRequest{Peer: peerID(node)}, &answer)
+		switch {
+		case err != nil:
+			return err
+		case answer.Error == nil || answer.Error.ErrCode == uint16(server.JSClusterServerNotMemberErr):
+			return nil
+		case answer.Error.ErrCode != uint16(server.JSClusterServerMemberChangeInflightErr):
+			return answer.Error
+		}
+		select {
+		case <-time.After(changeEvery):
+		case <-ctx.Done():
+			return answer.Error
+		}
 	}
-	return answer.Error
 }
 
 // remaining are the servers that are there, without the one that is to go.

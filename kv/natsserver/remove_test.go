@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -139,4 +140,48 @@ func TestRemove(t *testing.T) {
 	js = mustConnect(t, s[3])
 	l.write(t, js, 20)
 	l.want(t, s[3])
+}
+
+// TestFiveAndBack has three servers become five, and three again, with writes all the time.
+// The last one that goes is cut off when it is removed, and learns that while it runs.
+func TestFiveAndBack(t *testing.T) {
+	if os.Getenv("MAYFLY_TORTURE") == "" {
+		t.Skip("it takes a minute: set MAYFLY_TORTURE=1; TestRemove has a short form")
+	}
+	p := newPeers(t, 5)
+	var s []*natsserver.Server
+	for i := range 3 {
+		s = append(s, mustStart(t, p.config(i, 3)))
+	}
+	makeData(t, mustConnect(t, s[0]), 3)
+	var l ledger
+	l.write(t, mustConnect(t, s[0]), 100)
+	for i := 3; i < 5; i++ {
+		s = append(s, mustStart(t, p.config(i, 5)))
+		eventually(t, func(context.Context) error {
+			if !s[0].Member(fmt.Sprint("n", i)) {
+				return fmt.Errorf("n%d is no member yet", i)
+			}
+			return nil
+		})
+	}
+	mustClose(t, s[0])
+	l.write(t, mustConnect(t, s[4]), 100)
+	mustRemove(t, s[4], "n0")
+	eventually(t, func(ctx context.Context) error { return s[4].Remove(ctx, "n1") }) // which runs
+	wantWhole(t, s[4])
+	l.write(t, mustConnect(t, s[4]), 100)
+	eventually(t, func(context.Context) error {
+		if s[1].Waiting() == "" {
+			return errors.New("n1 works still")
+		}
+		return nil
+	})
+	l.want(t, s[1]) // by the others
+	mustClose(t, s[1], s[3])
+	if _, err := natsserver.Start(t.Context(), p.config(1, 3)); !errors.Is(err, natsserver.ErrRemoved) {
+		t.Errorf("start of a server that was removed: got %v", err)
+	}
+	l.write(t, mustConnect(t, s[2]), 100)
+	l.want(t, s[4])
 }

@@ -11,8 +11,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"github.com/mayfly-run/mayfly/host/secret"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/kv/natskv"
+	"github.com/mayfly-run/mayfly/kv/natsserver"
 	"github.com/mayfly-run/mayfly/kv/porttest"
 	"github.com/mayfly-run/mayfly/runtime/cluster"
 	"github.com/mayfly-run/mayfly/runtime/deploy"
@@ -171,23 +177,80 @@ func TestRemoveNode(t *testing.T) {
 	tr.wantRefused(t, 0, tr.nodes[0].ID(), 409, "it is the one that was asked")
 	tr.wantRefused(t, 0, "nowhere", 404, "there is no node")
 	tr.end(t, 2)
-	if got := tr.states(t, 0)[lost]; got != cluster.Behind {
-		t.Errorf("of the node that ended: got %q, want behind", got)
-	}
+	eventually(t, "the node that ended is on the list", func() bool { return tr.states(t, 0)[lost] == cluster.Behind })
 	tr.wantRefused(t, 0, lost, 409, "2 servers would be there")
 	tr.more(t, addresses[3])
 	tr.mustRemove(t, 1, 2)
 	eventually(t, "it is off the list", func() bool { _, there := tr.states(t, 3)[lost]; return !there })
 	a.write(t, tr.nodes[3], 10)
-	for range 2 {
-		cfg := tr.config(2)
-		cfg.Logger = slog.New(slog.DiscardHandler)
-		n, err := node.Start(t.Context(), cfg)
-		if _, removed := errors.AsType[*cluster.RemovedError](err); !removed {
-			t.Errorf("a removed node: got %v, %v", n, err)
-		}
-	}
+	wantRemoved(t, tr.config(2))
 	tr.end(t, 1)
 	a.write(t, tr.nodes[0], 10)
 	a.want(t, tr.nodes[3])
+}
+
+// wantRemoved starts a node that was removed. A busy cluster may tell it a little later.
+func wantRemoved(t *testing.T, cfg node.Config) {
+	t.Helper()
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	n, err := node.Start(t.Context(), cfg)
+	if err == nil {
+		waitRemoved(t, cfg)
+		if err := n.Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		_, err = node.Start(t.Context(), cfg)
+	}
+	if _, removed := errors.AsType[*cluster.RemovedError](err); !removed {
+		t.Errorf("start of a node that was removed: got %v", err)
+	}
+	if _, err := node.Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "was removed from its cluster on 2") {
+		t.Errorf("start of a node that knows it was removed: got %v", err)
+	}
+}
+
+func waitRemoved(t *testing.T, cfg node.Config) {
+	t.Helper()
+	eventually(t, "the node knows that it was removed", func() bool {
+		_, err := os.Stat(filepath.Join(cfg.Data, "removed"))
+		return err == nil
+	})
+}
+
+// TestRemovedWhileRunning has a node that runs learn that it was removed: it goes out of
+// service, and changes nothing any more.
+func TestRemovedWhileRunning(t *testing.T) {
+	setKeys(t)
+	key, err := secret.ParseKey([]byte(os.Getenv("MAYFLY_CLUSTER_SECRET")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := node.Config{Data: t.TempDir(), Cluster: &node.Cluster{Embedded: true, Listen: porttest.Addresses(t, 1)[0]}}
+	tr := &trio{nodes: []*node.Node{mustStart(t, cfg)}, dirs: []string{cfg.Data}}
+	store, err := natskv.Open(t.Context(), natskv.Config{URL: "nats://" + cfg.Cluster.Listen, Dir: t.TempDir(), Join: true, Wait: time.Minute,
+		Options: []nats.Option{nats.UserInfo(natsserver.User, key.MAC("mayfly cluster"))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if _, err := store.Put(t.Context(), "node/removed/"+tr.nodes[0].ID(), []byte(`{"since": "2026-01-02T03:04:05Z"}`), kv.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	waitRemoved(t, cfg)
+	for _, tt := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/healthz", 503},
+		{"GET", "/readyz", 503},
+		{"GET", "/client/v4/mayfly/nodes", 200},
+		{"POST", "/client/v4/mayfly/nodes/" + tr.nodes[0].ID() + "/drain", 503},
+	} {
+		if got := tr.ask(t, 0, 0, tt.method, tt.path, nil); got != tt.status {
+			t.Errorf("%s %s: got %d, want %d", tt.method, tt.path, got, tt.status)
+		}
+	}
+	tr.end(t, 0)
+	cfg.Listen, cfg.Admin = "127.0.0.1:0", "127.0.0.1:0"
+	wantRemoved(t, cfg)
 }
