@@ -10,6 +10,7 @@ import (
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/kv"
+	"github.com/mayfly-run/mayfly/runtime/deploy"
 )
 
 // failure is an error as the client gets it.
@@ -59,6 +60,9 @@ func (r *request) public(err error) *failure {
 	}
 	if e, ok := errors.AsType[*kv.LimitError](err); ok {
 		return &failure{e.Status, cmp.Or(e.Code, 10000+e.Status), e.Msg}
+	}
+	if e, ok := errors.AsType[*deploy.NoQueueHandlerError](err); ok {
+		return &failure{http.StatusBadRequest, codeNoQueueHandler, e.Error()}
 	}
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return r.of(host.CodeTooLarge, fmt.Sprintf("the body is longer than %d bytes", e.Limit))

@@ -57,6 +57,7 @@ func (r *request) queue() (deploy.Queue, error) {
 // for messages; for the rest what cloudflare/workers-sdk and other clients look for.)
 const (
 	codeNoQueue        = 11000
+	codeNoQueueHandler = 11001 // of a consumer, also where it is uploaded
 	codeConsumerExists = 11004
 	codeQueueExists    = 11009
 	codeNoQueueToUse   = 10104 // by messages

@@ -102,7 +102,7 @@ func TestQueueConsumers(t *testing.T) {
 	q, path := f.queue(t, "jobs")
 	consumers := path + "/consumers"
 	f.refused(t, call{method: "POST", path: consumers, body: `{"script_name":"nobody"}`}, 400, 10400, `the consumer of queue "jobs": Function "nobody" does not exist in account local; deploy it first`)
-	f.refused(t, call{method: "POST", path: consumers, body: `{"script_name":"plain"}`}, 400, 10400, `Function plain can't be the consumer of queue "jobs", because it has no queue handler: export queue(batch, env, ctx) in JavaScript, call mayfly.HandleQueue in Go`)
+	f.refused(t, call{method: "POST", path: consumers, body: `{"script_name":"plain"}`}, 400, 11001, `Function plain can't be the consumer of queue "jobs", because it has no queue handler: export queue(batch, env, ctx) in JavaScript, call mayfly.HandleQueue in Go`)
 	f.refused(t, call{method: "POST", path: consumers, body: `{"script_name":"worker","settings":{"batch_size":101}}`}, 400, 10400, `max_batch_size is 101; it is 1 to 100`)
 	f.refused(t, call{method: "POST", path: consumers, body: `{"script_name":"worker","dead_letter_queue":"jobs"}`}, 400, 10400, `queue "jobs" can't be its own dead letter queue`)
 	f.refused(t, call{method: "POST", path: consumers, body: `{"type":"pull"}`}, 400, 10400, `the type of a consumer is "worker" or "http_pull", not "pull"`)
@@ -135,7 +135,7 @@ func TestQueueConsumers(t *testing.T) {
 func checkHandlers(t *testing.T, f *fixture) {
 	t.Helper()
 	const no = `Function worker is the consumer of queue "jobs", and this version has no queue handler: export queue(batch, env, ctx) in JavaScript, call mayfly.HandleQueue in Go; or remove the consumer first`
-	f.refused(t, upload(t, "local", "worker", `{"main_module":"main.wasm"}`, guest(2)), 400, 10021, no)
+	f.refused(t, upload(t, "local", "worker", `{"main_module":"main.wasm"}`, guest(2)), 400, 11001, no)
 	f.refused(t, upload(t, "local", "new", `{"main_module":"main.wasm","mayfly":{"handlers":["fetch","kv"]}}`, guest(2)), 400, 10021,
 		"the module has no kv handler, which a KV trigger needs: export kv(event, env, ctx) in JavaScript, call mayfly.HandleKV in Go")
 	f.refused(t, upload(t, "local", "new", `{"main_module":"main.wasm","mayfly":{"handlers":["email"]}}`, guest(2)), 400, 10021,

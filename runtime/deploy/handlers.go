@@ -2,7 +2,22 @@ package deploy
 
 import (
 	"slices"
+
+	"github.com/mayfly-run/mayfly/host"
 )
+
+// NoQueueHandlerError says that a Function can't be, or stay, the consumer of a queue: it,
+// or the Version that it is to get, handles no batches. It wraps a host.Error.
+type NoQueueHandlerError struct{ public *host.Error }
+
+func noQueueHandler(format string, args ...any) error {
+	return &NoQueueHandlerError{host.Errorf(host.CodeInvalid, format, args...)}
+}
+
+func (e *NoQueueHandlerError) Error() string { return e.public.Msg }
+
+// Unwrap returns the host.Error.
+func (e *NoQueueHandlerError) Unwrap() error { return e.public }
 
 // Handles reports whether the Version handles a kind of events. Versions of which that
 // was not noted handle all.
@@ -48,7 +63,7 @@ func (s *snapshot) checkHandlers(f Function, v Version) error {
 			continue
 		}
 		if !v.Handles("queue") {
-			return invalid("Function %s is the consumer of queue %q, and this version has no queue handler: %s; or remove the consumer first", f.Name, q.Name, howToHandle["queue"])
+			return noQueueHandler("Function %s is the consumer of queue %q, and this version has no queue handler: %s; or remove the consumer first", f.Name, q.Name, howToHandle["queue"])
 		}
 	}
 	if len(f.KVTriggers) > 0 && !v.Handles("kv") {

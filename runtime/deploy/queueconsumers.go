@@ -148,7 +148,7 @@ func (s *snapshot) mayConsume(account string, c QueueConsumer, q Queue) error {
 	}
 	for _, a := range f.serving.actives() {
 		if !a.Version.Handles("queue") {
-			return invalid("Function %s can't be the consumer of queue %q, because it has no queue handler: %s", f.Name, q.Name, howToHandle["queue"])
+			return noQueueHandler("Function %s can't be the consumer of queue %q, because it has no queue handler: %s", f.Name, q.Name, howToHandle["queue"])
 		}
 	}
 	return nil
