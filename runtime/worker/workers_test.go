@@ -146,11 +146,9 @@ func TestKilledWorker(t *testing.T) {
 	f.waitFor("a failed request", func() bool { return failed.Load() > 0 })
 	again := answered.Load() + 100
 	f.waitFor("requests after the kill", func() bool { return answered.Load() > again })
+	f.waitFor("requests of the others", func() bool { return asked.Load() > 0 })
 	close(stop)
 	clients.Wait()
-	if asked.Load() == 0 {
-		t.Error("the others asked for nothing")
-	}
 }
 
 // hammer asks until stop, and counts right answers.
