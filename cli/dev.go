@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -147,6 +145,7 @@ func (d *devCommand) start(ctx context.Context, p *build.Project, s *dev.Session
 	if err != nil {
 		return nil, err
 	}
+	log := dev.NewLog(d.stdio.Err)
 	n, err := node.Start(ctx, node.Config{
 		Data:      data,
 		Listen:    net.JoinHostPort(firstOf(d.ip, p.Manifest.Dev.IP, "127.0.0.1"), strconv.Itoa(d.port)),
@@ -154,8 +153,8 @@ func (d *devCommand) start(ctx context.Context, p *build.Project, s *dev.Session
 		Single:    p.Manifest.Name,
 		Intercept: s.Intercept,
 		Compile:   d.stdio.Self,
-		Logger:    quietLogger(d.stdio.Err),
-		GuestLog:  dev.NewLog(d.stdio.Err),
+		Logger:    log.Logger(),
+		GuestLog:  log,
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("port %d is in use, perhaps by another 'mayfly dev'; choose another with --port, or with port in [dev] of mayfly.toml", d.port)
@@ -174,9 +173,4 @@ func stateFolder(dir string) (string, error) {
 		return "", fmt.Errorf("make state folder: %w", err)
 	}
 	return filepath.Join(state, "data"), nil
-}
-
-// quietLogger tells what goes wrong, for people.
-func quietLogger(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }

@@ -2,8 +2,11 @@ package dev
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -25,4 +28,32 @@ func (l *Log) GuestLog(_ *host.Call, level host.LogLevel, text []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fmt.Fprintf(l.w, "%-5s %s\n", levels[level], bytes.TrimRight(text, "\n"))
+}
+
+// Logger tells what goes wrong in the node, and failed invocations as people read them.
+func (l *Log) Logger() *slog.Logger {
+	return slog.New(failures{slog.NewTextHandler(l.w, &slog.HandlerOptions{Level: slog.LevelWarn}), l})
+}
+
+// failures shows failed invocations, and passes all else on.
+type failures struct {
+	slog.Handler
+	log *Log
+}
+
+// Handle implements slog.Handler.
+func (f failures) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message != "invocation failed" {
+		return f.Handler.Handle(ctx, r)
+	}
+	fields := map[string]string{}
+	r.Attrs(func(a slog.Attr) bool {
+		fields[a.Key] = a.Value.String()
+		return true
+	})
+	why, _, _ := strings.Cut(fields["err"], "\n\nGo runtime stack trace:")
+	f.log.mu.Lock()
+	defer f.log.mu.Unlock()
+	_, err := fmt.Fprintf(f.log.w, "%-5s %s, %s request %s: %s\n", "error", fields["outcome"], fields["trigger"], fields["request"], why)
+	return err
 }
