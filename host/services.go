@@ -57,10 +57,10 @@ const (
 // node. The Call counts and bounds.
 type Fetcher interface {
 	// Fetch sends one request and returns when the response's headers have
-	// arrived; redirects are not followed. It may be called by several goroutines. The error is an *Error: CodeInvalid
-	// (URL, method, headers), CodeDenied (egress policy), CodeTimeout,
-	// CodeUnavailable (resolve, connect, TLS, protocol) or CodeCanceled. ctx
-	// bounds the whole exchange, the response's body included.
+	// arrived; redirects are not followed. It may be called by several goroutines.
+	// The error is an *Error: CodeInvalid (URL, method, headers), CodeDenied (egress
+	// policy), CodeTimeout, CodeUnavailable (resolve, connect, TLS, protocol) or
+	// CodeCanceled. ctx bounds the whole exchange, the response's body included.
 	Fetch(ctx context.Context, req *FetchRequest) (*FetchResponse, error)
 }
 

@@ -31,9 +31,9 @@ type Module struct {
 	mapped   bool // the program has source maps
 }
 
-// Load validates and compiles a module, or the Program of a JavaScript Worker; the same code is compiled once, however
-// many ask at the same time. A module that can't be run is an *host.Error that
-// says why.
+// Load validates and compiles a module, or the Program of a JavaScript Worker; the
+// same code is compiled once, however many ask at the same time. A module that can't
+// be run is an *host.Error that says why.
 func (r *Runtime) Load(ctx context.Context, data []byte) (*Module, error) {
 	if int64(len(data)) > r.cfg.MaxModule {
 		return nil, host.Errorf(host.CodeTooLarge, "the module has %d bytes; at most %d are accepted", len(data), r.cfg.MaxModule)

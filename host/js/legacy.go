@@ -75,8 +75,9 @@ func decodeFrom(q *query) (kind, error) {
 	return q.giveText(text)
 }
 
-// decodeAll decodes data, behind one byte that it leaves free; rest is how many bytes at its end are none without those
-// that follow, which there are none of if it is the end.
+// decodeAll decodes data, behind one byte that it leaves free; rest is how many bytes
+// at its end are no character without those that follow, of which there are none if it
+// is the end.
 func decodeAll(e encoding.Encoding, data []byte, end bool) (text []byte, rest int) {
 	d := e.NewDecoder()
 	dst := make([]byte, len(data)+64)
@@ -92,8 +93,8 @@ func decodeAll(e encoding.Encoding, data []byte, end bool) (text []byte, rest in
 }
 
 // decodeSingle decodes data by a table of single bytes, behind one byte that it leaves
-// free. Where that has no character
-// for a control character, the standard has the control character.
+// free. Where that has no character for a control character, the standard has the
+// control character.
 func decodeSingle(table *charmap.Charmap, data []byte) []byte {
 	text := make([]byte, 1, len(data)+64)
 	for _, b := range data {

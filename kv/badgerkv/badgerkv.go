@@ -85,9 +85,8 @@ type Store struct {
 
 // Open opens or makes the database. It reads all tables and the logs of recent
 // writes first, some 2 GB a second if they are in memory, and refuses damaged ones:
-// *DamageError. The error
-// says what to do when the directory belongs to another process or cannot be
-// written.
+// *DamageError. The error says what to do when the directory belongs to another
+// process or cannot be written.
 func Open(cfg Config) (*Store, error) {
 	setDefaults(&cfg)
 	if err := prepareDir(cfg.Dir); err != nil {

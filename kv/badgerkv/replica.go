@@ -87,8 +87,9 @@ func (r *Replica) Position() Position {
 }
 
 // Apply does changes of different keys and keeps the position, in one step: a listing
-// or a View has all or none, and events come when all are there. Revisions must not fall, nor be above that of the position.
-// Watchers get what they would have got from a Store; of damage, nothing.
+// or a View has all or none, and events come when all are there. Revisions must not
+// fall, nor be above that of the position. Watchers get what they would have got from a
+// Store; of damage, nothing.
 func (r *Replica) Apply(ctx context.Context, p Position, changes ...Change) error {
 	for _, c := range changes {
 		if err := kv.CheckSize(c.Entry.Key, c.Entry.Value, c.Entry.Metadata); err != nil {

@@ -54,8 +54,8 @@ func openRevisions(db *badger.DB, cfg Config) (*revisions, error) {
 }
 
 // readLease returns the highest revision that may have been given; it is kept as
-// that of an entry without a value. It is after for a new database. One that has entries but no lease is
-// damaged: going on from 0 would give revisions out again.
+// that of an entry without a value. It is after for a new database. One that has
+// entries but no lease is damaged: going on from 0 would give revisions out again.
 func readLease(db *badger.DB, after uint64) (uint64, error) {
 	txn := db.NewTransactionAt(latest, false)
 	defer txn.Discard()

@@ -97,7 +97,7 @@ const (
 
 var bucketName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-func (cfg *Config) setDefaults() error {
+func (cfg *Config) setDefaults() {
 	if cfg.Bucket == "" {
 		cfg.Bucket = "mayfly"
 	}
@@ -128,6 +128,10 @@ func (cfg *Config) setDefaults() error {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+}
+
+// check comes after setDefaults.
+func (cfg *Config) check() error {
 	switch {
 	case cfg.Dir == "":
 		return fmt.Errorf("no directory given for the copy")

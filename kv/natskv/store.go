@@ -62,7 +62,8 @@ type Store struct {
 // it succeeds in any case, and connects when that becomes possible. ctx is for this
 // call only.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	if err := cfg.setDefaults(); err != nil {
+	cfg.setDefaults()
+	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("open store in NATS: %w", err)
 	}
 	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}), stop: func() {}, syncs: syncs{turn: make(chan struct{}, 1)}}

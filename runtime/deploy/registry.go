@@ -55,8 +55,7 @@ type Config struct {
 	// in bytes, and AccountMemory what those of one account may; 0 is no bound.
 	Memory, AccountMemory int64
 	// AccountConcurrency is how many Invocations of one account, those that others
-	// call not counted, may run at the same
-	// time; 0 is no bound.
+	// call not counted, may run at the same time; 0 is no bound.
 	AccountConcurrency int
 	// Assets has the bytes of static files; default: with assets.DefaultMemory.
 	Assets      *assets.Server

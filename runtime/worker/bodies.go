@@ -213,21 +213,28 @@ func (s *session) fetch(q *question) (work, error) {
 	s.c.Address(req, within)
 	ctx, cancel := context.WithCancel(s.c.Context())
 	b := &body{free: cancel}
-	if q.Streamed {
+	b.attach(ctx, req, q)
+	s.open(q.ID, b)
+	return work{
+		do:    func(asked context.Context) (reply, error) { return s.exchange(ctx, asked, b, from, req) },
+		after: func() { s.endExchange(ctx, b) },
+	}, nil
+}
+
+// attach gives a request the body that its question has, or that is written to b until
+// ctx ends.
+func (b *body) attach(ctx context.Context, req *host.FetchRequest, q *question) {
+	switch {
+	case q.Streamed:
 		r, w := io.Pipe()
 		context.AfterFunc(ctx, func() { r.CloseWithError(errCutShort) })
 		req.Body, req.BodySize, b.w = r, -1, w
 		if q.N > 0 {
 			req.BodySize = q.N
 		}
-	} else if len(q.Data) > 0 {
+	case len(q.Data) > 0:
 		req.Body, req.BodySize = bytes.NewReader(q.Data), int64(len(q.Data))
 	}
-	s.open(q.ID, b)
-	return work{
-		do:    func(asked context.Context) (reply, error) { return s.exchange(ctx, asked, b, from, req) },
-		after: func() { s.endExchange(ctx, b) },
-	}, nil
 }
 
 // exchange sends a request. ctx ends with the body, asked with the question.

@@ -33,8 +33,8 @@ const (
 )
 
 // filter allows little; everything else ends the process, but for files, which can't
-// be opened. No memory becomes
-// executable any more, and a thread is the only thing that can be cloned.
+// be opened. No memory becomes executable any more, and a thread is the only thing that
+// can be cloned.
 func filter(pid int) seccomp.Filter {
 	when := func(name string, argument uint32, op seccomp.Operation, value uint64) seccomp.NameWithConditions {
 		return seccomp.NameWithConditions{Name: name, Conditions: seccomp.ArgumentConditions{{Argument: argument, Operation: op, Value: value}}}
