@@ -86,7 +86,7 @@ func (s *Store) writeAll(ctx context.Context, records []record) error {
 	for _, r := range records {
 		p.messages = append(p.messages, s.message(st, r))
 	}
-	revision, err := p.do(ctx)
+	revision, err := p.post(ctx)
 	if err != nil {
 		return err
 	}

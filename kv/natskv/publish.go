@@ -100,6 +100,21 @@ func wrongLast(code jetstream.ErrorCode) bool {
 	return code == jetstream.JSErrCodeStreamWrongLastSequence || code == jetstream.JSErrCodeStreamWrongLastSequenceConstant
 }
 
+// maxPosts is how many writes may have messages under way at a time: a server refuses
+// what comes faster than it stores it.
+const maxPosts = 256
+
+// post is do for writes, of which only so many are under way.
+func (p *posting) post(ctx context.Context) (uint64, error) {
+	select {
+	case p.posts <- struct{}{}:
+		defer func() { <-p.posts }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	return p.do(ctx)
+}
+
 // attempt sends all messages once. What is wrong with one is said of the last.
 func (p *posting) attempt(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)

@@ -48,7 +48,8 @@ type Store struct {
 	// that is under way: the stream keeps the last message only, and watchers would miss
 	// those before it.
 	writes  keyLocks
-	fetches keyLocks // of blobs, by their digests
+	fetches keyLocks      // of blobs, by their digests
+	posts   chan struct{} // one for each write whose messages are under way
 
 	life      life.Life
 	stop      context.CancelFunc // of what runs in the background
@@ -66,7 +67,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("open store in NATS: %w", err)
 	}
-	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}), stop: func() {}, syncs: syncs{turn: make(chan struct{}, 1)}}
+	s := &Store{cfg: cfg, name: nuid.Next(), kick: make(chan struct{}), stop: func() {}, syncs: syncs{turn: make(chan struct{}, 1)},
+		posts: make(chan struct{}, maxPosts)}
 	s.state.set(false, errDisconnected)
 	err := s.open()
 	if err == nil {

@@ -154,7 +154,7 @@ func (w *writing) send(ctx context.Context) (uint64, error) {
 			return 0, err
 		}
 		p := posting{Store: w.Store, streams: w.streams, messages: messages, key: w.record.entry.Key, compares: w.compares, expected: w.expected}
-		revision, err := p.do(ctx)
+		revision, err := p.post(ctx)
 		if !errors.Is(err, errWrongLast) {
 			return revision, err
 		}
