@@ -20,7 +20,8 @@ import (
 // base is what all Workers have in common: the engine and the platform, the same at
 // the same places.
 type base struct {
-	once sync.Once
+	mu   sync.Mutex // held while it is made
+	made bool
 	// started is what initialising a Worker begins with: the platform is there, and no
 	// program.
 	started struct {
@@ -32,7 +33,6 @@ type base struct {
 	image  *memory.Image
 	memory []byte
 	digest kv.Digest
-	err    error
 }
 
 // hasBase: a node whose guests run in other processes has no code to make it with, and
@@ -42,11 +42,21 @@ func (r *Runtime) hasBase() bool { return r.cfg.Isolation == nil && !r.cfg.Whole
 // emptyWorker is what base has in its memory.
 const emptyWorker = `export default { fetch() {} };`
 
-// base returns the base of the interpreter, which takes some 50 ms once.
+// base returns the base of the interpreter, which takes some 50 ms once. Where it could
+// not be made, such as without memory, the next one who asks tries again.
 func (r *Runtime) base() (*base, error) {
 	b := &r.interpreter.base
-	b.once.Do(func() { b.err = r.makeBase(b) })
-	return b, b.err
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.made {
+		return b, nil
+	}
+	if err := r.makeBase(b); err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	b.made = true
+	r.bytes.Add(b.started.image.Resident() + b.image.Resident() + int64(len(b.memory)))
+	return b, nil
 }
 
 func (r *Runtime) makeBase(b *base) (err error) {
@@ -90,9 +100,7 @@ func (r *Runtime) keepBase(b *base, i *Instance) (err error) {
 	}
 	b.memory = slices.Clone(i.region.Bytes())
 	b.digest = kv.DigestOf(b.memory)
-	if b.image, err = memory.NewImage(b.memory); err == nil {
-		r.bytes.Add(b.started.image.Resident() + b.image.Resident() + int64(len(b.memory)))
-	}
+	b.image, err = memory.NewImage(b.memory)
 	return err
 }
 
@@ -106,9 +114,10 @@ func baseLimits() host.Limits {
 // close frees the base. Nothing that has it is in use any more.
 func (b *base) close() error {
 	var err error
-	for _, i := range []*memory.Image{b.started.image, b.image} {
-		if i != nil {
-			err = errors.Join(err, i.Close())
+	for _, i := range []**memory.Image{&b.started.image, &b.image} {
+		if *i != nil {
+			err = errors.Join(err, (*i).Close())
+			*i = nil
 		}
 	}
 	return err

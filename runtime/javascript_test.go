@@ -2,6 +2,7 @@ package runtime_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,6 +13,9 @@ import (
 	"github.com/mayfly-run/mayfly/host/hosttest"
 	"github.com/mayfly-run/mayfly/host/js"
 	"github.com/mayfly-run/mayfly/runtime"
+	"github.com/mayfly-run/mayfly/runtime/compile"
+	"github.com/mayfly-run/mayfly/runtime/compile/compiletest"
+	"github.com/tetratelabs/wazero"
 )
 
 // mustProgram encodes a Worker; the first module is the main one.
@@ -335,6 +339,43 @@ export default { fetch() { return new Response(JSON.stringify([made, when, ++n])
 	}
 	if _, err := second.Restore(t.Context(), bytes.Replace(data, []byte(`"base":"`), []byte(`"base":"0`), 1), m.Digest); !errors.Is(err, runtime.ErrStale) {
 		t.Errorf("got %v of another base, want ErrStale", err)
+	}
+}
+
+// failingCode fails to load code for the first time.
+type failingCode struct {
+	runtime.CodeCache
+	failed bool
+}
+
+func (f *failingCode) Load(ctx context.Context, engine wazero.Runtime, code []byte) (compile.Compiled, error) {
+	if !f.failed {
+		f.failed = true
+		return compile.Compiled{}, errors.New("no file is free")
+	}
+	return f.CodeCache.Load(ctx, engine, code)
+}
+
+// A JavaScript engine that could not be started is started by who needs it next.
+func TestEngineStartsAgain(t *testing.T) {
+	m := mustLoad(t, mustRuntime(t, runtime.Config{}), mustProgram(t, worker(`return new Response("here")`)))
+	data := mustEncode(t, mustPrepare(t, m, host.Limits{}))
+	c, err := compile.Open(compile.Config{Dir: t.TempDir(), Command: compiletest.Command, Limits: compiletest.Limits()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	r := mustRuntime(t, runtime.Config{Code: &failingCode{CodeCache: c}})
+	if _, err := r.Restore(t.Context(), data, m.Digest); err == nil || !strings.Contains(err.Error(), "no file is free") {
+		t.Fatalf("got %v, want that no file is free", err)
+	}
+	s, err := r.Restore(t.Context(), data, m.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := ask(t, s, "/", host.Limits{}); string(got.Body) != "here" {
+		t.Errorf("got %q, %v", got.Body, got.err)
 	}
 }
 
