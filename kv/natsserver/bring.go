@@ -24,6 +24,8 @@ var ErrTwo = errors.New("the cluster has data of its own")
 const (
 	bringEvery  = time.Second      // it is tried again
 	reportEvery = 10 * time.Second // the log has what it waits for
+
+	consumerTime = 2 * time.Second // a consumer is asked for again
 )
 
 // Bring brings into the cluster what this server stored while it was alone: streams as
@@ -111,11 +113,50 @@ func bringAll(ctx context.Context, from, to jetstream.JetStream, names []string)
 		if err := to.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return fmt.Errorf("remove stream %s, which was not brought whole: %w", name, err)
 		}
-		if err := copyStream(ctx, from.Conn(), to.Conn(), name); err != nil {
+		err := copyStream(ctx, from.Conn(), to.Conn(), name)
+		if err == nil {
+			err = consumersCame(ctx, from, to, name)
+		}
+		if err != nil {
+			// So that the next attempt does not take it for whole; that one tries as well.
+			to.DeleteStream(ctx, name) //nolint:errcheck // see above
 			return fmt.Errorf("bring stream %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// consumersCame waits for a stream's durable consumers: a server assigns them after
+// the stream, and removes them as orphans if it looks for those in between, half a
+// minute after its start. (Source: requestConsumerAssignment and checkForOrphans of
+// nats-server 2.15.)
+func consumersCame(ctx context.Context, from, to jetstream.JetStream, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, copyTime)
+	defer cancel()
+	stream, err := from.Stream(ctx, name)
+	if err != nil {
+		return err
+	}
+	list := stream.ListConsumers(ctx)
+	for ours := range list.Info() {
+		if ours.Config.Durable == "" {
+			continue
+		}
+		for {
+			try, cancel := context.WithTimeout(ctx, consumerTime) // nobody answers for one that is not assigned
+			_, err := to.Consumer(try, name, ours.Name)
+			cancel()
+			if err == nil {
+				break
+			}
+			select {
+			case <-time.After(bringEvery / 10):
+			case <-ctx.Done():
+				return fmt.Errorf("consumer %s did not come: %w", ours.Name, err)
+			}
+		}
+	}
+	return list.Err()
 }
 
 // compare reports whether a stream is in both; ErrTwo if it is another one.
