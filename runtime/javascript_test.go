@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mayfly-run/mayfly/host"
 	"github.com/mayfly-run/mayfly/host/hosttest"
@@ -163,7 +164,7 @@ func TestWorkerRefused(t *testing.T) {
 		{"bad JSON", []js.Source{module("index.js", `import x from "./x.json"`), {Name: "x.json", Type: js.TypeJSON, Data: []byte("{")}}, "Uncaught SyntaxError"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := prepare(t, mustLoad(t, r, mustProgram(t, tt.modules...)), host.Limits{})
+			_, err := prepare(t, mustLoad(t, r, mustProgram(t, tt.modules...)), host.Limits{CPU: time.Second})
 			if host.CodeOf(err) != host.CodeInvalid || !strings.HasPrefix(err.Error(), tt.err) || strings.Contains(err.Error(), "wasm stack trace") {
 				t.Errorf("got %v, want %q", err, tt.err)
 			}

@@ -120,10 +120,20 @@ func bringAll(ctx context.Context, from, to jetstream.JetStream, names []string)
 		if err != nil {
 			// So that the next attempt does not take it for whole; that one tries as well.
 			to.DeleteStream(ctx, name) //nolint:errcheck // see above
+			outlast(ctx)
 			return fmt.Errorf("bring stream %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// outlast waits until a server has noticed that nobody goes on with what it was sent. It
+// then has the stream of that name removed, also one that the next attempt has made.
+func outlast(ctx context.Context) {
+	select {
+	case <-time.After(stallTime + bringEvery):
+	case <-ctx.Done():
+	}
 }
 
 // consumersCame waits for a stream's durable consumers: a server assigns them after

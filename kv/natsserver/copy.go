@@ -14,6 +14,10 @@ import (
 // copyTime is how long a server may take for one part of a stream, or to begin.
 const copyTime = time.Minute
 
+// stallTime is how long a server waits for the next part before it gives up. (Source:
+// processStreamRestore of nats-server 2.15.)
+const stallTime = 5 * time.Second
+
 // copyStream makes a stream on other servers what it is here, by the API for backups.
 // (Source: ADR-8 and "stream snapshot" of the reference of JetStream's API.)
 func copyStream(ctx context.Context, from, to *nats.Conn, name string) error {
@@ -57,9 +61,7 @@ func pass(ctx context.Context, parts *nats.Subscription, to *nats.Conn, subject 
 		if status := part.Header.Get("Status"); status != "" && status != "204" {
 			return made, fmt.Errorf("read it: %s %s", status, part.Header.Get("Description"))
 		}
-		wait, cancel := context.WithTimeout(ctx, copyTime)
-		answer, err := to.RequestWithContext(wait, subject, part.Data)
-		cancel()
+		answer, err := write(ctx, to, subject, part.Data)
 		if err != nil {
 			return made, fmt.Errorf("write it: %w", err)
 		}
@@ -76,6 +78,24 @@ func pass(ctx context.Context, parts *nats.Subscription, to *nats.Conn, subject 
 			if err := part.Respond(nil); err != nil {
 				return made, err
 			}
+		}
+	}
+}
+
+// write writes a part. The first one may be early: the subject, and that somebody
+// listens to it, come from other servers by different connections.
+func write(ctx context.Context, to *nats.Conn, subject string, part []byte) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, copyTime)
+	defer cancel()
+	for began := time.Now(); ; {
+		answer, err := to.RequestWithContext(ctx, subject, part)
+		if !errors.Is(err, nats.ErrNoResponders) || time.Since(began) > stallTime {
+			return answer, err
+		}
+		select {
+		case <-time.After(stallTime / 500):
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 }
