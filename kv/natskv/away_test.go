@@ -10,7 +10,20 @@ import (
 	"github.com/mayfly-run/mayfly/kv"
 	"github.com/mayfly-run/mayfly/kv/natskv"
 	"github.com/mayfly-run/mayfly/kv/porttest"
+	"github.com/nats-io/nats-server/v2/server"
 )
+
+// stopAndMiss stops a server, and waits until the Store has noticed.
+func stopAndMiss(t *testing.T, of *server.Server, s *natskv.Store) {
+	t.Helper()
+	stop(of)
+	eventually(t, "the server is missed", func() error {
+		if s.Connected() {
+			return errors.New("still connected")
+		}
+		return nil
+	})
+}
 
 // eventually waits until do returns nothing.
 func eventually(t *testing.T, what string, do func() error) {
@@ -105,13 +118,7 @@ func TestServerAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop(server)
-	eventually(t, "the server is missed", func() error {
-		if s.Connected() {
-			return errors.New("still connected")
-		}
-		return nil
-	})
+	stopAndMiss(t, server, s)
 	wantAway(t, s)
 	s.Close()
 

@@ -1,7 +1,6 @@
 package natskv_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -91,13 +90,7 @@ func TestOfflineLogged(t *testing.T) {
 	if err := kv.LogChanges(t.Context(), s, []kv.ChangeRule{{Prefix: "off/", Log: "log/", Keep: time.Hour}, {Prefix: "\xff", Log: "other/"}}); err != nil {
 		t.Fatal(err)
 	}
-	stop(server)
-	eventually(t, "the server is missed", func() error {
-		if s.Connected() {
-			return errors.New("still connected")
-		}
-		return nil
-	})
+	stopAndMiss(t, server, s)
 	mustPut(t, s, "off/k", "waits")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

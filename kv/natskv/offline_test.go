@@ -60,13 +60,7 @@ func TestOffline(t *testing.T) {
 	for _, key := range []string{"k", "off/over", "off/gone", "off/5", "off/6", "off/7"} {
 		mustPut(t, s, key, "before")
 	}
-	stop(server)
-	eventually(t, "the server is missed", func() error {
-		if s.Connected() {
-			return errors.New("still connected")
-		}
-		return nil
-	})
+	stopAndMiss(t, server, s)
 	first := mustPut(t, s, "off/over", "first")
 	second := mustPut(t, s, "off/over", "second")
 	if second <= first {
@@ -161,13 +155,7 @@ func TestListWhileSent(t *testing.T) {
 	for _, key := range []string{"a", "over", "gone"} {
 		mustPut(t, s, key, "before")
 	}
-	stop(server)
-	eventually(t, "the server is missed", func() error {
-		if s.Connected() {
-			return errors.New("still connected")
-		}
-		return nil
-	})
+	stopAndMiss(t, server, s)
 	mustPut(t, s, "new", "waits")
 	mustPut(t, s, "over", "waits")
 	mustDelete(t, s, "gone")

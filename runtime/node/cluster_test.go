@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,24 +126,12 @@ func (l testLog) Write(line []byte) (int, error) {
 // ask asks the control API of a node with its own token, or that of another one.
 func (tr *trio) ask(t *testing.T, i, token int, method, path string, result any) (status int) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(tr.dirs[token], "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequest(method, "http://"+tr.nodes[i].AdminAddr()+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(text)))
-	status, body, err := do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp, body := asAdmin(t, tr.nodes[i], tr.dirs[token], method, path, "")
 	envelope := struct{ Result any }{result}
 	if err := json.Unmarshal([]byte(body), &envelope); err != nil {
 		t.Fatal(err)
 	}
-	return status
+	return resp.StatusCode
 }
 
 // ready reports whether all nodes see all nodes ready.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +94,20 @@ func answered(req *http.Request) (resp *http.Response, body string, err error) {
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	return resp, string(data), err
+}
+
+// asAdmin asks the control API of a node with the token in a data directory.
+func asAdmin(t *testing.T, n *node.Node, data, method, path, body string) (resp *http.Response, text string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+n.AdminAddr()+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+mustRead(t, data, "admin.token"))
+	if resp, text, err = answered(req); err != nil {
+		t.Fatal(err)
+	}
+	return resp, text
 }
 
 // guest is a module whose fetch is what body makes of the functions it imports

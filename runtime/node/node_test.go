@@ -288,22 +288,10 @@ func TestDrained(t *testing.T) {
 	cfg := node.Config{Data: t.TempDir()}
 	n := mustStart(t, cfg)
 	mustDeploy(t, n, "hello", hello("hi"))
-	token, err := os.ReadFile(filepath.Join(cfg.Data, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	ask := func(method, path string) (int, string) {
 		t.Helper()
-		req, err := http.NewRequest(method, "http://"+n.AdminAddr()+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-		status, body, err := do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return status, body
+		resp, body := asAdmin(t, n, cfg.Data, method, path, "")
+		return resp.StatusCode, body
 	}
 	for _, step := range []struct {
 		do     string

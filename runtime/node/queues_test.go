@@ -4,10 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/mayfly-run/mayfly/host"
@@ -25,24 +21,12 @@ func (tr *trio) post(t *testing.T, i int, path, body string, result any) (status
 
 func post(t *testing.T, n *node.Node, data, path, body string, result any) (status int) {
 	t.Helper()
-	token, err := os.ReadFile(filepath.Join(data, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+n.AdminAddr()+"/client/v4/accounts/local/queues"+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	status, text, err := do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp, text := asAdmin(t, n, data, "POST", "/client/v4/accounts/local/queues"+path, body)
 	envelope := struct{ Result any }{result}
 	if err := json.Unmarshal([]byte(text), &envelope); err != nil {
 		t.Fatal(err)
 	}
-	return status
+	return resp.StatusCode
 }
 
 // hasQueues: a message goes from one node of a cluster to another, and what the one that

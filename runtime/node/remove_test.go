@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,19 +43,7 @@ func (tr *trio) end(t *testing.T, i int) {
 // remove asks a node to remove another one.
 func (tr *trio) remove(t *testing.T, i int, id string) (status int, done cluster.Removal, problem string) {
 	t.Helper()
-	token, err := os.ReadFile(filepath.Join(tr.dirs[i], "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequest("DELETE", "http://"+tr.nodes[i].AdminAddr()+"/client/v4/mayfly/nodes/"+id, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	status, body, err := do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp, body := asAdmin(t, tr.nodes[i], tr.dirs[i], "DELETE", "/client/v4/mayfly/nodes/"+id, "")
 	var envelope struct {
 		Result *cluster.Removal
 		Errors []struct{ Message string }
@@ -68,7 +55,7 @@ func (tr *trio) remove(t *testing.T, i int, id string) (status int, done cluster
 	if len(envelope.Errors) > 0 {
 		problem = envelope.Errors[0].Message
 	}
-	return status, done, problem
+	return resp.StatusCode, done, problem
 }
 
 func (tr *trio) wantRefused(t *testing.T, i int, id string, status int, why string) {

@@ -3,8 +3,6 @@ package node_test
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -32,22 +30,9 @@ func TestStaleNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := os.ReadFile(filepath.Join(dir, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	ask := func(method, path, body string) (*http.Response, string) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+n.AdminAddr()+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-		resp, text, err := answered(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp, text
+		return asAdmin(t, n, dir, method, path, body)
 	}
 	const account = "/client/v4/accounts/local"
 	send := func() (*http.Response, string) {
