@@ -21,9 +21,10 @@ func newErrors(stdio Stdio) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "errors [NAME]",
 		Short: "Show the last requests of a Function that failed, and where",
-		Long: `Errors shows the last requests that failed of a Function (default: that of mayfly.toml
-here), newest first. Each node keeps a hundred of each in memory, since it was started. In a cluster all nodes are asked,
-and those named that have not answered within two seconds.`,
+		Long: `Errors shows the last requests of a Function (default: that of mayfly.toml here) that
+failed, newest first. Each node keeps a hundred of each Function in memory, since it
+was started. In a cluster all nodes are asked, and those named that have not answered
+within two seconds.`,
 		Example:           "  mayfly errors\n  mayfly errors shop\n  mayfly errors shop --json",
 		Args:              atMost(1),
 		RunE:              func(c *cobra.Command, args []string) error { return e.run(c, argument(args, 0, "")) },

@@ -30,9 +30,9 @@ func newTail(stdio Stdio) *cobra.Command {
 		Use:   "tail [NAME]",
 		Short: "Watch the requests of a Function, what it logs and what goes wrong",
 		Long: `Tail shows each request of a Function (default: that of mayfly.toml here) when it has
-ended, until it is interrupted: its outcome, what was logged, and where it failed. Values that may be secret are
-replaced with REDACTED. More than a hundred in a second are not shown. In a cluster
-those of all nodes are shown.`,
+ended, until it is interrupted: its outcome, what was logged, and where it failed.
+Values that may be secret are replaced with REDACTED. More than a hundred in a second
+are not shown. In a cluster those of all nodes are shown.`,
 		Example:           "  mayfly tail\n  mayfly tail shop\n  mayfly tail shop --status error --format json",
 		Args:              atMost(1),
 		RunE:              func(c *cobra.Command, args []string) error { return t.run(c, argument(args, 0, "")) },

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/mayfly-run/mayfly/kv"
 )
@@ -98,3 +99,10 @@ func limitCode(status int) Code {
 
 // CodeOf is the Code with which err reaches a guest.
 func CodeOf(err error) Code { return PublicError(err).Code }
+
+// OfGuest is what the engine says of a guest in the text of an error, without the stack
+// of this process that follows it.
+func OfGuest(text string) string {
+	text, _, _ = strings.Cut(text, "\n\nGo runtime stack trace:")
+	return text
+}

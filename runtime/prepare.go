@@ -119,9 +119,8 @@ func (s *Snapshot) initializationError(err error) error {
 // reason is an error of the engine for the author of the module: with the guest's stack,
 // unless that is one of the interpreter of a program.
 func (s *Snapshot) reason(err error) string {
-	text, stack, _ := strings.Cut(err.Error(), "\n")
+	text, stack, _ := strings.Cut(host.OfGuest(err.Error()), "\n")
 	text = strings.TrimSuffix(text, " (recovered by wazero)")
-	stack, _, _ = strings.Cut(stack, "\n\nGo runtime stack trace:")
 	if stack == "" || s.program != nil {
 		return text
 	}

@@ -118,11 +118,11 @@ func (s *Queues) Settle(ctx context.Context, q kv.Queue, list []kv.Settlement) (
 	err = each(len(list), func(i int) error {
 		reply, ok := st.parse(list[i].Lease, time.Now())
 		if ok && list[i].Retry {
-			if err := s.again(ctx, q, st, reply, list[i]); err != nil && !errors.Is(err, errGone) {
+			err := s.again(ctx, q, st, reply, list[i])
+			if err != nil && !errors.Is(err, errGone) {
 				return err
-			} else if err != nil {
-				ok = false
 			}
+			ok = err == nil
 		}
 		if over[i] = !ok; ok {
 			replies[i] = reply

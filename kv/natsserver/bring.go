@@ -57,10 +57,7 @@ func (s *Server) Bring(ctx context.Context) error {
 			reported = time.Now()
 			s.cfg.Logger.Warn("waiting for the cluster, to bring what this node stored while it was alone into it", "for", s.Waiting(), "err", err)
 		}
-		select {
-		case <-time.After(bringEvery):
-		case <-ctx.Done():
-		}
+		pause(ctx, bringEvery)
 	}
 	if err := old.Close(); err != nil {
 		return err
@@ -120,19 +117,22 @@ func bringAll(ctx context.Context, from, to jetstream.JetStream, names []string)
 		if err != nil {
 			// So that the next attempt does not take it for whole; that one tries as well.
 			to.DeleteStream(ctx, name) //nolint:errcheck // see above
-			outlast(ctx)
+			// A server notices after a while that nobody goes on with what it was sent. It
+			// then has the stream of that name removed, also one of the next attempt.
+			pause(ctx, stallTime+bringEvery)
 			return fmt.Errorf("bring stream %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// outlast waits until a server has noticed that nobody goes on with what it was sent. It
-// then has the stream of that name removed, also one that the next attempt has made.
-func outlast(ctx context.Context) {
+// pause waits, and reports whether ctx did not end before.
+func pause(ctx context.Context, d time.Duration) bool {
 	select {
-	case <-time.After(stallTime + bringEvery):
+	case <-time.After(d):
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -152,21 +152,22 @@ func consumersCame(ctx context.Context, from, to jetstream.JetStream, name strin
 		if ours.Config.Durable == "" {
 			continue
 		}
-		for {
-			try, cancel := context.WithTimeout(ctx, consumerTime) // nobody answers for one that is not assigned
-			_, err := to.Consumer(try, name, ours.Name)
-			cancel()
-			if err == nil {
-				break
-			}
-			select {
-			case <-time.After(bringEvery / 10):
-			case <-ctx.Done():
-				return fmt.Errorf("consumer %s did not come: %w", ours.Name, err)
-			}
+		if err := consumerCame(ctx, to, name, ours.Name); err != nil {
+			return fmt.Errorf("consumer %s did not come: %w", ours.Name, err)
 		}
 	}
 	return list.Err()
+}
+
+func consumerCame(ctx context.Context, to jetstream.JetStream, stream, name string) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, consumerTime) // nobody answers for one that is not assigned
+		_, err := to.Consumer(try, stream, name)
+		cancel()
+		if err == nil || !pause(ctx, bringEvery/10) {
+			return err
+		}
+	}
 }
 
 // compare reports whether a stream is in both; ErrTwo if it is another one.

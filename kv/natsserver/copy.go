@@ -18,6 +18,8 @@ const copyTime = time.Minute
 // processStreamRestore of nats-server 2.15.)
 const stallTime = 5 * time.Second
 
+const writeAgain = 10 * time.Millisecond // a part that nobody took is written again
+
 // copyStream makes a stream on other servers what it is here, by the API for backups.
 // (Source: ADR-8 and "stream snapshot" of the reference of JetStream's API.)
 func copyStream(ctx context.Context, from, to *nats.Conn, name string) error {
@@ -92,9 +94,7 @@ func write(ctx context.Context, to *nats.Conn, subject string, part []byte) (*na
 		if !errors.Is(err, nats.ErrNoResponders) || time.Since(began) > stallTime {
 			return answer, err
 		}
-		select {
-		case <-time.After(stallTime / 500):
-		case <-ctx.Done():
+		if !pause(ctx, writeAgain) {
 			return nil, ctx.Err()
 		}
 	}

@@ -75,9 +75,7 @@ func remove(ctx context.Context, system *nats.Conn, node string) error {
 		case answer.Error.ErrCode != uint16(server.JSClusterServerMemberChangeInflightErr):
 			return answer.Error
 		}
-		select {
-		case <-time.After(changeEvery):
-		case <-ctx.Done():
+		if !pause(ctx, changeEvery) {
 			return answer.Error
 		}
 	}

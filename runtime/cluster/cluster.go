@@ -22,7 +22,7 @@ const (
 	// Of nodes that have a NATS server of the cluster in them: Node, which stays when the
 	// node ends.
 	serverRecords  = "node/servers/"
-	removedRecords = "node/removed/" // <id>: removal; stays for good
+	removedRecords = "node/removed/" // <id>: tombstone; stays for good
 )
 
 // How often a node says how it is: a cluster of many nodes is not to be kept busy by

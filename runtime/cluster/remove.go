@@ -106,11 +106,14 @@ func (m *Members) removalOf(ctx context.Context, id string) (r tombstone, again 
 		return r, again, err
 	}
 	n, there, err := m.find(ctx, nodeRecords+id)
-	if err == nil && there && n.State != Behind {
+	if err != nil {
+		return r, false, err
+	}
+	if there && n.State != Behind {
 		return r, false, refused(id, "it runs: 'mayfly nodes drain "+id+"', stop it, and try again. One that was killed is behind after 15 seconds")
 	}
-	lasting, lasts, err2 := m.find(ctx, serverRecords+id)
-	if err := errors.Join(err, err2); err != nil {
+	lasting, lasts, err := m.find(ctx, serverRecords+id)
+	if err != nil {
 		return r, false, err
 	}
 	if !there && !lasts && (m.cfg.Servers == nil || !m.cfg.Servers.Member(id)) {

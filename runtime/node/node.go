@@ -170,7 +170,10 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openRegistry(ctx, data, engine, services, queues); err != nil {
 		return err
 	}
-	if err := n.openTriggers(ctx, data, queues); err != nil {
+	if err := n.openMembers(ctx, data.Store, n.id, data.servers()); err != nil {
+		return err
+	}
+	if err := n.openTriggers(ctx, data.Store, queues); err != nil {
 		return err
 	}
 	if err := n.openCerts(); err != nil {

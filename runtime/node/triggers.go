@@ -7,11 +7,7 @@ import (
 )
 
 // openTriggers begins what starts Functions beside requests.
-func (n *Node) openTriggers(ctx context.Context, data *Data, queues kv.Queues) error {
-	store := data.Store
-	if err := n.openMembers(ctx, store, n.id, data.servers()); err != nil {
-		return err
-	}
+func (n *Node) openTriggers(ctx context.Context, store kv.Store, queues kv.Queues) error {
 	if err := n.openLease(ctx, store, n.id); err != nil {
 		return err
 	}

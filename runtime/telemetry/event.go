@@ -181,8 +181,7 @@ func verdict(o host.Outcome) string {
 // guestStack is the part of a stack trace that the engine wrote about the guest,
 // and nothing about the node.
 func guestStack(trace string) string {
-	trace, _, _ = strings.Cut(trace, "\n\nGo runtime stack trace:")
-	_, trace, found := strings.Cut(trace, "wasm stack trace:\n")
+	_, trace, found := strings.Cut(host.OfGuest(trace), "wasm stack trace:\n")
 	if !found {
 		return ""
 	}

@@ -156,7 +156,7 @@ func (c *Consumers) read(u *consumed) {
 // reader takes one batch after the other. It ends when there are others and nothing to
 // do, or too many.
 func (c *Consumers) reader(u *consumed) {
-	pause := time.Duration(0)
+	again := time.Duration(0)
 	for u.over.Err() == nil {
 		n, err := c.turn(u)
 		switch {
@@ -165,12 +165,12 @@ func (c *Consumers) reader(u *consumed) {
 			return
 		case err != nil && u.over.Err() == nil:
 			q := u.now.Load()
-			pause = min(max(2*pause, time.Second), longestPause)
-			c.cfg.Logger.Error("queue can't be consumed; it is tried again", "account", q.Account, "queue", q.Name, "in", pause, "err", err)
-			pauseFor(u.over, pause)
+			again = min(max(2*again, time.Second), longestPause)
+			c.cfg.Logger.Error("queue can't be consumed; it is tried again", "account", q.Account, "queue", q.Name, "in", again, "err", err)
+			pause(u.over, again)
 			continue
 		}
-		pause = 0
+		again = 0
 		enough := int64(u.now.Load().Consumer.Settings.MaxConcurrency())
 		if n == 0 {
 			enough = 1
@@ -196,13 +196,6 @@ func (u *consumed) leave(enough int64) bool {
 	}
 }
 
-func pauseFor(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
-}
-
 // turn takes a batch, if there is one, and sees it through. It returns how many
 // messages there were.
 func (c *Consumers) turn(u *consumed) (int, error) {
@@ -221,7 +214,7 @@ func (c *Consumers) turn(u *consumed) (int, error) {
 		held, release, ok := c.cfg.Slots.Take(u.over, q.Key(), settings.MaxConcurrency())
 		if !ok {
 			room.end()
-			pauseFor(u.over, followEvery)
+			pause(u.over, followEvery)
 			return 0, nil
 		}
 		defer release()

@@ -129,7 +129,7 @@ func (c *Cron) Stop() {
 func (c *Cron) Shutdown(ctx context.Context) {
 	c.Stop()
 	c.drain(ctx)
-	closeLease(ctx, c.alone) //nolint:errcheck // it ends by itself as well
+	closeLease(ctx, c.alone)
 }
 
 // Runs returns the last runs of a Function, newest first.

@@ -133,20 +133,11 @@ func (rs *runs) addLeft(ctx context.Context, f deploy.Function, claims []leftCla
 // withoutRuns are those claims of which there is no run, nor was: only so many are kept.
 func withoutRuns(list []Run, claims []leftClaim) (lost []leftClaim) {
 	for _, l := range claims {
-		if !hasRun(list, l.Run) && !(len(list) >= keptRuns && !startedBefore(list, l.at)) {
+		if indexOf(list, l.Run) < 0 && !(len(list) >= keptRuns && !startedBefore(list, l.at)) {
 			lost = append(lost, l.missed())
 		}
 	}
 	return lost
-}
-
-func hasRun(list []Run, of Run) bool {
-	for _, run := range list {
-		if run.Identity == of.Identity {
-			return true
-		}
-	}
-	return false
 }
 
 // startedBefore reports whether the list reaches back to before a time: it has what was

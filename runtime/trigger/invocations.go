@@ -104,7 +104,7 @@ func (i *Invocations) Shutdown(ctx context.Context) {
 	i.close()
 	i.mu.Unlock()
 	i.drain(ctx)
-	closeLease(ctx, i.alone) //nolint:errcheck // it ends by itself as well
+	closeLease(ctx, i.alone)
 }
 
 // Accept keeps a Payload for a Function, and returns its id. When it returns, what it

@@ -231,11 +231,10 @@ func (l *Lease) Close(ctx context.Context) error {
 	return err
 }
 
-// closeLease closes the lease that a trigger has of its own, also once ctx has ended;
-// nothing if it has none.
-func closeLease(ctx context.Context, alone *Lease) error {
-	if alone == nil {
-		return nil
+// closeLease closes the lease that a trigger has of its own, if any, also once ctx has
+// ended.
+func closeLease(ctx context.Context, alone *Lease) {
+	if alone != nil {
+		alone.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it ends by itself as well
 	}
-	return alone.Close(context.WithoutCancel(ctx))
 }

@@ -124,17 +124,21 @@ func (rs *runs) change(ctx context.Context, record string, do func([]Run) []Run)
 // put adds a run, or replaces what was said of it before.
 func (rs *runs) put(ctx context.Context, account, function string, run Run) error {
 	return rs.change(ctx, runRecord(account, function), func(list []Run) []Run {
-		for i := range list {
-			if list[i].Identity == run.Identity {
-				list[i] = run
-				return list
-			}
+		if i := indexOf(list, run); i >= 0 {
+			list[i] = run
+			return list
 		}
 		return append([]Run{run}, list...)
 	})
 }
 
-// interrupt marks what a node had begun before a time, and left when it ended without notice.
+// indexOf is where a run is in a list, or negative.
+func indexOf(list []Run, run Run) int {
+	return slices.IndexFunc(list, func(r Run) bool { return r.Identity == run.Identity })
+}
+
+// interrupt marks what a node had begun before a time, and left when it ended without
+// notice.
 func (rs *runs) interrupt(ctx context.Context, node string, before time.Time) error {
 	opts := kv.ListOptions{Prefix: runRecords}
 	for {

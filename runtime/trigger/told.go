@@ -29,6 +29,9 @@ func (t *told) end(active *deploy.Active, c *host.Call, e telemetry.Ended) {
 // failuresLogged is how many failures of one Function are logged in a second.
 const failuresLogged = 20
 
+// FailureMessage is the message of the log's lines of Invocations that failed.
+const FailureMessage = "invocation failed"
+
 // log tells the node's log why an Invocation failed, unless that happens all the
 // time, and what it lost of its own log.
 func (t *told) log(active *deploy.Active, c *host.Call, e telemetry.Ended, now time.Time) {
@@ -47,5 +50,5 @@ func (t *told) log(active *deploy.Active, c *host.Call, e telemetry.Ended, now t
 	if c.Caller != nil {
 		fields = append(fields, "caller", c.Caller.Function, "caller_request", c.Caller.ID)
 	}
-	t.logger.Error("invocation failed", fields...)
+	t.logger.Error(FailureMessage, fields...)
 }

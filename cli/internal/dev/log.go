@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
 
 	"github.com/mayfly-run/mayfly/host"
+	"github.com/mayfly-run/mayfly/runtime/trigger"
 )
 
 // Log is a host.LogSink for a terminal.
@@ -43,7 +43,7 @@ type failures struct {
 
 // Handle implements slog.Handler.
 func (f failures) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message != "invocation failed" {
+	if r.Message != trigger.FailureMessage {
 		return f.Handler.Handle(ctx, r)
 	}
 	fields := map[string]string{}
@@ -51,9 +51,8 @@ func (f failures) Handle(ctx context.Context, r slog.Record) error {
 		fields[a.Key] = a.Value.String()
 		return true
 	})
-	why, _, _ := strings.Cut(fields["err"], "\n\nGo runtime stack trace:")
 	f.log.mu.Lock()
 	defer f.log.mu.Unlock()
-	_, err := fmt.Fprintf(f.log.w, "%-5s %s, %s request %s: %s\n", "error", fields["outcome"], fields["trigger"], fields["request"], why)
+	_, err := fmt.Fprintf(f.log.w, "%-5s %s, %s request %s: %s\n", "error", fields["outcome"], fields["trigger"], fields["request"], host.OfGuest(fields["err"]))
 	return err
 }
